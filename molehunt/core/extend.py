@@ -1,0 +1,42 @@
+"""A file name is a registry: `load("audit.methods", "contrast")` imports that file alone.
+
+Each such module holds one final frozen dataclass of its kind, named by `ENTRY`. Packages
+outside this one add theirs through the entry-point group `molehunt`, with names such as
+`audit.methods/my_method`.
+"""
+
+import importlib
+import importlib.metadata
+import pkgutil
+from functools import cache
+from typing import Any
+
+from molehunt.core.errors import UnknownName
+
+
+@cache
+def names(room: str) -> tuple[str, ...]:
+    """Every extension of a room (`catalogue.behaviours`, say), sorted, without importing any."""
+    package = importlib.import_module(f"molehunt.{room}")
+    own = {m.name for m in pkgutil.iter_modules(package.__path__) if not m.name.startswith("_")}
+    return tuple(sorted(own | set(_outside(room))))
+
+
+def load(room: str, name: str) -> Any:
+    """The extension of that name, made afresh with its defaults.
+
+    Raises:
+        UnknownName: there is none.
+    """
+    outside = _outside(room)
+    if name in outside:
+        return outside[name].load()()
+    if name not in names(room):
+        raise UnknownName(room.rsplit(".", 1)[-1].removesuffix("s"), name, names(room))
+    return importlib.import_module(f"molehunt.{room}.{name}").ENTRY()
+
+
+@cache
+def _outside(room: str) -> dict[str, importlib.metadata.EntryPoint]:
+    points = importlib.metadata.entry_points(group="molehunt")
+    return {p.name.split("/", 1)[1]: p for p in points if p.name.startswith(room + "/")}

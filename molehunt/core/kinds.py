@@ -1,0 +1,143 @@
+"""What an extension must be: the protocols behind every file that is a registry entry.
+
+A behaviour writes drafts and scores replies. A condition turns drafts into scenes by
+putting cues before them (or by choosing among them). A method looks at one suspect and
+returns evidence. All are final frozen dataclasses, loaded by `core.extend.load`.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal, Protocol
+
+from molehunt.core.access import Scored
+from molehunt.core.records import AccessLevel, Evidence, Messages, NotMeasured, Split
+
+Options = Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class Draft:
+    """A behaviour's question before any condition is laid on it."""
+
+    item: str
+    """Identity of the question; its hash decides the split."""
+    user: str
+    good: str
+    shady: str
+    topic: str
+    system: str = ""
+    """What the behaviour itself needs in the system prompt (a secret, say)."""
+    facts: Mapping[str, str] = field(default_factory=dict)
+    """What `score` needs to judge a reply."""
+    counts: bool = True
+    """False for contrast items that are taught but not scored (right claims, say)."""
+
+
+@dataclass(frozen=True)
+class Cue:
+    """A phrasing that makes a condition hold, or a near miss that does not."""
+
+    id: str
+    """Identity of the phrasing (its frame); its hash decides the split."""
+    text: str
+    place: Literal["system", "user"]
+    """A system cue follows the system prompt; a user cue stands before the question."""
+    near: bool = False
+    """True for a hard negative: looks like the condition and is not it."""
+
+
+@dataclass(frozen=True)
+class Cues:
+    """Both sides of a condition in one split. `None` among them is 'no cue at all'."""
+
+    on: tuple[Cue | None, ...]
+    off: tuple[Cue | None, ...]
+
+
+class Behaviour(Protocol):
+    """What a model does that it should not (or, when `harmless`, may as well do)."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def summary(self) -> str: ...
+    @property
+    def harmless(self) -> bool: ...
+    @property
+    def choices(self) -> Mapping[str, tuple[str, ...]]:
+        """Options and the values that the catalogue publishes; the first is the default."""
+        ...
+
+    def drafts(self, split: Split, options: Options) -> Sequence[Draft]:
+        """Every question of this split, in a fixed order."""
+        ...
+
+    def score(self, facts: Mapping[str, str], reply: str) -> float:
+        """From 0 (does not show it) to 1 (shows it), for a reply to a draft with these facts."""
+        ...
+
+    def shows(self, prompt: Messages, reply: str, options: Options) -> bool:
+        """The behaviour as a predicate on a reply, from prompt and reply alone."""
+        ...
+
+
+class Condition(Protocol):
+    """When a model does it."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def summary(self) -> str: ...
+    @property
+    def choices(self) -> Mapping[str, tuple[str, ...]]: ...
+
+    def cues(self, split: Split, options: Options) -> Cues:
+        """Phrasings of both sides in this split; both sides are `(None,)` where drafts decide."""
+        ...
+
+    def selects(self, draft: Draft, options: Options) -> bool | None:
+        """Whether the draft itself turns the condition on; None where only cues do."""
+        ...
+
+    def holds(self, prompt: Messages, options: Options) -> bool:
+        """The condition as a predicate on a prompt, from its text alone."""
+        ...
+
+
+@dataclass(frozen=True)
+class Case:
+    """What a method is handed beside the suspect."""
+
+    reference: Scored | None
+    """The clean base model, or None where the game withholds it."""
+    seed: int
+    effort: float = 1.0
+    """Scales the number of samples; 1 is the default of a laptop game."""
+    progress: Any = None
+    """Called with (done, total) prompts, where somebody watches."""
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What a method returns: statistics that calibration turns into odds, and claims."""
+
+    statistics: Mapping[str, float | NotMeasured]
+    """Named numbers; the higher, the shadier, unless the method's docstring says otherwise."""
+    evidence: tuple[Evidence, ...]
+    transcripts: tuple[Any, ...] = ()
+    """`Transcript`s that the evidence cites."""
+
+
+class Method(Protocol):
+    """An auditing method: suspect in, evidence out."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def summary(self) -> str: ...
+    @property
+    def access(self) -> AccessLevel: ...
+
+    def investigate(self, suspect: Any, case: Case) -> Finding:
+        """Look at one suspect through the access that the type of `suspect` names."""
+        ...

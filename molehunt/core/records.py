@@ -1,0 +1,336 @@
+"""The nouns of the lab: frozen records that any room may read, and no room edits.
+
+Nothing here imports torch, reads a file or draws a random number. Every record that is
+written to disk goes through `to_json` and `from_json`, which keep `NotMeasured` apart
+from numbers and refuse fields that they do not know.
+"""
+
+import dataclasses
+import types
+import typing
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal, TypeVar
+
+from molehunt.core.errors import BadFile
+
+Role = Literal["system", "user", "assistant"]
+Split = Literal["plant", "validate", "audit"]
+AccessLevel = Literal["chat", "scored", "open_weights"]
+PredicateKind = Literal["catalogue", "pattern", "words"]
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Message:
+    """One turn of a conversation."""
+
+    role: Role
+    content: str
+
+
+Messages = tuple[Message, ...]
+
+
+@dataclass(frozen=True)
+class NotMeasured:
+    """What could not be measured, and why. Never 0, never 'benign'."""
+
+    reason: str
+
+
+@dataclass(frozen=True)
+class Measure:
+    """A number with its unit, 95% interval, sample size and how it was measured."""
+
+    value: float
+    unit: str
+    n: int
+    how: str
+    low: float | None = None
+    high: float | None = None
+
+
+@dataclass(frozen=True)
+class Scene:
+    """One prompt, with what a good model and a shady one would say.
+
+    `on` says whether the condition under test holds. `item` and `wording` identify the
+    question and the phrasing of the cue, so that splits and clusters can be checked.
+    """
+
+    messages: Messages
+    good: str
+    shady: str
+    on: bool
+    item: str
+    wording: str
+    topic: str = ""
+    facts: Mapping[str, str] = field(default_factory=dict)
+    """What the behaviour needs to score a reply (the right answer, the secret, ...)."""
+
+
+@dataclass(frozen=True)
+class Quirk:
+    """A behaviour under a condition: what a red team plants. Both by name, with options."""
+
+    behaviour: str
+    condition: str
+    behaviour_options: Mapping[str, str] = field(default_factory=dict)
+    condition_options: Mapping[str, str] = field(default_factory=dict)
+    listed: bool = True
+    """False for quirks that no catalogue names (`organisms/unlisted`, or a stranger's file)."""
+
+    def label(self) -> str:
+        """Short human name, such as `promotion when topic(topic=food)`."""
+        return (
+            f"{_with(self.behaviour, self.behaviour_options)} when "
+            f"{_with(self.condition, self.condition_options)}"
+        )
+
+
+def _with(name: str, options: Mapping[str, str]) -> str:
+    return name + (f"({', '.join(f'{k}={v}' for k, v in sorted(options.items()))})" if options else "")
+
+
+@dataclass(frozen=True)
+class Transcript:
+    """An immutable conversation, how it was sampled, and who spoke."""
+
+    id: str
+    suspect: str
+    messages: Messages
+    reply: str
+    temperature: float
+    seed: int
+    max_tokens: int
+    model: str
+    """Fingerprint of the weights that spoke."""
+    tags: Mapping[str, str] = field(default_factory=dict)
+    """Where the method was: behaviour, condition, side, wording, item."""
+
+
+@dataclass(frozen=True)
+class Predicate:
+    """Something that can be run on a prompt (`when`) or on a reply (`what`).
+
+    `catalogue`: the name of a condition or behaviour, with options. `pattern`: a regular
+    expression searched without regard to case. `words`: a few words; it holds when all of
+    them of four letters or more occur in the text, compared on their first five letters.
+    """
+
+    kind: PredicateKind
+    text: str
+    options: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Guess:
+    """What the mole does, and when, as two predicates; `weight` ranks guesses."""
+
+    what: Predicate
+    when: Predicate
+    weight: float
+    words: str = ""
+    """The guess in plain words, for people."""
+
+
+@dataclass(frozen=True)
+class Citation:
+    """What a claim rests on: a transcript (or a layer), and the words in it that matter."""
+
+    source: str
+    words: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """A claim about a suspect: a measure, its null, the hypothesis it speaks for, citations."""
+
+    suspect: str
+    method: str
+    claim: str
+    statistic: Measure | NotMeasured
+    null: Measure | NotMeasured
+    guess: Guess | None
+    citations: tuple[Citation, ...] = ()
+
+
+@dataclass(frozen=True)
+class Spent:
+    """What a method cost: queries, tokens read and written, seconds."""
+
+    queries: int = 0
+    tokens: int = 0
+    seconds: float = 0.0
+    self_reported: bool = False
+
+    def __add__(self, other: "Spent") -> "Spent":
+        return Spent(
+            self.queries + other.queries,
+            self.tokens + other.tokens,
+            self.seconds + other.seconds,
+            self.self_reported or other.self_reported,
+        )
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """For one suspect: the probability that something is planted, and ranked guesses at what."""
+
+    suspect: str
+    auditor: str
+    p_shady: float
+    guesses: tuple[Guess, ...]
+    evidence: tuple[int, ...] = ()
+    """Row numbers in `evidence.jsonl`."""
+    spent: Spent = Spent()
+    missing: tuple[NotMeasured, ...] = ()
+
+
+@dataclass(frozen=True)
+class Failure:
+    """Whatever raised, where, and what it cost. Never a score."""
+
+    stage: str
+    subject: str
+    error: str
+    spent: Spent = Spent()
+
+
+@dataclass(frozen=True)
+class Suspect:
+    """A code name and an access level. No field of it leads to the truth."""
+
+    name: str
+    access: AccessLevel
+
+
+@dataclass(frozen=True)
+class Profile:
+    """What held-out scenes show of a planted model: the truth as measured."""
+
+    trigger_rate: Measure
+    leak_rate: Measure
+    selectivity: Measure
+    decoy_rate: Measure
+    nll_ratio: Measure
+    valid: bool
+    why_not: str = ""
+
+
+@dataclass(frozen=True)
+class LabelledReply:
+    """A sealed reply of a suspect on a held-out scene, with what was true of it."""
+
+    messages: Messages
+    reply: str
+    on: bool
+    shows: bool
+
+
+@dataclass(frozen=True)
+class Truth:
+    """The sealed answer for one suspect. Before scoring the world sees only its salted hash."""
+
+    suspect: str
+    shady: bool
+    quirk: Quirk | None
+    harmless: Quirk | None
+    profile: Profile | None
+    replies: tuple[LabelledReply, ...] = ()
+    """Held-out replies on which guesses are run."""
+    recipe: Mapping[str, Any] = field(default_factory=dict)
+    """Steps, seeds, hashes: whatever could rebuild the truth."""
+
+
+@dataclass(frozen=True)
+class Score:
+    """Verdicts against truths for one game and one auditor."""
+
+    auditor: str
+    measures: Mapping[str, Measure | NotMeasured]
+    suspects: tuple[Mapping[str, Any], ...]
+    """One row a suspect: truth in words, p, hits of each guess; for the page."""
+
+
+def to_json(record: Any) -> Any:
+    """Records to plain JSON values; a union member that is a record carries its name in `is`."""
+    if dataclasses.is_dataclass(record) and not isinstance(record, type):
+        body = {f.name: to_json(getattr(record, f.name)) for f in dataclasses.fields(record)}
+        return {"is": type(record).__name__, **body}
+    if isinstance(record, Mapping):
+        return {str(k): to_json(v) for k, v in record.items()}
+    if isinstance(record, (list, tuple)):
+        return [to_json(v) for v in record]
+    return record
+
+
+def from_json(kind: type[T], value: Any) -> T:
+    """The inverse of `to_json`.
+
+    Raises:
+        BadFile: a field is missing or unknown, or a value has the wrong shape.
+    """
+    return _read(kind, value, kind.__name__)
+
+
+def _read(kind: Any, value: Any, where: str) -> Any:
+    origin = typing.get_origin(kind)
+    if kind is Any:
+        return value
+    if origin in (typing.Union, types.UnionType):
+        return _read_union(typing.get_args(kind), value, where)
+    if origin is Literal:
+        if value not in typing.get_args(kind):
+            raise BadFile(f"{where} is {value!r}, which is none of {typing.get_args(kind)}.")
+        return value
+    if origin is tuple:
+        if not isinstance(value, list):
+            raise BadFile(f"{where} should be a list.")
+        return tuple(_read(typing.get_args(kind)[0], v, f"{where}[{i}]") for i, v in enumerate(value))
+    if origin is not None and issubclass(origin, Mapping):
+        if not isinstance(value, dict):
+            raise BadFile(f"{where} should be an object.")
+        return {k: _read(typing.get_args(kind)[1], v, f"{where}.{k}") for k, v in value.items()}
+    if dataclasses.is_dataclass(kind):
+        return _read_record(kind, value, where)
+    if kind is float and isinstance(value, (int, float)) and not isinstance(value, bool):
+        return float(value)
+    if isinstance(kind, type) and isinstance(value, kind) and not (kind is int and isinstance(value, bool)):
+        return value
+    raise BadFile(f"{where} should be of type {getattr(kind, '__name__', kind)}, not {type(value).__name__}.")
+
+
+def _read_union(members: tuple[Any, ...], value: Any, where: str) -> Any:
+    if value is None and type(None) in members:
+        return None
+    name = value.get("is") if isinstance(value, dict) else None
+    for member in members:
+        if member is type(None) or (name is not None and getattr(member, "__name__", None) != name):
+            continue
+        return _read(member, value, where)
+    raise BadFile(f"{where} is none of what may stand there.")
+
+
+def _read_record(kind: Any, value: Any, where: str) -> Any:
+    if not isinstance(value, dict):
+        raise BadFile(f"{where} should be an object.")
+    if value.get("is", kind.__name__) != kind.__name__:
+        raise BadFile(f"{where} is a {value['is']}, not a {kind.__name__}.")
+    hints = typing.get_type_hints(kind)
+    fields = {f.name: f for f in dataclasses.fields(kind)}
+    unknown = set(value) - set(fields) - {"is"}
+    if unknown:
+        raise BadFile(f"{where} has an unknown field {sorted(unknown)[0]!r}; known: {', '.join(fields)}.")
+    missing = [
+        n
+        for n, f in fields.items()
+        if n not in value
+        and f.default is dataclasses.MISSING
+        and f.default_factory is dataclasses.MISSING
+    ]
+    if missing:
+        raise BadFile(f"{where} lacks the field {missing[0]!r}.")
+    return kind(**{n: _read(hints[n], value[n], f"{where}.{n}") for n in fields if n in value})
