@@ -1,0 +1,163 @@
+"""Files and folders that are whole or not there: written beside, synced, then renamed.
+
+`kill -9` between any two instructions leaves either the old content or the new. What a
+killed writer leaves lying is named `.half-…`; `sweep` takes it away. Files are given fixed
+times on request, because the time at which a suspect was written could tell what it is.
+"""
+
+import contextlib
+import errno
+import json
+import os
+import secrets
+import shutil
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+from molehunt.core.errors import BadFile, UserError
+from molehunt.core.records import to_json
+
+HALF = ".half-"
+"""How the name of anything half-written begins."""
+
+_STILL = 946_684_800
+"""2000-01-01 UTC: the time that files carry whose own time could tell something."""
+
+
+def canonical(value: Any) -> bytes:
+    """One byte string for one value: sorted keys, no spaces, ASCII; records go through `to_json`.
+
+    Raises:
+        TypeError, ValueError: the value is not JSON (NaN and infinities are not).
+    """
+    return json.dumps(to_json(value), sort_keys=True, separators=(",", ":"), allow_nan=False).encode()
+
+
+def write_bytes(path: Path, data: bytes, *, mode: int = 0o644) -> None:
+    """Put `data` at `path`, wholly or not at all.
+
+    Raises:
+        UserError: no space is left, or the folder may not be written to.
+    """
+    half = path.with_name(f"{HALF}{secrets.token_hex(6)}")
+    with _said_plainly(path):
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with os.fdopen(os.open(half, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "wb") as file:
+                file.write(data)
+                file.flush()
+                os.fsync(file.fileno())
+            half.replace(path)
+            sync_folder(path.parent)
+        except BaseException:
+            half.unlink(missing_ok=True)
+            raise
+
+
+def write_json(path: Path, value: Any) -> None:
+    """A record or plain value as indented JSON. Errors as `write_bytes`."""
+    write_bytes(path, (json.dumps(to_json(value), indent=1, allow_nan=False) + "\n").encode())
+
+
+def write_jsonl(path: Path, values: Iterable[Any]) -> None:
+    """One value a line. Errors as `write_bytes`."""
+    write_bytes(path, b"".join(json.dumps(to_json(v), allow_nan=False).encode() + b"\n" for v in values))
+
+
+def read_json(path: Path) -> Any:
+    """The value in a JSON file.
+
+    Raises:
+        BadFile: it is not there, cannot be read, or is not JSON.
+    """
+    return _parse(path, _bytes(path), "")
+
+
+def read_jsonl(path: Path) -> list[Any]:
+    """Every value of a file with one JSON value a line. Errors as `read_json`, with the line's number."""
+    return [_parse(path, line, f" line {i}") for i, line in enumerate(_bytes(path).splitlines(), 1)]
+
+
+@contextlib.contextmanager
+def whole_folder(path: Path, *, still: bool = False) -> Iterator[Path]:
+    """A new folder to fill; it stands at `path`, in place of any older one, once the block ends well.
+
+    `still` gives every file the same time. Errors as `write_bytes`.
+    """
+    half = path.with_name(f"{HALF}{secrets.token_hex(6)}")
+    old = path.with_name(f"{HALF}{secrets.token_hex(6)}")
+    with _said_plainly(path):
+        try:
+            half.mkdir(parents=True)
+            yield half
+            for file in sorted(half.rglob("*")):
+                if file.is_file():
+                    _sync_file(file)
+                if still:
+                    os.utime(file, (_STILL, _STILL))
+            for folder in [*(d for d in half.rglob("*") if d.is_dir()), half]:
+                sync_folder(folder)
+            if still:
+                os.utime(half, (_STILL, _STILL))
+            if path.exists():
+                path.rename(old)
+            half.rename(path)
+            sync_folder(path.parent)
+        finally:
+            shutil.rmtree(half, ignore_errors=True)
+            shutil.rmtree(old, ignore_errors=True)
+
+
+def sweep(folder: Path) -> None:
+    """Take away what killed writers left half-written. Only while nobody else writes there."""
+    for path in list(folder.rglob(f"{HALF}*")):
+        if path.is_dir():
+            shutil.rmtree(path, ignore_errors=True)
+        else:
+            path.unlink(missing_ok=True)
+
+
+def sync_folder(folder: Path) -> None:
+    """Make the names in a folder last."""
+    _sync_file(folder)
+
+
+def _sync_file(path: Path) -> None:
+    number = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(number)
+    finally:
+        os.close(number)
+
+
+def _bytes(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except FileNotFoundError:
+        raise BadFile(f"There is no file {path}.") from None
+    except OSError as error:
+        raise BadFile(f"{path} cannot be read: {error.strerror}.") from None
+
+
+def _parse(path: Path, data: bytes, where: str) -> Any:
+    try:
+        return json.loads(data)
+    except (ValueError, RecursionError) as error:
+        raise BadFile(
+            f"{path}{where} is not whole JSON ({str(error)[:80]}); restore it, or delete it to make it anew."
+        ) from None
+
+
+@contextlib.contextmanager
+def _said_plainly(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise UserError(
+                f"No space is left on the disk that holds {path}; free some and run the same command again."
+            ) from error
+        if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR):
+            raise UserError(f"{path} cannot be written: {error.strerror}; choose another folder.") from error
+        raise
