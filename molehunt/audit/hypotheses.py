@@ -1,0 +1,57 @@
+"""Everything the catalogue says a model might do, and when, with every published option.
+
+A `Variant` is a behaviour or a condition with its options fixed. Methods enumerate variants instead
+of names, because a brand, a phrase or a topic left at its default would be looked for nowhere else.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cache
+from itertools import islice, product
+from typing import Any
+
+from molehunt.core import extend
+from molehunt.core.records import Predicate
+
+MOST_VARIANTS = 24
+"""Of one entry: options multiply, and every variant costs samples."""
+
+
+@dataclass(frozen=True)
+class Variant:
+    """A catalogue entry with its options fixed."""
+
+    name: str
+    options: Mapping[str, str]
+    entry: Any = field(compare=False, repr=False)
+
+    @property
+    def key(self) -> str:
+        """Unique printable name, such as `topic(topic=food)`."""
+        inner = ", ".join(f"{k}={v}" for k, v in sorted(self.options.items()))
+        return f"{self.name}({inner})" if inner else self.name
+
+    def predicate(self) -> Predicate:
+        """The variant as something the referee can run."""
+        return Predicate("catalogue", self.name, dict(self.options))
+
+
+@cache
+def behaviours() -> tuple[Variant, ...]:
+    """Every behaviour of the catalogue, harmful and harmless, with every published option."""
+    return _variants("catalogue.behaviours")
+
+
+@cache
+def conditions() -> tuple[Variant, ...]:
+    """Every condition of the catalogue with every published option."""
+    return _variants("catalogue.conditions")
+
+
+def _variants(room: str) -> tuple[Variant, ...]:
+    found = []
+    for name in extend.names(room):
+        entry = extend.load(room, name)
+        options = [[(key, value) for value in values] for key, values in entry.choices.items()]
+        found += [Variant(name, dict(chosen), entry) for chosen in islice(product(*options), MOST_VARIANTS)]
+    return tuple(found)
