@@ -74,7 +74,7 @@ class Desk:
         self._models = threading.Semaphore(self.at_once)
 
     def cards(self) -> Mapping[str, Mapping[str, Any]]:
-        """What a caller is told of everyone here: access, salted fingerprint, folder where weights are open."""
+        """What a caller is told of everyone: access, salted fingerprint, folder where weights are open."""
         everyone = {name: self._card(grant) for name, grant in self.suspects.items()}
         if self.reference is not None:
             card = {"access": "scored", "fingerprint": self.reference.fingerprint, "folder": None}
