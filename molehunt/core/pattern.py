@@ -2,9 +2,10 @@
 
 Guesses carry patterns that others wrote, and Python's `re` can be made to run for years by
 one of them. This walks all ways through the pattern at once (Thompson 1968), so nothing
-backtracks. It takes what `re` takes, read by `re`'s own parser: characters, classes, `.`,
-alternatives, groups, repeats, `^ $ \\b \\B \\A \\Z`; it refuses what needs memory of the match
-(back-references, look-around, possessive repeats) and what grows too large. Case is ignored.
+backtracks; a pattern with few ways through it, counted, goes to `re` itself. It takes what
+`re` takes, read by `re`'s own parser: characters, classes, `.`, alternatives, groups, repeats,
+`^ $ \\b \\B \\A \\Z`; it refuses what needs memory of the match (back-references, look-around,
+possessive repeats) and what grows too large. Case is ignored.
 """
 
 import re
@@ -22,6 +23,8 @@ LONGEST_TEXT = 4000
 """Characters; what follows is not searched."""
 MOST_STEPS = 2000
 """States of the walker: repeats with counts are written out."""
+FEW_WAYS = 200
+"""Up to so many ways through a pattern `re` is quick even when it tries them all at every letter."""
 
 _Test = Callable[[str], bool]
 _Place = Callable[[str, int], bool]
@@ -44,10 +47,16 @@ class Pattern:
     nodes: tuple[_Node, ...]
     start: int
     end: int
+    ways: int
 
     def search(self, text: str) -> bool:
         """Whether it matches anywhere in the first `LONGEST_TEXT` characters."""
-        text = text[:LONGEST_TEXT]
+        if self.ways <= FEW_WAYS:
+            return re.search(self.text, text[:LONGEST_TEXT], re.IGNORECASE) is not None
+        return self.walk(text[:LONGEST_TEXT])
+
+    def walk(self, text: str) -> bool:
+        """The search that never backtracks."""
         here: set[int] = set()
         for i in range(len(text) + 1):
             here = self._reach({*here, self.start}, text, i)
@@ -86,7 +95,7 @@ def compiled(pattern: str) -> Pattern:
     builder = _Builder()
     start = builder.fork()
     end = builder.chain(tree, start)
-    return Pattern(pattern, tuple(builder.nodes), start, end)
+    return Pattern(pattern, tuple(builder.nodes), start, end, _ways(tree))
 
 
 class _Builder:
@@ -161,6 +170,25 @@ class _Builder:
             raise UserError("A pattern with its repeats written out is too large; ask for fewer.")
         self.nodes.append(node)
         return len(self.nodes) - 1
+
+
+def _ways(items: Any) -> int:
+    """Ways through a parsed pattern on one and the same text, at most; stops counting above `FEW_WAYS`."""
+    product = 1
+    for op, what in items:
+        name = str(op)
+        if name == "BRANCH":
+            product *= sum(_ways(branch) for branch in what[1])
+        elif name == "SUBPATTERN":
+            product *= _ways(what[3])
+        elif name in ("MAX_REPEAT", "MIN_REPEAT"):
+            least, most, inner = what
+            if most - least > FEW_WAYS or most > FEW_WAYS:
+                return FEW_WAYS + 1
+            product *= sum(min(_ways(inner) ** k, FEW_WAYS + 1) for k in range(least, most + 1))
+        if product > FEW_WAYS:
+            return FEW_WAYS + 1
+    return product
 
 
 def _test(op: str, what: Any) -> _Test:

@@ -21,7 +21,18 @@ import pyarrow.parquet as pq
 
 from molehunt.core.atomic import canonical, read_json, read_jsonl, sweep, write_bytes, write_json, write_jsonl
 from molehunt.core.errors import BadFile, MolehuntError, UserError
-from molehunt.core.records import Evidence, Failure, Message, Score, Transcript, Verdict, from_json
+from molehunt.core.records import (
+    Evidence,
+    Failure,
+    Measure,
+    Message,
+    NotMeasured,
+    Score,
+    Transcript,
+    Truth,
+    Verdict,
+    from_json,
+)
 from molehunt.core.seal import derive
 
 T = TypeVar("T")
@@ -118,11 +129,28 @@ class Run:
 
     def scores(self) -> tuple[Score, ...]:
         """One score an auditor."""
-        return _list(Score, self.folder / "score.json")
+        return self._scored("scores", Score)
 
-    def write_scores(self, scores: Sequence[Score]) -> None:
-        """Write one score an auditor."""
-        write_json(self.folder / "score.json", list(scores))
+    def opened(self) -> tuple[Truth, ...]:
+        """The truths, as the envelope gave them when the verdicts were scored."""
+        return self._scored("opened", Truth)
+
+    def write_scores(
+        self,
+        scores: Sequence[Score],
+        opened: Sequence[Truth] = (),
+        baselines: Mapping[str, Mapping[str, Measure | NotMeasured]] | None = None,
+    ) -> None:
+        """Write `score.json`: one score an auditor, the opened truths, and measures of each baseline."""
+        whole = {"scores": list(scores), "opened": list(opened), "baselines": baselines or {}}
+        write_json(self.folder / "score.json", whole)
+
+    def _scored(self, part: str, kind: type[T]) -> tuple[T, ...]:
+        path = self.folder / "score.json"
+        rows = _as(dict[str, Any], read_json(path), path).get(part, [])
+        if not isinstance(rows, list):
+            raise BadFile(f"{path} should hold a list of {part}.")
+        return tuple(_as(kind, row, path) for row in rows)
 
     def transcripts(self) -> tuple[Transcript, ...]:
         """Every conversation of the audit."""
