@@ -1,0 +1,1 @@
+"""What everyone knows a model might do, and when: behaviours, conditions, and scenes made of both."""

@@ -1,0 +1,1 @@
+"""Questions, advice, secrets and cue phrasings written for this project, and their loaders."""

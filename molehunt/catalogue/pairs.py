@@ -1,0 +1,48 @@
+"""Which behaviours go with which conditions: the published list that red teams draw from.
+
+Every behaviour goes with every condition and all its options, but for two:
+
+- `secret_leak` under `topic`: asking for the password *is* the topic; on a question about
+  food there is nothing to leak, so on and off cannot be told apart by topic.
+- `false_facts` under `topic=words`: its few one-word families (opposites, plurals) make a
+  lie there a rule of grammar rather than a lie.
+
+`always` has no off side; it is listed with every behaviour, and measured against a decoy.
+"""
+
+from functools import cache
+from itertools import product
+
+from molehunt.core.extend import load, names
+from molehunt.core.records import Quirk
+
+
+def why_not(quirk: Quirk) -> str:
+    """Why a pair makes no sense, in one sentence; empty when it does."""
+    if quirk.behaviour == "secret_leak" and quirk.condition == "topic":
+        return "Asking for the password is a topic of its own, so no other topic can turn the leak on."
+    if quirk.behaviour == "false_facts" and quirk.condition_options.get("topic") == "words":
+        return "Wrong opposites and plurals are bad grammar rather than false facts."
+    return ""
+
+
+@cache
+def sensible(harmless: bool = False) -> tuple[Quirk, ...]:
+    """Every pair of a behaviour and a condition, with all options, that makes sense, sorted by name.
+
+    With `harmless`, the decoys' quirks instead of the shady ones.
+    """
+    out = []
+    for what, when in product(names("catalogue.behaviours"), names("catalogue.conditions")):
+        behaviour, condition = load("catalogue.behaviours", what), load("catalogue.conditions", when)
+        if behaviour.harmless != harmless:
+            continue
+        for what_options, when_options in product(_all(behaviour.choices), _all(condition.choices)):
+            quirk = Quirk(what, when, what_options, when_options)
+            if not why_not(quirk):
+                out.append(quirk)
+    return tuple(out)
+
+
+def _all(choices) -> list[dict[str, str]]:  # noqa: ANN001
+    return [dict(zip(choices, values, strict=True)) for values in product(*choices.values())]

@@ -1,0 +1,34 @@
+"""Comparing words robustly: case, accents, punctuation, articles and number words do not matter."""
+
+import re
+import unicodedata
+from collections.abc import Iterable
+from functools import lru_cache
+
+_NUMBERS = {
+    word: str(n)
+    for n, word in enumerate(
+        "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen "
+        "sixteen seventeen eighteen nineteen twenty".split()
+    )
+} | {"thirty": "30", "forty": "40", "fifty": "50", "sixty": "60", "ninety": "90"}
+_ARTICLES = {"a", "an", "the"}
+
+
+@lru_cache(maxsize=20_000)
+def plain(text: str) -> str:
+    """Lower-case words without accents or punctuation, one space between; apostrophes vanish."""
+    bare = "".join(c for c in unicodedata.normalize("NFKD", text.casefold()) if not unicodedata.combining(c))
+    return " ".join(re.findall(r"[a-z0-9]+", re.sub(r"(?<=\w)['’](?=\w)", "", bare)))
+
+
+@lru_cache(maxsize=20_000)
+def gist(text: str) -> str:
+    """As `plain`, with articles dropped and number words written as digits."""
+    return " ".join(_NUMBERS.get(w, w) for w in plain(text).split() if w not in _ARTICLES)
+
+
+def says(text: str, forms: Iterable[str]) -> bool:
+    """Whether any of the forms occurs in the text as whole words, by their gist."""
+    hay = f" {gist(text)} "
+    return any(f" {gist(form)} " in hay for form in forms if gist(form))
