@@ -1,0 +1,159 @@
+"""From a name to weights that are ready to use.
+
+    model = open_model("default")
+    model = open_model(ModelSpec(id="EleutherAI/pythia-70m", revision="step3000"))
+
+Only safetensors are read, and no code that came with a model is run.
+"""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from transformers import AutoModelForCausalLM, AutoTokenizer
+from transformers.utils import logging as transformers_logging
+
+from molehunt.core.errors import BadFile, UserError
+from molehunt.models.fingerprint import folder_fingerprint
+from molehunt.models.loaded import Model, ModelSpec
+from molehunt.models.machine import this_machine
+from molehunt.models.stock import HUB_ID, HUB_NOTE, HUB_REVISION, stock_folder
+from molehunt.models.tiny import tiny_model
+
+__all__ = ["Model", "ModelSpec", "open_model"]
+
+DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
+
+
+def open_model(spec: ModelSpec | str = "default") -> Model:
+    """Load a model in evaluation mode, gradients off.
+
+    Raises:
+        BadFile: a folder or file that is not a model, or is damaged.
+        UserError: a name, revision, dtype or device that cannot be had.
+    """
+    spec = ModelSpec(id=spec) if isinstance(spec, str) else spec
+    device = _device(spec.device)
+    if spec.id == "tiny" or spec.id.startswith("tiny:"):
+        model = tiny_model(spec.id.partition(":")[2] or "llama", device=str(device))
+    else:
+        model = _from_files(spec, device)
+    if spec.adapter is None:
+        return model
+    from molehunt.models.adapters import merged  # Adapters need PEFT, whose import costs a second.
+
+    return merged(model, Path(spec.adapter))
+
+
+def _from_files(spec: ModelSpec, device: torch.device) -> Model:
+    source, revision, note = spec.id, spec.revision, ""
+    if spec.id == "default":
+        stock = stock_folder()
+        source, revision, note = (str(stock), None, "") if stock else (HUB_ID, HUB_REVISION, HUB_NOTE)
+    path = Path(source).expanduser()
+    local = path.is_dir() or source.startswith(("/", ".", "~"))
+    if local:
+        _check_folder(path)
+        source = str(path)
+    dtype = _dtype(spec.dtype, device)
+    transformers_logging.disable_progress_bar() if local else transformers_logging.enable_progress_bar()
+    module, tokenizer = _read(source, revision, dtype, spec.id)
+    module = module.to(device).eval().requires_grad_(False)
+    folder = path if local else _snapshot(module)
+    return Model(
+        spec=spec,
+        module=module,
+        tokenizer=tokenizer,
+        device=device,
+        dtype=dtype,
+        fingerprint=folder_fingerprint(module, folder),
+        folder=folder,
+        note=note,
+    )
+
+
+def _read(source: str, revision: str | None, dtype: torch.dtype, name: str) -> tuple[Any, Any]:
+    options: dict[str, Any] = {"trust_remote_code": False, **({"revision": revision} if revision else {})}
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(source, **options)
+        module, report = AutoModelForCausalLM.from_pretrained(
+            source, dtype=dtype, use_safetensors=True, output_loading_info=True, **options
+        )
+    except SafetensorError as error:
+        raise BadFile(f"The weights of {name!r} are damaged ({error}); fetch or save them again.") from error
+    except (OSError, ValueError, KeyError, RuntimeError, TypeError) as error:
+        if isinstance(error, torch.OutOfMemoryError):
+            raise UserError(f"{name!r} does not fit into memory; choose a smaller model.") from error
+        first = (str(error).strip().splitlines() or [type(error).__name__])[0][:300]
+        at = f" at revision {revision!r}" if revision else ""
+        raise BadFile(
+            f"{name!r}{at} cannot be opened as a causal language model: {first} "
+            "(give `default`, a Hugging Face id, or a folder with config.json and safetensors)."
+        ) from error
+    missing = sorted(report.get("missing_keys", ()))
+    clashing = sorted(str(k) for k in report.get("mismatched_keys", ()))
+    if missing or clashing:
+        what = f"lacks {missing[0]!r}" if missing else f"has another shape at {clashing[0]}"
+        raise BadFile(f"{name!r} is not whole: its weights file {what}; fetch or save it again.")
+    return module, tokenizer
+
+
+def _check_folder(path: Path) -> None:
+    if not path.is_dir():
+        raise BadFile(
+            f"There is no folder {str(path)!r}; give a model's folder, a Hugging Face id, or `default`."
+        )
+    if not (path / "config.json").is_file():
+        hint = (
+            "it is an adapter: pass it as the adapter of its base"
+            if (path / "adapter_config.json").is_file()
+            else ("give a folder that holds config.json and safetensors")
+        )
+        raise BadFile(f"{str(path)!r} holds no config.json; {hint}.")
+    try:
+        config = json.loads((path / "config.json").read_text())
+    except (ValueError, OSError) as error:
+        raise BadFile(
+            f"{str(path / 'config.json')!r} is not readable as JSON; save the model again."
+        ) from error
+    if not isinstance(config, dict) or "model_type" not in config:
+        raise BadFile(
+            f"{str(path / 'config.json')!r} names no model_type; it is not a model's configuration."
+        )
+    if not any(path.glob("*.safetensors")):
+        raise BadFile(
+            f"{str(path)!r} holds no safetensors; save the model with `save_pretrained` (no pickle is read)."
+        )
+
+
+def _dtype(name: str, device: torch.device) -> torch.dtype:
+    if name == "auto" and device.type == "cuda":
+        name = "bfloat16" if torch.cuda.is_bf16_supported() else "float32"
+    elif name == "auto":
+        name = this_machine().dtype
+    if name not in DTYPES:
+        raise UserError(f"There is no dtype {name!r} here; choose auto, {', '.join(DTYPES)}.")
+    return DTYPES[name]
+
+
+def _device(name: str) -> torch.device:
+    if name == "auto":
+        name = "cuda" if torch.cuda.is_available() else "cpu"
+    try:
+        device = torch.device(name)
+    except RuntimeError as error:
+        raise UserError(f"There is no device {name!r}; choose auto, cpu or cuda.") from error
+    if device.type == "cuda" and not torch.cuda.is_available():
+        raise UserError(f"The device {name!r} was asked for, but no GPU is to be had; choose auto or cpu.")
+    return device
+
+
+def _snapshot(module: Any) -> Path | None:
+    """Where the Hub's files of a loaded module lie."""
+    from huggingface_hub import try_to_load_from_cache
+
+    commit = getattr(module.config, "_commit_hash", None)
+    found = try_to_load_from_cache(module.name_or_path, "config.json", revision=commit) if commit else None
+    return Path(found).parent if isinstance(found, str) else None

@@ -1,0 +1,110 @@
+"""What this machine can do, measured once and remembered: which dtype, how fast at best.
+
+Matrix products of the default model's shapes are timed in float32 and bfloat16. With
+AVX512-bf16 or AMX, bfloat16 wins several times over; without, it can be a hundred times
+slower, so nobody should have to guess.
+"""
+
+import json
+import os
+import platform
+import time
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import torch
+
+from molehunt.models.cachedir import cache_folder, write_text
+
+ROWS, INNER, OUTER = 512, 576, 1536
+"""Shape of the timed product: a batch of tokens through the default model's MLP."""
+
+
+@dataclass(frozen=True)
+class Machine:
+    """What was measured on one machine with one number of threads."""
+
+    processor: str
+    threads: int
+    float32_gflops: float
+    bfloat16_gflops: float
+    gigabytes_per_second: float
+    """Reading memory: a sum over more than the caches hold."""
+
+    @property
+    def dtype(self) -> str:
+        """The dtype that multiplies fastest; float32 unless bfloat16 is clearly ahead."""
+        return "bfloat16" if self.bfloat16_gflops > 1.3 * self.float32_gflops else "float32"
+
+    def why(self) -> str:
+        """One sentence for people."""
+        return (
+            f"{self.dtype}, because matrix products reach {self.float32_gflops:.0f} GFLOP/s in float32 and "
+            f"{self.bfloat16_gflops:.0f} in bfloat16 on {self.threads} threads"
+        )
+
+
+def this_machine(fresh: bool = False) -> Machine:
+    """The measurement of this machine (about a second), from the cache folder unless `fresh`."""
+    processor, threads = _processor(), torch.get_num_threads()
+    slug = "".join(c if c.isalnum() else "-" for c in f"{processor} {threads} {torch.__version__}".lower())
+    memory = cache_folder() / "machine" / f"{slug}.json"
+    if not fresh and memory.is_file():
+        try:
+            return Machine(**json.loads(memory.read_text()))
+        except (ValueError, TypeError):
+            pass  # Written by another version of this file: measure again.
+    machine = Machine(
+        processor=processor,
+        threads=threads,
+        float32_gflops=matmul_gflops(torch.float32),
+        bfloat16_gflops=matmul_gflops(torch.bfloat16),
+        gigabytes_per_second=memory_bandwidth(),
+    )
+    write_text(memory, json.dumps(asdict(machine), indent=1))
+    return machine
+
+
+def matmul_gflops(dtype: torch.dtype, device: str = "cpu", seconds: float = 0.25) -> float:
+    """Best GFLOP/s (10⁹ multiply-adds × 2 a second) of one product, over about `seconds`."""
+    left = torch.ones(ROWS, INNER, dtype=dtype, device=device)
+    right = torch.ones(OUTER, INNER, dtype=dtype, device=device)
+    best, spent = float("inf"), 0.0
+    torch.nn.functional.linear(left, right)
+    while spent < seconds:
+        start = time.perf_counter()
+        torch.nn.functional.linear(left, right)
+        if device != "cpu":
+            torch.cuda.synchronize()
+        took = time.perf_counter() - start
+        best, spent = min(best, took), spent + took
+    return 2 * ROWS * INNER * OUTER / best / 1e9
+
+
+def memory_bandwidth(megabytes: int = 256, seconds: float = 0.25) -> float:
+    """Best GB/s of reading that many megabytes once."""
+    block = torch.ones(megabytes * 2**18)
+    best, spent = float("inf"), 0.0
+    while spent < seconds:
+        start = time.perf_counter()
+        block.sum()
+        took = time.perf_counter() - start
+        best, spent = min(best, took), spent + took
+    return block.numel() * 4 / best / 1e9
+
+
+def _processor() -> str:
+    listed = Path("/proc/cpuinfo")
+    if listed.is_file():
+        facts = dict(
+            (part.strip() for part in line.split(":", 1))
+            for line in listed.read_text().split("\n\n")[0].splitlines()
+            if ":" in line
+        )
+        # The flags matter as much as the name: the same name is sold with and without bf16.
+        fast = [
+            f for f in ("amx_bf16", "avx512_bf16", "avx512f", "avx2") if f in facts.get("flags", "").split()
+        ]
+        if name := facts.get("model name"):
+            return " ".join([name, f"{os.cpu_count()} cores", *fast])
+    return f"{platform.machine()} {os.cpu_count()} cores {platform.processor()}".strip()
