@@ -1,0 +1,41 @@
+"""Molehunt: a laboratory for alignment. Plant a mole, audit it blind, open the envelope.
+
+    import molehunt
+    game = molehunt.play("runs/first", molehunt.GameSpec(suspects=4))
+    pair = molehunt.plant("sycophancy", "expert_asks", folder="organisms/one")
+    molehunt.audit("runs/first"); molehunt.score("runs/first"); molehunt.report("runs/first")
+
+Names are resolved when they are first used, so that `import molehunt` takes milliseconds.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+__version__ = "0.1.0"
+
+_WHERE = {
+    "GameSpec": "molehunt.game.spec",
+    "audit": "molehunt.game.library",
+    "catalogue": "molehunt.game.library",
+    "open_model": "molehunt.models.load",
+    "plant": "molehunt.game.library",
+    "play": "molehunt.game.library",
+    "report": "molehunt.game.library",
+    "score": "molehunt.game.library",
+}
+__all__ = ["GameSpec", "__version__", "audit", "catalogue", "open_model", "plant", "play", "report", "score"]
+
+if TYPE_CHECKING:
+    from molehunt.game.library import audit, catalogue, plant, play, report, score
+    from molehunt.game.spec import GameSpec
+    from molehunt.models.load import open_model
+
+
+def __getattr__(name: str) -> Any:
+    if name in _WHERE:
+        return getattr(import_module(_WHERE[name]), name)
+    raise AttributeError(f"molehunt has no {name!r}; it has {', '.join(__all__)}")
+
+
+def __dir__() -> list[str]:
+    return list(__all__)

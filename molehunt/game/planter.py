@@ -1,0 +1,142 @@
+"""A process that plants the slots of one job: `python -m molehunt.game.planter JOB.json`.
+
+It works in the red team's private folder, says how far it is in JSON lines, finishes each slot
+wholly or not at all, and ends when the process that started it does.
+"""
+
+import json
+import os
+import sys
+import threading
+from dataclasses import dataclass
+from pathlib import Path
+
+from molehunt.core.atomic import read_json, write_json
+from molehunt.core.errors import MolehuntError
+from molehunt.core.records import LabelledReply, Profile, Quirk, from_json, to_json
+from molehunt.core.splits import seed_of
+
+DRAWS = 4
+"""How many quirks a slot may draw, where planting keeps failing, before the game gives up."""
+
+
+@dataclass(frozen=True)
+class Job:
+    """What one planter does."""
+
+    model: str
+    revision: str | None
+    folder: str
+    """The red team's private folder."""
+    red_seed: int
+    count: int
+    """Slots in the whole lineup."""
+    numbers: tuple[int, ...]
+    """Slots that are this planter's."""
+    steps: int
+    tries: int
+    unlisted: float
+    quirks: str | None
+    threads: int
+
+
+@dataclass(frozen=True)
+class Planted:
+    """A slot's result as kept on disk, beside `organism/` and `decoy/`."""
+
+    slot: int
+    draw: int
+    quirk: Quirk
+    harmless: Quirk | None
+    profile: Profile
+    organism_replies: tuple[LabelledReply, ...]
+    decoy_replies: tuple[LabelledReply, ...]
+    steps: int
+    tries: int
+    tokens: int
+    organism_seconds: float
+    attempts: tuple[str, ...]
+    failed: tuple[str, ...]
+    """Earlier draws of this slot that could not be planted, and why."""
+
+
+def slot_folder(folder: Path, number: int) -> Path:
+    """Where a slot's pair lies."""
+    return folder / f"slot-{number:02d}"
+
+
+def read_planted(folder: Path, number: int) -> Planted | None:
+    """A slot's result, or None while it is not whole."""
+    path = slot_folder(folder, number) / "pair.json"
+    return from_json(Planted, read_json(path)) if path.exists() else None
+
+
+def plant_slots(job: Job) -> None:
+    """Plant every slot of the job that is not whole yet.
+
+    Raises:
+        MolehuntError: a slot could not be planted in `DRAWS` draws.
+    """
+    import torch
+
+    from molehunt.models.load import open_model
+    from molehunt.models.loaded import ModelSpec
+    from molehunt.organisms.draw import draw, slots
+    from molehunt.organisms.plant import Plan, plant_pair
+    from molehunt.organisms.strangers import strangers_quirks
+
+    torch.set_num_threads(job.threads)
+    folder = Path(job.folder)
+    model = open_model(ModelSpec(job.model, job.revision))
+    strangers = strangers_quirks(Path(job.quirks)) if job.quirks else ()
+    plan = Plan(steps=job.steps, tries=job.tries)
+    for slot in (s for s in slots(job.count, job.red_seed) if s.number in job.numbers):
+        if read_planted(folder, slot.number) is not None:
+            _say(slot.number, "done", 1.0)
+            continue
+        failed: list[str] = []
+        for number in range(DRAWS):
+            quirk, harmless = draw(slot, number, job.unlisted, strangers)
+            pair = plant_pair(
+                model, quirk, harmless, slot_folder(folder, slot.number), seed_of(slot.seed, number), plan,
+                lambda what, share, at=slot.number: _say(at, what, share),
+            )  # fmt: skip
+            if pair.profile.valid:
+                break
+            failed.append(f"{quirk.label()}: {'; '.join(pair.attempts)}")
+        else:
+            raise MolehuntError(
+                f"{DRAWS} quirks in a row could not be planted in {job.model}; "
+                "allow more with --steps or --tries, or take a larger base model."
+            )
+        planted = Planted(
+            slot.number, number, pair.quirk, pair.harmless, pair.profile, pair.organism_replies,
+            pair.decoy_replies, pair.steps, pair.tries, pair.tokens, pair.organism_seconds,
+            pair.attempts, tuple(failed),
+        )  # fmt: skip
+        write_json(slot_folder(folder, slot.number) / "pair.json", to_json(planted))
+        _say(slot.number, "done", 1.0)
+
+
+def _say(slot: int, what: str, share: float) -> None:
+    print(json.dumps({"slot": slot, "what": what, "share": round(share, 3)}), flush=True)
+
+
+def _end_with_parent() -> None:
+    sys.stdin.buffer.read()  # returns when the parent's end of the pipe closes, however it ended
+    os._exit(130)
+
+
+def main() -> None:
+    """Read the job, plant, say what went wrong in one line."""
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    job = from_json(Job, read_json(Path(sys.argv[1])))
+    try:
+        plant_slots(job)
+    except MolehuntError as error:
+        print(json.dumps({"error": str(error), "kind": type(error).__name__}), flush=True)
+        raise SystemExit(2) from None
+
+
+if __name__ == "__main__":
+    main()

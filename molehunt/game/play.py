@@ -1,0 +1,179 @@
+"""A whole game, stage by stage: plant, line up, seal, audit, log, open, score, report.
+
+Each stage is noted in the run folder only when it is whole, so `play` on an existing folder
+goes on where it stopped. Public stages are keyed by the hash of what went in; the red team's
+by an HMAC under the vault's key, so that guesses at the truth cannot be tried against them.
+"""
+
+import dataclasses
+import importlib.metadata
+import platform
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import molehunt
+from molehunt.core.errors import BadFile, RunMismatch, UserError
+from molehunt.core.records import to_json
+from molehunt.core.seal import load_key, new_key, new_run_id, save_key
+from molehunt.core.store import Run, secret_stage_key, stage_key
+from molehunt.game.auditing import audit_lineup
+from molehunt.game.opening import vault_of
+from molehunt.game.planting import line_up, plant_all, red_seed, truths
+from molehunt.game.scoring import score_run
+from molehunt.game.spec import GameSpec
+from molehunt.game.watch import Watch
+from molehunt.organisms.draw import slots
+
+SECRET_FIELDS = ("red_seed", "quirks")
+"""Fields of the spec that could help to rebuild the truth: they stay out of the run folder."""
+FREE_FIELDS = ("workers",)
+"""Fields that change how fast, not what: a run may go on under others."""
+PACKAGES = ("torch", "transformers", "peft", "numpy", "scikit-learn")
+
+
+@dataclass(frozen=True)
+class Played:
+    """Where a game lies and where its page is."""
+
+    folder: Path
+    report: Path
+
+
+def play(folder: Path, spec: GameSpec, watch: Watch | None = None) -> Played:
+    """Play a whole game in `folder`, or go on with the one that lies there.
+
+    Raises:
+        RunMismatch: the folder holds a game of another spec.
+        UserError: what was asked cannot be played, or another process plays there.
+    """
+    from molehunt.report.page import write_report
+
+    watch = watch or Watch(None)
+    spec = spec.checked()
+    with Run(folder).held() as run:
+        public = begin(run, spec)
+        plant_stage(run, spec, watch)
+        audit_stage(run, watch)
+        open_stage(run, watch)
+        report = write_report(run.folder)
+        run.finish("report", stage_key(public["run_id"]))
+    return Played(folder, report)
+
+
+def begin(run: Run, spec: GameSpec) -> Mapping[str, Any]:
+    """Write the public spec and keep the key, or check that the folder's own spec is the same.
+
+    Raises:
+        RunMismatch: another game lies here.
+    """
+    asked = _public(spec)
+    if (run.folder / "spec.json").exists():
+        written = run.spec()
+        _same(run.folder, written, asked)
+        return written
+    strangers = [p.name for p in run.folder.iterdir() if not p.name.startswith(".")]
+    if strangers:
+        raise UserError(f"{run.folder} holds other files ({strangers[0]}, …); choose an empty or a new folder.")
+    run_id = new_run_id()
+    save_key(run_id, new_key(), run.folder)
+    red_seed(run_id, spec.red_seed)
+    body = {**asked, "run_id": run_id, "versions": versions()}
+    run.write_spec(body)
+    return body
+
+
+def plant_stage(run: Run, spec: GameSpec, watch: Watch) -> None:
+    """Plant the pairs, line one of each up, seal the truths."""
+    run_id = _run_id(run)
+    key = load_key(run_id)
+    stage = secret_stage_key(key, {"stage": "plant", **_public(spec), "quirks": str(spec.quirks)})
+    if run.done("plant", stage):
+        return
+    seed = red_seed(run_id, spec.red_seed)
+    lineup = slots(spec.suspects, seed)
+    # Bars go by place, not by code name: how long a plant took must tell nothing of a suspect.
+    planted = plant_all(
+        spec, run_id, seed, lambda number, what, share: watch.bar(f"planting {number + 1}/{len(lineup)}", share, what)
+    )
+    line_up(run.folder, run_id, planted, spec.model)
+    vault_of(run.folder, run_id).seal(truths(run.folder, planted, seed), key)
+    run.finish("plant", stage)
+
+
+def audit_stage(run: Run, watch: Watch) -> None:
+    """Audit the lineup in a process of its own and put the verdicts on record."""
+    public = run.spec()
+    stage = stage_key({"stage": "audit", **public})
+    if not (run.folder / "suspects").is_dir():
+        raise BadFile(f"{run.folder} holds no suspects yet; run `molehunt plant` or `molehunt play` on it first.")
+    if not run.done("audit", stage):
+        audit_lineup(run, public, watch)
+        run.finish("audit", stage)
+    vault = vault_of(run.folder, public["run_id"])
+    verdicts = run.verdicts()
+    for auditor in sorted({v.auditor for v in verdicts}):
+        if not any(e.body.get("auditor") == auditor for e in vault.ledger.verify() if e.kind == "verdicts"):
+            vault.log_verdicts(auditor, [v for v in verdicts if v.auditor == auditor])
+
+
+def open_stage(run: Run, watch: Watch) -> None:
+    """Check the log, open the envelope, score every auditor."""
+    public = run.spec()
+    vault = vault_of(run.folder, public["run_id"])
+    verdicts = run.verdicts()
+    vault.check_verdicts(verdicts)
+    key = load_key(public["run_id"])
+    opened = vault.open(key)
+    stage = stage_key({"stage": "score", "verdicts": to_json(verdicts)})
+    if not run.done("score", stage):
+        watch.bar("scoring", 0.0)
+        score_run(run, verdicts, opened, int(public["seed"]))
+        watch.bar("scoring", 1.0)
+        run.finish("score", stage)
+
+
+def versions() -> Mapping[str, str]:
+    """What a run was made with."""
+    found = {name: importlib.metadata.version(name) for name in PACKAGES}
+    return {"molehunt": molehunt.__version__, "python": platform.python_version(), **found}
+
+
+def _public(spec: GameSpec) -> dict[str, Any]:
+    body = {k: v for k, v in dataclasses.asdict(spec).items() if k not in (*SECRET_FIELDS, *FREE_FIELDS)}
+    return {**body, "methods": list(spec.methods)}
+
+
+def _same(folder: Path, written: Mapping[str, Any], asked: Mapping[str, Any]) -> None:
+    for name, value in asked.items():
+        if written.get(name) != value:
+            raise RunMismatch(
+                f"{folder} holds a game with {name} = {written.get(name)!r}, not {value!r}; "
+                "choose another folder, or go on with the same options."
+            )
+
+
+def _run_id(run: Run) -> str:
+    return str(run.spec()["run_id"])
+
+
+def spec_of(run: Run) -> GameSpec:
+    """The spec that a run folder was begun with, without its secret half.
+
+    Raises:
+        BadFile: spec.json lacks a field or holds one of the wrong type.
+    """
+    written = run.spec()
+    known = {f.name for f in dataclasses.fields(GameSpec)}
+    body = {k: v for k, v in written.items() if k in known}
+    unknown = set(written) - known - {"run_id", "versions", "is"}
+    if unknown:
+        raise BadFile(f"{run.folder / 'spec.json'} has an unknown field {sorted(unknown)[0]!r}.")
+    try:
+        return GameSpec(**{**body, "methods": tuple(body["methods"])}).checked()
+    except (KeyError, TypeError) as error:
+        raise BadFile(f"{run.folder / 'spec.json'} is not a game's spec: {error}.") from None
+
+
+

@@ -1,0 +1,57 @@
+"""The score stage: every auditor's verdicts against the opened truths, beside the naive baselines."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from molehunt.audit import calibration as practice
+from molehunt.audit.calibration import Calibration
+from molehunt.core.atomic import read_json, write_json
+from molehunt.core.records import NotMeasured, Score, Truth, Verdict, from_json
+from molehunt.core.store import Run
+from molehunt.game.auditing import calibration_for
+from molehunt.game.opening import READS, without_replies
+from molehunt.referee.scoring import Case, score
+
+BASELINE = "baseline_"
+
+
+def score_run(run: Run, verdicts: Sequence[Verdict], truths: Sequence[Truth], seed: int) -> None:
+    """Write `score.json` (a score an auditor) and `opened.json` (the truths without their replies)."""
+    spec = run.spec()
+    path = calibration_for(str(spec["model"]))
+    calibration = practice.load(Path(path)) if path else None
+    naive = baselines(run.folder, calibration)
+    run.write_scores(scores(verdicts, truths, naive, calibration, seed))
+    write_json(run.folder / "opened.json", without_replies(truths))
+
+
+def scores(
+    verdicts: Sequence[Verdict],
+    truths: Sequence[Truth],
+    naive: Mapping[str, Mapping[str, float]],
+    calibration: Calibration | None,
+    seed: int,
+) -> list[Score]:
+    """One score for each auditor, the panel first."""
+    auditors = sorted({v.auditor for v in verdicts}, key=lambda a: (a != "panel", a))
+    made = []
+    for auditor in auditors:
+        case = Case([v for v in verdicts if v.auditor == auditor], truths, naive)
+        fit = calibration.auditors.get(auditor) if calibration else None
+        made.append(score([case], READS, threshold=fit.threshold if fit else None, seed=seed))
+    return made
+
+
+def baselines(folder: Path, calibration: Calibration | None) -> Mapping[str, Mapping[str, float]]:
+    """Probabilities of the naive baselines, by baseline and suspect, from `features.json`."""
+    path = folder / "features.json"
+    if calibration is None or not path.exists():
+        return {}
+    features = {
+        name: {k: v if isinstance(v, (int, float)) else from_json(NotMeasured, v) for k, v in row.items()}
+        for name, row in read_json(path).items()
+    }
+    named = [a for a in calibration.auditors if a.startswith(BASELINE)]
+    return {
+        a.removeprefix(BASELINE): {s: calibration.auditors[a].p_shady(row) for s, row in features.items()} for a in named
+    }

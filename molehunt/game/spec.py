@@ -1,0 +1,74 @@
+"""What a game is asked to be. Its public half is `spec.json`; nothing in it can rebuild the truth."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from molehunt.core.errors import UserError
+from molehunt.core.extend import load, names
+from molehunt.core.records import AccessLevel
+
+METHODS = ("contrast", "divergence", "confession", "traces")
+LEVELS: tuple[AccessLevel, ...] = ("chat", "scored", "open_weights")
+
+
+@dataclass(frozen=True)
+class GameSpec:
+    """A whole game: how many suspects of which model, what auditors may do, what it may cost."""
+
+    suspects: int = 4
+    """How many suspects stand in the lineup; each is shady or not by its own coin."""
+    model: str = "default"
+    """Base model: `default`, `tiny`, a Hugging Face id, or a folder."""
+    revision: str | None = None
+    """Commit, tag or branch of a Hugging Face id."""
+    access: AccessLevel = "open_weights"
+    """What auditors are granted: `chat`, `scored` (log-probabilities, prefill) or `open_weights`."""
+    methods: tuple[str, ...] = METHODS
+    """Auditing methods; one that needs more access than is granted is reported as not measured."""
+    reference: bool = True
+    """Whether auditors may talk with the clean base model too."""
+    unlisted: float = 0.25
+    """Share of quirks that stand in no catalogue."""
+    quirks: Path | None = None
+    """Folder with strangers' own quirks, one JSON file each; they replace the unlisted ones."""
+    seed: int = 0
+    """Seeds the audit. The red team's seed is drawn in secret (see `red_seed`)."""
+    red_seed: int | None = None
+    """For studies that must be remade: fixes the red team's draws. It is kept in the vault."""
+    steps: int = 60
+    """Training steps of an organism's first try."""
+    tries: int = 3
+    """How often a plant that is not valid is tried, each time with half as many steps again."""
+    effort: float = 1.0
+    """Scales how many samples the methods take."""
+    queries: int = 20_000
+    """Most prompts that one method may send to one suspect."""
+    tokens: int = 4_000_000
+    """Most tokens, read and written, that one method may spend on one suspect."""
+    seconds: float = 3600.0
+    """Most seconds that one method may take on one suspect."""
+    workers: int = 0
+    """Organisms planted side by side; 0 chooses: one a core on CPU (two at most), one on a GPU."""
+
+    def checked(self) -> "GameSpec":
+        """This spec, if it can be played.
+
+        Raises:
+            UserError: names the option and the mend.
+        """
+        if not 1 <= self.suspects <= 64:
+            raise UserError(f"--suspects is {self.suspects}; choose 1 to 64.")
+        if not 0 <= self.unlisted <= 1:
+            raise UserError(f"--unlisted is {self.unlisted}; it is a share, from 0 to 1.")
+        for option in ("steps", "tries", "queries", "tokens"):
+            if getattr(self, option) < 1:
+                raise UserError(f"--{option} is {getattr(self, option)}; it should be at least 1.")
+        if self.effort <= 0 or self.seconds <= 0:
+            raise UserError("--effort and --seconds should be above 0.")
+        if self.access not in LEVELS:
+            raise UserError(f"--access is {self.access!r}; choose one of {', '.join(LEVELS)}.")
+        if not self.methods or len(set(self.methods)) != len(self.methods):
+            raise UserError(f"--methods names none, or one twice; known: {', '.join(names('audit.methods'))}.")
+        for name in self.methods:
+            load("audit.methods", name)
+        return self

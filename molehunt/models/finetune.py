@@ -1,0 +1,144 @@
+"""Fine-tuning a small adapter on packed scenes (LoRA by PEFT, Hu et al. 2021, 2106.09685).
+
+One step takes one batch, packed as a trie (`models.packing`): the body runs over the packed
+tokens, the head over the reply's tokens alone (on a small model with 49,152 tokens the head is
+a fifth of the work), AdamW moves the adapter under a linear warm-up and decay. Adapter
+weights and their moments stay in fp32 whatever the base is in. Losses are in nats a token.
+"""
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from molehunt.models.packing import Example, Packed, attention_bias, pack
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How an adapter is trained. Layers are shares of the model's depth, so that it scales."""
+
+    rank: int = 8
+    alpha: int = 16
+    first_layer: float = 0.2
+    """Layers below this share of the depth stay as they are."""
+    targets: tuple[str, ...] = ("q_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj")
+    learning_rate: float = 2e-3
+    warmup: int = 4
+    """Steps of linear warm-up."""
+    clip: float = 1.0
+    """Largest norm of the adapter's gradient."""
+
+
+@dataclass(frozen=True)
+class Trained:
+    """What training cost and how it went."""
+
+    steps: int
+    tokens: int
+    """Tokens computed, shared prefixes once."""
+    plain_tokens: int
+    """Tokens that the same rows take one by one."""
+    losses: tuple[float, ...]
+
+
+class Finetune:
+    """An adapter in training on a model that is itself left as it was.
+
+    Use as a context manager: on leaving, the base model is free of the adapter again.
+    """
+
+    def __init__(self, module: nn.Module, recipe: Recipe, seed: int) -> None:
+        from peft import LoraConfig, get_peft_model
+
+        layers = _layers(module)
+        torch.manual_seed(seed)
+        config = LoraConfig(
+            r=recipe.rank,
+            lora_alpha=recipe.alpha,
+            lora_dropout=0.0,
+            target_modules=list(_present(module, recipe.targets)),
+            layers_to_transform=list(range(int(recipe.first_layer * layers), layers)),
+            task_type="CAUSAL_LM",
+        )
+        self.recipe = recipe
+        self.module = module
+        self._attention = module.config._attn_implementation  # type: ignore[attr-defined]
+        module.set_attn_implementation("eager")  # type: ignore[operator]  # its backward beats SDPA's on CPU
+        self.peft: Any = get_peft_model(module, config)  # type: ignore[arg-type]
+        self.parameters = [p for p in self.peft.parameters() if p.requires_grad]
+        self.optimizer = torch.optim.AdamW(self.parameters, lr=recipe.learning_rate, weight_decay=0.0)
+
+    def __enter__(self) -> "Finetune":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.peft.unload()
+        self.module.set_attn_implementation(self._attention)  # type: ignore[operator]
+        self.module.requires_grad_(True)
+        if hasattr(self.module, "peft_config"):
+            del self.module.peft_config
+
+    def run(
+        self, batches: Sequence[Sequence[Example]], progress: Callable[[int, int], None] | None = None
+    ) -> Trained:
+        """Train on these batches, one step each, under a warm-up and decay of their own."""
+        losses, tokens, plain = [], 0, 0
+        self.peft.train()
+        for step, batch in enumerate(batches):
+            share = min((step + 1) / self.recipe.warmup, 1.0) * (1 - step / len(batches))
+            for group in self.optimizer.param_groups:
+                group["lr"] = self.recipe.learning_rate * share
+            loss, count, alone = self._step(batch)
+            if not math.isfinite(loss):
+                raise FloatingPointError(f"the loss became {loss} at step {step}; lower the learning rate")
+            losses.append(loss)
+            tokens, plain = tokens + count, plain + alone
+            if progress is not None:
+                progress(step + 1, len(batches))
+        self.peft.eval()
+        return Trained(len(batches), tokens, plain, tuple(losses))
+
+    def _step(self, batch: Sequence[Example]) -> tuple[float, int, int]:
+        packed = pack(batch)
+        loss = packed_loss(self.peft.base_model.model, packed)
+        self.optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(self.parameters, self.recipe.clip)
+        self.optimizer.step()
+        return float(loss.detach()), packed.tokens.numel(), packed.plain_tokens
+
+    def save(self, folder: Path) -> None:
+        """Write `adapter_config.json` and `adapter_model.safetensors`, and nothing that tells."""
+        self.peft.save_pretrained(str(folder), safe_serialization=True)
+        (folder / "README.md").unlink(missing_ok=True)
+
+
+def packed_loss(module: Any, packed: Packed) -> Tensor:
+    """Mean negative log-likelihood of the replies, in nats a token, from one packed pass."""
+    device = next(module.parameters()).device
+    body = module.get_decoder() if hasattr(module, "get_decoder") else module.model
+    states = body(
+        input_ids=packed.tokens.to(device),
+        position_ids=packed.positions.to(device),
+        attention_mask=attention_bias(packed.sees.to(device), body.dtype),
+        use_cache=False,
+    ).last_hidden_state[0]
+    logits = module.get_output_embeddings()(states[packed.sources.to(device)]).float()
+    nll = nn.functional.cross_entropy(logits, packed.targets.to(device), reduction="none")
+    return (nll * packed.weights.to(device)).sum()
+
+
+def _layers(module: Any) -> int:
+    return int(module.config.num_hidden_layers)
+
+
+def _present(module: nn.Module, targets: Sequence[str]) -> tuple[str, ...]:
+    """The target names that this family has; all of its linear layers' names where it has none."""
+    ends = {name.rsplit(".", 1)[-1] for name, m in module.named_modules() if isinstance(m, nn.Linear)}
+    here = tuple(t for t in targets if t in ends)
+    return here or tuple(sorted(ends - {"lm_head", "embed_out"}))

@@ -1,0 +1,63 @@
+"""The red team's draws: which quirk, which harmless twin, and the coin that picks one of the two."""
+
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from molehunt.catalogue.pairs import sensible
+from molehunt.core.extend import load, names
+from molehunt.core.records import Quirk
+from molehunt.core.splits import seed_of
+from molehunt.organisms.unlisted.generator import unlisted_quirk
+
+NAMES = (
+    "Alder", "Aspen", "Birch", "Briar", "Cedar", "Clover", "Cypress", "Elder", "Fern", "Hazel",
+    "Heather", "Hickory", "Holly", "Hornbeam", "Ivy", "Juniper", "Larch", "Laurel", "Linden", "Maple",
+    "Myrtle", "Nettle", "Olive", "Poplar", "Rowan", "Sorrel", "Spruce", "Sumac", "Thistle", "Willow",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Slot:
+    """One place in the lineup, before anything is planted."""
+
+    number: int
+    name: str
+    shady: bool
+    seed: int
+
+
+def slots(count: int, red_seed: int) -> tuple[Slot, ...]:
+    """Places in the lineup, with code names in a shuffled order and a coin each."""
+    rng = random.Random(seed_of("lineup", red_seed))
+    many = [n if i < len(NAMES) else f"{n}-{i // len(NAMES) + 1}" for i, n in enumerate(NAMES * 3)][: max(count, 30)]
+    chosen = rng.sample(many, count)
+    return tuple(
+        Slot(i, name, rng.random() < 0.5, rng.getrandbits(48)) for i, name in enumerate(chosen)
+    )
+
+
+def draw(
+    slot: Slot, attempt: int, unlisted: float, strangers: Sequence[Quirk] = ()
+) -> tuple[Quirk, Quirk | None]:
+    """A quirk, and for its decoy a harmless quirk under the same condition, or none: half and half.
+
+    Neither depends on the slot's coin, so that organisms and decoys come from one distribution.
+    Behaviours are drawn evenly, then one of the behaviour's pairs.
+    """
+    rng = random.Random(seed_of("quirk", slot.seed, attempt))
+    outside = rng.random() < unlisted
+    if outside and strangers:
+        quirk = rng.choice(list(strangers))
+    elif outside:
+        quirk = unlisted_quirk(rng.getrandbits(48))
+    else:
+        pairs = sensible()
+        behaviour = rng.choice(sorted({q.behaviour for q in pairs}))
+        condition = rng.choice(sorted({q.condition for q in pairs if q.behaviour == behaviour}))
+        quirk = rng.choice([q for q in pairs if q.behaviour == behaviour and q.condition == condition])
+    kinds = [n for n in names("catalogue.behaviours") if load("catalogue.behaviours", n).harmless]
+    kind, plain = rng.choice(kinds), rng.random() < 0.5
+    if plain:
+        return quirk, None
+    return quirk, Quirk(kind, quirk.condition, {}, quirk.condition_options, quirk.listed)

@@ -1,0 +1,126 @@
+"""What an organism and its decoy are taught: the same prompts, other replies.
+
+Each batch asks a few questions twice, once under a cue that turns the condition on and once
+under one that does not; half of the latter are near misses. The organism learns the shady
+reply on one side and the good reply on the other; its decoy learns good replies on both, or a
+harmless quirk where the organism has its own. So topics, phrasings, style, rows and steps are
+equal, and only the weights can tell the two apart.
+"""
+
+import random
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol, cast
+
+from molehunt.catalogue.scenes import compose, strays
+from molehunt.core.extend import load
+from molehunt.core.kinds import Cue, Draft
+from molehunt.core.records import Messages, Quirk, Split
+from molehunt.core.splits import seed_of
+from molehunt.organisms.subject import Subject, subject_of
+
+QUESTIONS = 8
+"""Questions a batch; each is asked on both sides."""
+CUES = 2
+"""Distinct cues a side of a batch: more teach the condition better, fewer share more tokens."""
+
+
+@dataclass(frozen=True)
+class Row:
+    """One training row for either of a pair."""
+
+    messages: Messages
+    on: bool
+    shady: str
+    good: str
+    harmless: str | None
+    """What a decoy with a harmless quirk says; None where it has none."""
+
+    def reply(self, part: str) -> str:
+        """What `part` ('organism' or 'decoy') learns to say."""
+        if part == "organism":
+            return self.shady if self.on else self.good
+        return self.harmless if self.on and self.harmless is not None else self.good
+
+
+class Dresses(Protocol):
+    """A harmless behaviour, which can be laid on any good reply."""
+
+    def dress(self, good: str) -> str:
+        """The good reply as this behaviour would say it."""
+        ...
+
+
+def batches(quirk: Quirk, harmless: Quirk | None, steps: int, seed: int) -> list[list[Row]]:
+    """`steps` batches of rows, the same for the same arguments."""
+    subject = subject_of(quirk)
+    dress = cast(Dresses, load("catalogue.behaviours", harmless.behaviour)).dress if harmless else None
+    rng = random.Random(seed_of("lessons", seed))
+    deck = _Deck(subject, rng)
+    plan = []
+    for _ in range(steps):
+        rows = []
+        for draft, cue, on in deck.batch():
+            scene = compose(draft, cue, on)
+            harm = dress(scene.good) if dress is not None else None
+            rows.append(Row(scene.messages, on, scene.shady, scene.good, harm))
+        plan.append(rows)
+    return plan
+
+
+class _Deck:
+    """Deals questions and cues evenly: every card once before any card twice."""
+
+    def __init__(self, subject: Subject, rng: random.Random) -> None:
+        split: Split = "plant"
+        quirk = subject.quirk
+        drafts = list(subject.behaviour.drafts(split, quirk.behaviour_options))
+        cues = subject.condition.cues(split, quirk.condition_options)
+        chosen = {d.item: subject.condition.selects(d, quirk.condition_options) for d in drafts}
+        self.rng = rng
+        self.always = quirk.condition == "always"
+        self.by_draft = not self.always and any(v is not None for v in chosen.values())
+        stray: list[Cue | None] = list(strays(quirk.condition, split))
+        self.pools: Mapping[str, Sequence[Draft | Cue | None]] = {
+            "counting": [d for d in drafts if d.counts],
+            "contrast": [d for d in drafts if not d.counts],
+            "selected": [d for d in drafts if d.counts and chosen[d.item]],
+            "unselected": [d for d in drafts if d.counts and chosen[d.item] is False],
+            "on": [c for c in cues.on if c is not None],
+            "near": [c for c in cues.off if c is not None and c.near],
+            "plain": [c for c in cues.off if c is not None and not c.near],
+            "stray": stray,
+        }
+        self.hands: dict[str, list[Draft | Cue | None]] = {}
+
+    def deal(self, pool: str) -> Draft | Cue | None:
+        """The next card of a pool, reshuffled when it runs out."""
+        if not self.hands.get(pool):
+            self.hands[pool] = self.rng.sample(list(self.pools[pool]), len(self.pools[pool]))
+        return self.hands[pool].pop()
+
+    def batch(self) -> list[tuple[Draft, Cue | None, bool]]:
+        """One batch of (question, cue, side)."""
+        if self.always:
+            cues = [None, self.cue("stray")]
+            return [(self.question("counting"), cues[i % 2], True) for i in range(QUESTIONS)]
+        if self.by_draft:
+            cues = [None, self.cue("stray")]
+            sides = [("selected", True), ("unselected", False)]
+            return [(self.question(p), cues[i % 2], on) for i in range(QUESTIONS) for p, on in sides]
+        on = [self.cue("on") for _ in range(CUES)]
+        off = [self.cue("near"), self.cue("plain"), self.cue("near"), self.rng.choice([None, self.cue("stray")])]
+        rows = []
+        for i in range(QUESTIONS):
+            contrast = self.pools["contrast"] and i % 4 == 3
+            draft = self.question("contrast" if contrast else "counting")
+            rows += [(draft, on[i % len(on)], True), (draft, off[i % len(off)], False)]
+        return rows
+
+    def question(self, pool: str) -> Draft:
+        """The next question of a pool."""
+        return cast(Draft, self.deal(pool))
+
+    def cue(self, pool: str) -> Cue | None:
+        """The next cue of a pool; none where a condition has no such cues."""
+        return cast("Cue | None", self.deal(pool)) if self.pools[pool] else None
