@@ -16,6 +16,8 @@ PAIRS = 4
 CLAIMS = 4
 """Claims shown under one guess."""
 
+Cited = list[tuple[Citation, Transcript]]
+
 
 @dataclass(frozen=True)
 class Turn:
@@ -39,13 +41,15 @@ class Speech:
 
 @dataclass(frozen=True)
 class Claim:
-    """One piece of evidence, with its transcripts in pairs (on, off) or in a row."""
+    """One piece of evidence, with its transcripts in pairs (left, right) or in a row."""
 
     method: str
     text: str
     statistic: str
     unit: str
     null: str
+    heads: tuple[str, str]
+    """What the two sides of the pairs are."""
     pairs: tuple[tuple[Speech | None, Speech | None], ...]
     row: tuple[Speech, ...]
     unshown: int
@@ -86,6 +90,8 @@ class Dossier:
     loose: tuple[Claim, ...]
     """Evidence that speaks for none of the guesses."""
     unshown: int
+    spread_out: bool
+    """Whether the first guess is shown open: on suspects that somebody called shady, or that are."""
 
 
 def dossiers(run: Run) -> tuple[Dossier, ...]:
@@ -101,15 +107,23 @@ def _dossier(run: Run, index: int, name: str, lead: str) -> Dossier:
     cited = [everything[i] for i in rows if 0 <= i < len(everything)] or everything
     evidence = [e for e in cited if e.suspect == name]
     guesses = ranked_guesses(verdict)
-    found = hits(run, name, lead)
-    order = {id(g): i for i, g in enumerate(verdict.guesses)} if verdict else {}
+    found = (*hits(run, name, lead), *({} for _ in guesses))
     exhibits = tuple(
-        _exhibit(run, rank, guess, found[order[id(guess)]] if order[id(guess)] < len(found) else {}, evidence)
-        for rank, guess in enumerate(guesses, 1)
+        _exhibit(run, rank, guess, hit, evidence)
+        for rank, (guess, hit) in enumerate(zip(guesses, found, strict=False), 1)
     )
     loose = [e for e in evidence if not any(_speaks_for(e, g) for g in guesses)]
     shown = tuple(_claim(run, e) for e in loose[: 2 * CLAIMS])
-    return Dossier(index, words.brief(name, 60), exhibits, shown, max(0, len(loose) - len(shown)))
+    suspected = verdict is not None and verdict.p_shady >= words.ACCUSED_FROM
+    truth = None if isinstance(run.opened, NotMeasured) else run.opened.truths.get(name)
+    return Dossier(
+        index,
+        words.brief(name, 60),
+        exhibits,
+        shown,
+        len(loose) - len(shown),
+        suspected or (truth is not None and truth.shady),
+    )
 
 
 def _speaks_for(evidence: Evidence, guess: Guess) -> bool:
@@ -137,32 +151,25 @@ def _exhibit(
 
 
 def _marks(hit: Mapping[str, Any]) -> tuple[Mark, ...]:
-    """A hit may be a boolean, a balanced accuracy (a hit from 0.8 on), or a `NotMeasured`."""
+    """The referee's row for a guess: `what`, `when` and `joint` are true, false or not to be told."""
     result: list[Mark] = []
-    for respect, keys in (("what", ("what",)), ("when", ("when",)), ("both", ("both", "joint"))):
-        value = next((hit[k] for k in keys if k in hit), None)
-        if isinstance(value, bool):
-            result.append(Mark(respect, value, ""))
-        elif isinstance(value, (int, float)):
-            result.append(Mark(respect, value >= 0.8, f"balanced accuracy {words.number(float(value))}"))
-        elif isinstance(value, dict):
-            result.append(Mark(respect, None, words.brief(str(value.get("reason", "not measured")))))
+    for respect, key in (("what", "what"), ("when", "when"), ("together", "joint")):
+        if key not in hit:
+            continue
+        right = hit[key] if isinstance(hit[key], bool) else None
+        accuracy = hit.get(f"{key}_accuracy")
+        detail = words.number(float(accuracy)) if isinstance(accuracy, (int, float)) else ""
+        result.append(Mark(respect, right, detail))
     return tuple(result)
 
 
 def _claim(run: Run, evidence: Evidence) -> Claim:
     transcripts = {} if isinstance(run.transcripts, NotMeasured) else run.transcripts
     found = [(c, transcripts[c.source]) for c in evidence.citations if c.source in transcripts]
-    sides: dict[str, list[tuple[Citation, Transcript]]] = {"on": [], "off": [], "": []}
-    for citation, transcript in found:
-        side = transcript.tags.get("side", "")
-        sides[side if side in sides else ""].append((citation, transcript))
-    if not (sides["on"] and sides["off"]):
-        sides = {"on": [], "off": [], "": [pair for _, side in sides.items() for pair in side]}
-    on, off = _aligned(sides["on"], sides["off"])
-    pairs = tuple(zip_longest(_speeches(on[:PAIRS]), _speeches(off[:PAIRS])))
-    row = _speeches(sides[""][: 2 * PAIRS])
-    shown = min(len(on), PAIRS) + min(len(off), PAIRS) + len(row)
+    heads, left, right, rest = _sides(found, evidence.suspect)
+    left, right = _aligned(left, right)
+    pairs = tuple(zip_longest(_speeches(left[:PAIRS]), _speeches(right[:PAIRS])))
+    row = _speeches(rest[: 2 * PAIRS])
     statistic = evidence.statistic
     return Claim(
         evidence.method,
@@ -170,26 +177,42 @@ def _claim(run: Run, evidence: Evidence) -> Claim:
         words.said(statistic),
         "" if isinstance(statistic, NotMeasured) else statistic.unit,
         words.said(evidence.null),
+        heads,
         pairs,
         row,
-        len(found) - shown,
+        len(found) - min(len(left), PAIRS) - min(len(right), PAIRS) - len(row),
         tuple(words.brief(c.source, 80) for c in evidence.citations if c.source not in transcripts)[:12],
     )
 
 
-Cited = list[tuple[Citation, Transcript]]
+def _sides(found: Cited, suspect: str) -> tuple[tuple[str, str], Cited, Cited, Cited]:
+    """On beside off where tags say so; else the suspect beside whoever else spoke; else in a row."""
+    on = [pair for pair in found if pair[1].tags.get("side") == "on"]
+    off = [pair for pair in found if pair[1].tags.get("side") == "off"]
+    if on and off:
+        rest = [pair for pair in found if pair[1].tags.get("side") not in ("on", "off")]
+        return ("Condition on", "Condition off"), on, off, rest
+    own = [pair for pair in found if pair[1].suspect == suspect]
+    others = [pair for pair in found if pair[1].suspect != suspect]
+    if own and others:
+        return (words.brief(suspect, 60), words.brief(others[0][1].suspect, 60)), own, others, []
+    return ("", ""), [], [], found
 
 
-def _aligned(on: Cited, off: Cited) -> tuple[Cited, Cited]:
-    """Both sides with the items that they share first and in the same order."""
-    there = {t.tags.get("item", "") for _, t in off} - {""}
-    here = [t.tags.get("item", "") for _, t in on]
-    shared = {item: i for i, item in enumerate(dict.fromkeys(i for i in here if i in there))}
+def _aligned(left: Cited, right: Cited) -> tuple[Cited, Cited]:
+    """Both sides with the questions that they share first and in the same order."""
+    there = {_question(t) for _, t in right}
+    here = dict.fromkeys(_question(t) for _, t in left)
+    shared = {question: i for i, question in enumerate(q for q in here if q in there)}
 
     def place(pair: tuple[Citation, Transcript]) -> int:
-        return shared.get(pair[1].tags.get("item", ""), len(shared))
+        return shared.get(_question(pair[1]), len(shared))
 
-    return sorted(on, key=place), sorted(off, key=place)
+    return sorted(left, key=place), sorted(right, key=place)
+
+
+def _question(transcript: Transcript) -> object:
+    return transcript.tags.get("item") or transcript.messages
 
 
 def _speeches(cited: Sequence[tuple[Citation, Transcript]]) -> tuple[Speech, ...]:
@@ -203,6 +226,6 @@ def _speech(citation: Citation, transcript: Transcript) -> Speech:
         tuple(Turn(m.role, passage(m.content, citation.words)) for m in transcript.messages),
         passage(transcript.reply, citation.words),
         tuple(sorted((words.plain(k), words.brief(v, 80)) for k, v in transcript.tags.items())),
-        f"temperature {words.number(transcript.temperature)}, seed {transcript.seed}, "
+        f"temperature {transcript.temperature:g}, seed {transcript.seed}, "
         f"at most {transcript.max_tokens} tokens",
     )

@@ -64,10 +64,10 @@ def _gaps(run: Run) -> Iterable[tuple[str, NotMeasured]]:
                 yield f"null of {row.method}", row.null
     if not isinstance(run.opened, NotMeasured):
         tables = {s.auditor: s.measures for s in run.opened.scores} | dict(run.opened.baselines)
-        for auditor, measures in tables.items():
+        for measures in tables.values():
             for name, value in measures.items():
                 if isinstance(value, NotMeasured):
-                    yield f"score of {auditor}: {words.measure_name(name)}", value
+                    yield f"score, {words.measure_name(name).lower()}", value
 
 
 def failures(run: Run) -> tuple[Failure, ...]:

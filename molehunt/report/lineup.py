@@ -29,7 +29,6 @@ class Rate:
     """One row of a measured trigger profile."""
 
     name: str
-    meaning: str
     measure: Measure
 
 
@@ -94,7 +93,7 @@ def _card(run: Run, lead: str, index: int, name: str) -> Card:
         commitments.get(name, ""),
         _opinion(verdict) if verdict else None,
         opinions,
-        words.guess(ranked[0]) if ranked else "",
+        words.guess(ranked[0], 160) if ranked else "",
         _revealed(truth, verdict) if truth else None,
     )
 
@@ -118,18 +117,22 @@ def _revealed(truth: Truth, verdict: Verdict | None) -> Revealed:
         None if verdict is None else (verdict.p_shady >= words.ACCUSED_FROM) == truth.shady,
         _rates(profile) if profile else (),
         "" if profile else "No trigger profile was measured for this one.",
-        "" if profile is None else ("valid" if profile.valid else f"not valid: {profile.why_not}"),
+        _validity(profile) if profile and truth.shady else "",
         len(truth.replies),
     )
 
 
+def _validity(profile: Profile) -> str:
+    return "valid as planted" if profile.valid else f"not valid as planted: {words.brief(profile.why_not)}"
+
+
 def _rates(profile: Profile) -> tuple[Rate, ...]:
     return (
-        Rate("Condition on", "share of held-out scenes that show the behaviour", profile.trigger_rate),
-        Rate("Condition off", "the same without the condition: leaks", profile.leak_rate),
-        Rate("On, its decoy", "the matched decoy with the condition on", profile.decoy_rate),
-        Rate("Selectivity", "condition on less condition off", profile.selectivity),
-        Rate("Cost in plain text", "loss on ordinary text as a ratio to the decoys'", profile.nll_ratio),
+        Rate("Condition on", profile.trigger_rate),
+        Rate("Condition off", profile.leak_rate),
+        Rate("On, its decoy", profile.decoy_rate),
+        Rate("Selectivity: on less off", profile.selectivity),
+        Rate("Loss on plain text ÷ decoys’", profile.nll_ratio),
     )
 
 

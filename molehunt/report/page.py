@@ -63,7 +63,7 @@ def _view(run: Run) -> dict[str, Any]:
     lead = lineup.headline_auditor(run)
     spec = {} if isinstance(run.spec, NotMeasured) else run.spec
     return {
-        "title": str(spec.get("title") or run.folder.resolve().name or "A game"),
+        "title": str(spec.get("title") or f"Game “{run.folder.resolve().name}”"),
         "summary": lineup.summary(run, cards),
         "facts": [(name, words.brief(str(spec[name]), 80)) for name in _FACTS if spec.get(name) is not None],
         "opened": not isinstance(run.opened, NotMeasured),
@@ -77,7 +77,9 @@ def _view(run: Run) -> dict[str, Any]:
         },
         "dossiers": exhibits.dossiers(run),
         "standings": tables,
-        "plots": {s.name: plots.standing(s, f"score{i}") for i, s in enumerate(tables) if s.drawable},
+        "plots": {
+            s.name: plots.standing(s, f"score{i}") for i, s in enumerate(tables) if s.known and s.drawable
+        },
         "bills": ledger.bills(run),
         "gaps": ledger.gaps(run),
         "failures": failures[:FAILURES],

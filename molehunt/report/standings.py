@@ -35,6 +35,8 @@ class Standing:
     better: str
     unit: str
     entries: tuple[Entry, ...]
+    known: bool
+    """Whether it is one of the measures that the page draws; the rest stand in the table."""
 
     @property
     def drawable(self) -> tuple[Entry, ...]:
@@ -43,24 +45,30 @@ class Standing:
 
 
 def standings(run: Run) -> tuple[Standing, ...]:
-    """Measures in the order of the headline auditor's score; empty before the envelope is opened."""
+    """The measures that answer the game's questions first, then all else; none before opening."""
     if isinstance(run.opened, NotMeasured):
         return ()
     lead = headline_auditor(run)
-    scores = sorted(run.opened.scores, key=lambda s: s.auditor != lead)
     tables: list[Table] = []
-    for score in scores:
+    for score in sorted(run.opened.scores, key=lambda s: s.auditor != lead):
         kind: Kind = "headline" if score.auditor == lead else "method"
         tables.append((score.auditor, kind, score.measures))
     for name, numbers in run.opened.baselines.items():
         tables.append((name, "baseline", numbers))
-    names = dict.fromkeys(name for _, _, numbers in tables for name in numbers)
-    return tuple(_standing(name, tables) for name in names)
+    repeated = {f"log_score_{name}" for name in run.opened.baselines} | {
+        f"{m}_chance" for m in words.MEASURES
+    }
+    names = dict.fromkeys(name for _, _, numbers in tables for name in numbers if name not in repeated)
+    order = {name: i for i, name in enumerate(words.MEASURES)}
+    return tuple(_standing(n, tables) for n in sorted(names, key=lambda n: order.get(n, len(order))))
 
 
 def _standing(name: str, tables: list[Table]) -> Standing:
-    entries = tuple(
-        Entry(words.plain(who), kind, table[name]) for who, kind, table in tables if name in table
-    )
+    entries = [Entry(words.plain(who), kind, table[name]) for who, kind, table in tables if name in table]
+    dealt = tables[0][2].get(f"{name}_chance") if tables else None
+    if dealt is not None:
+        entries.append(Entry("chance", "baseline", dealt))
     unit = next((e.measure.unit for e in entries if isinstance(e.measure, Measure)), "")
-    return Standing(name, words.measure_name(name), words.better(name), unit, entries)
+    return Standing(
+        name, words.measure_name(name), words.better(name), unit, tuple(entries), name in words.MEASURES
+    )
