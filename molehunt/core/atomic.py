@@ -83,7 +83,8 @@ def read_jsonl(path: Path) -> list[Any]:
 def whole_folder(path: Path, *, still: bool = False) -> Iterator[Path]:
     """A new folder to fill; it stands at `path`, in place of any older one, once the block ends well.
 
-    `still` gives every file the same time. Errors as `write_bytes`.
+    `still` gives every file the same time. A kill while an older folder is replaced may leave
+    neither, never a mixture: the stage is then made again. Errors as `write_bytes`.
     """
     half = path.with_name(f"{HALF}{secrets.token_hex(6)}")
     old = path.with_name(f"{HALF}{secrets.token_hex(6)}")
@@ -153,11 +154,15 @@ def _parse(path: Path, data: bytes, where: str) -> Any:
 def _said_plainly(path: Path) -> Iterator[None]:
     try:
         yield
-    except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+    except UserError:
+        raise
+    except Exception as error:
+        number = error.errno if isinstance(error, OSError) else None
+        # Writers in other languages (safetensors, Arrow) raise kinds of their own for a full disk.
+        if number in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG) or "No space left on device" in str(error):
             raise UserError(
                 f"No space is left on the disk that holds {path}; free some and run the same command again."
             ) from error
-        if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR):
+        if isinstance(error, OSError) and number in (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR):
             raise UserError(f"{path} cannot be written: {error.strerror}; choose another folder.") from error
         raise

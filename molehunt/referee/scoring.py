@@ -16,7 +16,7 @@ from typing import Any
 from molehunt.core import stats
 from molehunt.core.errors import UserError
 from molehunt.core.records import Measure, NotMeasured, Score, Truth, Verdict, to_json
-from molehunt.referee.hits import Accuracy, accuracies, best, hit, ranked
+from molehunt.referee.hits import Accuracy, Hit, accuracies, best, hit, ranked
 from molehunt.referee.predicates import Reads
 
 CHANCE = "chance"
@@ -235,13 +235,22 @@ def _row(seat: _Seat, seats: Sequence[_Seat], accuracy: Accuracy) -> Row:
         "listed": planted.listed if planted else True,
         "truth": planted.label() if planted else "nothing planted",
         "p": verdict.p_shady if verdict else None,
-        "guesses": [asdict(h) for h in hits],
+        "guesses": _in_order(verdict, hits) if verdict and truth.shady else [],
         "hits": found,
         "dealt": _dealt(seat, seats, accuracy) if truth.shady else {},
         "baselines": {n: p[truth.suspect] for n, p in seat.case.baselines.items() if truth.suspect in p},
         "spent": to_json(verdict.spent) if verdict else None,
         "missing": missing,
     }
+
+
+def _in_order(verdict: Verdict, hits: Sequence[Hit]) -> list[Row]:
+    """What became of each guess, in the verdict's own order; one beyond the ten has no rank and no hit."""
+    ranks = {id(g): i for i, g in enumerate(ranked(verdict.guesses))}
+    return [
+        {"rank": ranks[id(g)] + 1, **asdict(hits[ranks[id(g)]])} if id(g) in ranks else {"rank": None}
+        for g in verdict.guesses
+    ]
 
 
 def _dealt(seat: _Seat, seats: Sequence[_Seat], accuracy: Accuracy) -> Mapping[str, float | None]:

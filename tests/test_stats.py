@@ -1,0 +1,135 @@
+"""Numbers against their definitions, intervals against their promise, no number where there is none."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from sklearn.metrics import balanced_accuracy_score, brier_score_loss, log_loss, roc_auc_score
+
+from molehunt.core import stats
+from molehunt.core.plain_text import plain
+from molehunt.core.records import Measure, NotMeasured
+
+PAIRS = st.lists(st.tuples(st.floats(0.01, 0.99), st.booleans()), min_size=2, max_size=30).filter(
+    lambda rows: len({t for _, t in rows}) == 2
+)
+
+
+def names(rows) -> list[str]:
+    return [str(i) for i in range(len(rows))]
+
+
+def number(measure) -> Measure:
+    assert isinstance(measure, Measure)
+    return measure
+
+
+@settings(max_examples=60, deadline=None)
+@given(PAIRS)
+def test_scores_are_those_of_scikit_learn(rows):
+    p, truth = [a for a, _ in rows], [t for _, t in rows]
+    assert number(stats.auroc(p, truth, names(rows))).value == pytest.approx(roc_auc_score(truth, p))
+    assert number(stats.brier(p, truth, names(rows))).value == pytest.approx(brier_score_loss(truth, p))
+    assert number(stats.log_score(p, truth, names(rows))).value == pytest.approx(
+        -log_loss(truth, p, labels=[0, 1])
+    )
+    said = [a > 0.5 for a in p]
+    assert stats.balanced_accuracy(said, truth) == pytest.approx(balanced_accuracy_score(truth, said))
+
+
+@settings(max_examples=40, deadline=None)
+@given(PAIRS)
+def test_an_interval_holds_its_value_and_stays_in_range(rows):
+    p, truth = [a for a, _ in rows], [t for _, t in rows]
+    for measure in (stats.auroc(p, truth, names(rows)), stats.proportion(truth, names(rows), how="x")):
+        low, value, high = number(measure).low, number(measure).value, number(measure).high
+        assert low is not None and high is not None
+        assert 0 <= low <= value + 1e-9 and value <= high + 1e-9 <= 1 + 2e-9
+
+
+def test_one_class_alone_has_no_auroc_and_nothing_has_no_mean():
+    assert isinstance(stats.auroc([0.1, 0.9], [True, True], ["a", "b"]), NotMeasured)
+    assert isinstance(stats.balanced_accuracy([True], [True]), NotMeasured)
+    assert isinstance(stats.brier([], [], []), NotMeasured)
+    assert isinstance(stats.proportion([], [], how="x"), NotMeasured)
+
+
+def test_a_sure_mistake_costs_a_bounded_log_score():
+    assert number(stats.log_score([0.0], [True], ["a"])).value == pytest.approx(np.log(0.001))
+    assert "clipped" in number(stats.log_score([0.0], [True], ["a"])).how
+
+
+def test_the_same_seed_gives_the_same_interval_and_another_seed_nearly_so():
+    rng = np.random.default_rng(0)
+    values, clusters = list(rng.normal(size=40)), [str(i // 2) for i in range(40)]
+    one = number(stats.mean(values, clusters, unit="u", how="h", seed=1))
+    assert one == stats.mean(values, clusters, unit="u", how="h", seed=1)
+    other = number(stats.mean(values, clusters, unit="u", how="h", seed=2))
+    assert one.low != other.low
+    # 2,000 resamples place a 2.5% quantile to about a tenth of the standard error (0.16 here).
+    assert one.low == pytest.approx(other.low, abs=0.05)
+
+
+def test_copies_of_an_organism_do_not_narrow_its_interval():
+    values = [0.0, 1.0, 0.3, 0.8, 0.1]
+    once = number(stats.mean(values, names(values), unit="u", how="h"))
+    fourfold = number(stats.mean(values * 4, names(values) * 4, unit="u", how="h"))
+    assert (once.low, once.high) == (pytest.approx(fourfold.low), pytest.approx(fourfold.high))
+
+
+def test_the_bootstrap_covers_the_mean_about_as_often_as_it_says():
+    rng = np.random.default_rng(5)
+    held = 0
+    for i in range(200):
+        rows = np.repeat(rng.normal(size=30), 2) + rng.normal(size=60) * 0.3
+        m = number(
+            stats.mean(list(rows), [str(j // 2) for j in range(60)], unit="u", how="h", seed=i, draws=500)
+        )
+        held += m.low <= 0 <= m.high
+    # 95% nominal, about 93% for 30 clusters; 200 trials have a standard error of 1.8 points.
+    assert 0.86 <= held / 200 <= 0.99
+
+
+def test_a_rate_of_nought_still_has_a_width():
+    low, high = stats.wilson(0, 40)
+    assert low == pytest.approx(0, abs=1e-12) and high == pytest.approx(0.0876, abs=1e-3)
+    clustered = number(stats.proportion([False] * 40, [str(i // 2) for i in range(40)], how="x"))
+    assert clustered.high == pytest.approx(stats.wilson(0, 20)[1])
+    perfect = number(
+        stats.auroc([0.9] * 10 + [0.1] * 10, [True] * 10 + [False] * 10, [str(i) for i in range(20)])
+    )
+    assert perfect.value == 1 and 0.7 < perfect.low < 0.95
+
+
+def test_benjamini_hochberg_rejects_as_in_the_paper():
+    # Benjamini and Hochberg (1995), section 3.2: of 15 p-values the four smallest are rejected at 0.05.
+    p = [0.0001, 0.0004, 0.0019, 0.0095, 0.0201, 0.0278, 0.0298, 0.0344]
+    p += [0.0459, 0.3240, 0.4262, 0.5719, 0.6528, 0.7590, 1.0]
+    assert stats.benjamini_hochberg(p) == [True] * 4 + [False] * 11
+
+
+def test_a_paired_difference_is_narrower_than_its_parts():
+    rng = np.random.default_rng(1)
+    base = rng.normal(size=50)
+    gap = number(stats.paired_difference(list(base + 0.1), list(base), names(base), unit="nats", how="x"))
+    assert gap.value == pytest.approx(0.1) and gap.low == pytest.approx(0.1)
+
+
+def test_hostile_text_shows_as_text():
+    nasty = "a\x1b]0;own\x07b\x9bc\u202ed\u2066e\r\u200bf\x00"
+    shown = plain(nasty)
+    assert shown == "a\\x1b]0;own\\x07b\\x9bc\\u202ed\\u2066e\\r\\u200bf\\x00"
+    assert plain("one\ttwo\n") == "one\ttwo\n" and plain("one\ttwo\n", one_line=True) == "one\\ttwo\\n"
+    assert plain("größer, 你好, 🙂 <b>&amp;") == "größer, 你好, 🙂 <b>&amp;"
+
+
+@settings(max_examples=200)
+@given(st.text())
+def test_nothing_unprintable_comes_through(text):
+    assert all(c.isprintable() or c in "\n\t" for c in plain(text) if not c.isspace())
+
+
+def test_a_megabyte_of_one_letter_is_cut_and_a_pile_of_accents_is_flattened():
+    assert len(plain("a" * 1_000_000, limit=100)) < 140 and "999,900" in plain("a" * 1_000_000, limit=100)
+    assert "\\u0301" in plain("e" + "\u0301" * 50)
+    assert plain("e\u0301") == "e\u0301"
