@@ -1,0 +1,286 @@
+"""Twenty games of four suspects, pooled: what the first game can do on the default model.
+
+    python studies/first_game/run.py [--games 20] [--game.model default] [--work runs/studies/first_game]
+
+Each game is played in a process and a run folder of its own; its red seed is fixed in advance
+(`red_seed_of`). Stop it whenever you like: the same command goes on, and the tables are made anew
+after every game from those that are in. Scores are taken over all games together, so that chance
+deals guesses across games. Writes `results.json` and the table in `README.md` beside this file.
+
+Time is wall time of a game's own process, summed over its sittings; memory is the proportional set
+size of its whole process tree, sampled once a second. Opening the vaults again needs their keys:
+run it where the games were played.
+"""
+
+import dataclasses
+import datetime
+import multiprocessing
+import subprocess
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import psutil
+from table import ROWS, into_page, table
+
+from molehunt.audit import calibration as practice
+from molehunt.core import stats
+from molehunt.core.atomic import read_json, write_json
+from molehunt.core.errors import MolehuntError
+from molehunt.core.records import Measure, NotMeasured, Score, Truth, Verdict, to_json
+from molehunt.core.seal import load_key
+from molehunt.core.splits import seed_of
+from molehunt.core.store import Run
+from molehunt.game.auditing import calibration_for
+from molehunt.game.opening import READS, vault_of
+from molehunt.game.play import play, versions
+from molehunt.game.scoring import baselines
+from molehunt.game.spec import GameSpec
+from molehunt.game.watch import watching
+from molehunt.referee.scoring import Case, score
+
+HERE = Path(__file__).parent
+PANEL = "panel"
+Number = Measure | NotMeasured
+
+
+@dataclass(frozen=True)
+class Study:
+    """How many games, of which kind, and where they lie."""
+
+    games: int = 20
+    """Games in all; those that are already whole are not played again."""
+    work: Path = Path("runs/studies/first_game")
+    """Folder of the games' run folders."""
+    out: Path = HERE
+    """Folder of `results.json` and `README.md`."""
+    game: GameSpec = field(default_factory=GameSpec)
+    """Every game, but for its two seeds, which are set by its number."""
+
+
+def red_seed_of(number: int) -> int:
+    """The red team's seed of a game: the first 8 bytes of a SHA-256 that anyone can take again."""
+    return seed_of("molehunt", "studies/first_game", number)
+
+
+def main() -> None:
+    """Play what is missing, one game after the other; write the tables after each."""
+    import tyro
+
+    study = tyro.cli(Study, description=__doc__)
+    for number in range(study.games):
+        if not whole(study.work / f"{number:02d}"):
+            sit(study, number)
+            write(study)
+    write(study)
+
+
+def whole(folder: Path) -> bool:
+    """Whether that game was played to its end."""
+    return "report" in Run(folder).stages()
+
+
+def sit(study: Study, number: int) -> None:
+    """One sitting of one game: play on to its end or failure, and keep its clock."""
+    folder = study.work / f"{number:02d}"
+    clock = folder.with_suffix(".clock.json")
+    before = read_json(clock) if clock.exists() else []
+    spec = dataclasses.replace(study.game, seed=number, red_seed=red_seed_of(number))
+    process = multiprocessing.get_context("spawn").Process(target=_play, args=(folder, spec), daemon=True)
+    study.work.mkdir(parents=True, exist_ok=True)
+    start, peak, turn = time.monotonic(), 0, 0
+    process.start()
+    while process.is_alive():
+        process.join(timeout=1)
+        peak, turn = max(peak, _memory(process.pid)), turn + 1
+        if turn % 5 == 0 or not process.is_alive():
+            # Written as it goes: a killed sitting loses five seconds of its clock at most.
+            now = {"seconds": time.monotonic() - start, "peak_bytes": peak, "commit": commit()}
+            write_json(clock, [*before, now])
+
+
+def _play(folder: Path, spec: GameSpec) -> None:
+    failure = folder.with_suffix(".failure.json")
+    try:
+        with watching() as watch:
+            play(folder, spec, watch)
+        failure.unlink(missing_ok=True)
+    except MolehuntError as error:
+        write_json(failure, f"{type(error).__name__}: {error}")
+        print(f"game {folder.name}: {error}", file=sys.stderr)
+        raise SystemExit(2) from None
+
+
+def _memory(pid: int | None) -> int:
+    """Bytes of a process and all below it; shared pages count once where the system can tell."""
+    total = 0
+    try:
+        root = psutil.Process(pid)
+        for process in (root, *root.children(recursive=True)):
+            try:
+                full = process.memory_full_info()
+                total += getattr(full, "pss", full.rss)
+            except psutil.Error:
+                continue  # it ended between being listed and being read
+    except psutil.Error:
+        return 0
+    return total
+
+
+@dataclass(frozen=True)
+class Game:
+    """One game that is in."""
+
+    name: str
+    truths: tuple[Truth, ...]
+    verdicts: tuple[Verdict, ...]
+    naive: Mapping[str, Mapping[str, float]]
+    sittings: Sequence[Mapping[str, Any]]
+
+
+def games(work: Path, calibration: practice.Calibration | None) -> list[Game]:
+    """Every whole game under `work`, its verdicts held against its log, its vault opened again."""
+    found = []
+    for folder in sorted(p.parent for p in work.glob("*/spec.json")):
+        if not whole(folder):
+            continue
+        run = Run(folder)
+        run_id = str(run.spec()["run_id"])
+        vault, verdicts = vault_of(folder, run_id), run.verdicts()
+        vault.check_verdicts(verdicts)
+        clock = folder.with_suffix(".clock.json")
+        found.append(
+            Game(
+                folder.name,
+                vault.open(load_key(run_id)),
+                verdicts,
+                baselines(folder, calibration),
+                read_json(clock) if clock.exists() else [],
+            )
+        )
+    return found
+
+
+def pooled(found: Sequence[Game], calibration: practice.Calibration | None) -> dict[str, Score]:
+    """One score an auditor over all games together, the panel first."""
+    auditors = sorted({v.auditor for g in found for v in g.verdicts}, key=lambda a: (a != PANEL, a))
+    scores = {}
+    for auditor in auditors:
+        cases = [
+            Case([v for v in g.verdicts if v.auditor == auditor], g.truths, g.naive, g.name) for g in found
+        ]
+        fit = calibration.auditors.get(auditor) if calibration else None
+        scores[auditor] = score(cases, READS, threshold=fit.threshold if fit else None)
+    return scores
+
+
+def _by(auditor: str, verdicts: Sequence[Verdict]) -> list[Verdict]:
+    return [v for v in verdicts if v.auditor == auditor]
+
+
+def planting(found: Sequence[Game]) -> dict[str, Number]:
+    """What the vaults say of planting, decoys' pairs included: each slot plants a whole pair."""
+    seats = [(g.name, t.recipe) for g in found for t in g.truths]
+    tried = [(f"{g}/{r['slot']}", ok) for g, r in seats for ok in first_tries(r)]
+    return {
+        "plant_seconds": stats.mean(
+            [r["organism_seconds"] for _, r in seats],
+            [g for g, _ in seats],
+            unit="s",
+            how="wall time to train and look at an organism, failed tries included, others planted beside it",
+        ),
+        "plant_valid_first_try": stats.proportion(
+            [ok for _, ok in tried],
+            [slot for slot, _ in tried],
+            how="drawn pairs that were valid at their first try, draws given up included",
+        ),
+    }
+
+
+def first_tries(recipe: Mapping[str, Any]) -> list[bool]:
+    """For each pair that a slot drew, whether its first try was valid: all but the last were given up."""
+    return [False] * len(recipe["failed_draws"]) + [recipe["tries"] == 1]
+
+
+def cost(found: Sequence[Game]) -> dict[str, Number]:
+    """Minutes and memory of a game by the clock of its sittings."""
+    timed = [g for g in found if g.sittings]
+    if not timed:
+        missing = NotMeasured("no game that is in was timed")
+        return {"game_minutes": missing, "peak_memory": missing}
+    minutes = [sum(s["seconds"] for s in g.sittings) / 60 for g in timed]
+    peak = max(s["peak_bytes"] for g in timed for s in g.sittings) / 2**30
+    how = "largest proportional set size of a game's process tree, sampled each second"
+    return {
+        "game_minutes": stats.mean(
+            minutes, [g.name for g in timed], unit="min", how="wall time of a game's process, all sittings"
+        ),
+        "peak_memory": Measure(peak, "GiB", len(timed), how),
+    }
+
+
+def help_seconds(runs: int = 7) -> Number:
+    """Wall time of `molehunt --help` in a fresh process."""
+    command = [sys.executable, "-c", "from molehunt.cli import main; main()", "--help"]
+    times = []
+    for _ in range(runs):
+        start = time.perf_counter()
+        if subprocess.run(command, capture_output=True).returncode:
+            return NotMeasured("`molehunt --help` failed")
+        times.append(time.perf_counter() - start)
+    return stats.mean(times, [str(i) for i in range(runs)], unit="s", how="wall time of a fresh process")
+
+
+def write(study: Study) -> None:
+    """Write `results.json` and the table in `README.md` from the games that are in."""
+    path = calibration_for(study.game.model)
+    calibration = practice.load(Path(path)) if path else None
+    found = games(study.work, calibration)
+    scores = pooled(found, calibration)
+    measures: dict[str, Number] = {**planting(found), **cost(found), "help_seconds": help_seconds()}
+    measures.update(scores[PANEL].measures if PANEL in scores else {})
+    failed = {p.name[:2]: read_json(p) for p in sorted(study.work.glob("*.failure.json"))}
+    result = {
+        "date": datetime.date.today().isoformat(),
+        "seed": {"audit": "the game's number", "red": [red_seed_of(n) for n in range(study.games)]},
+        "commit": sorted({s["commit"] for g in found for s in g.sittings}),
+        "games": {"in": len(found), "of": study.games, "failed": failed},
+        "machine": machine(),
+        "calibration": dict(calibration.provenance) if calibration else None,
+        **{name: to_json(measures.get(name, NotMeasured("no game is in yet"))) for name, *_ in ROWS},
+        "more": to_json({k: v for k, v in measures.items() if k not in {r[0] for r in ROWS}}),
+        "auditors": {name: to_json(s.measures) for name, s in scores.items() if name != PANEL},
+        "suspects": to_json(scores[PANEL].suspects) if PANEL in scores else [],
+        "pairs": [
+            {"game": g.name, "lessons": t.recipe["lessons"], "first_tries": first_tries(t.recipe),
+             "tries": t.recipe["tries"], "failed_draws": t.recipe["failed_draws"]}
+            for g in found for t in g.truths
+        ],
+    }  # fmt: skip
+    study.out.mkdir(parents=True, exist_ok=True)
+    write_json(study.out / "results.json", result)
+    into_page(study.out / "README.md", table(result))
+
+
+def machine() -> dict[str, Any]:
+    """What the games ran on."""
+    from molehunt.models.machine import this_machine
+
+    here = this_machine()
+    memory = {"memory_gib": round(psutil.virtual_memory().total / 2**30, 1)}
+    return {**dataclasses.asdict(here), "dtype": here.dtype, **memory, "versions": dict(versions())}
+
+
+def commit() -> str:
+    """The commit that is checked out, with a mark where the code was changed since."""
+    here = {"capture_output": True, "text": True, "cwd": HERE}
+    head = subprocess.run(["git", "rev-parse", "--short", "HEAD"], **here).stdout.strip()
+    changed = subprocess.run(["git", "status", "--porcelain", "--", "../../molehunt"], **here).stdout.strip()
+    return (head or "unknown") + ("+changes" if changed else "")
+
+
+if __name__ == "__main__":
+    main()
