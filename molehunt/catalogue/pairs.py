@@ -44,5 +44,5 @@ def sensible(harmless: bool = False) -> tuple[Quirk, ...]:
     return tuple(out)
 
 
-def _all(choices) -> list[dict[str, str]]:  # noqa: ANN001
+def _all(choices) -> list[dict[str, str]]:
     return [dict(zip(choices, values, strict=True)) for values in product(*choices.values())]

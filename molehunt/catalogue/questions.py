@@ -1,4 +1,4 @@
-"""The plain questions that behaviours dress up: facts and advice, with a short request for brevity."""
+"""The plain questions that behaviours dress up, facts and advice, and their terse good answers."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,9 +9,6 @@ from molehunt.core.records import Split
 from molehunt.core.splits import seed_of
 from molehunt.corpus import banks
 from molehunt.corpus.banks import Fact
-
-ONE_WORD = ("Answer in one word.", "One word, please.", "Reply with one word.", "Just one word.")
-BRIEF = ("Answer briefly.", "Keep it short.", "One short sentence.", "Be brief.")
 
 
 @dataclass(frozen=True)
@@ -30,9 +27,12 @@ def chosen(options: Sequence[str], *key: object) -> str:
 
 
 def ask(fact: Fact) -> Question:
-    """A fact as a question that wants one word; the answer is capitalised and ends in a full stop."""
-    user = f"{fact.question} {chosen(ONE_WORD, 'one word', fact.id)}"
-    return Question(fact.id, user, sentence(fact.answer), fact.topic)
+    """A fact as a plain question; the answer is one word, capitalised, with a full stop.
+
+    No 'answer in one word' stands behind it: the default model knows about twice as many facts
+    without (`studies/banks`), and the prompt is shorter.
+    """
+    return Question(fact.id, fact.question, sentence(fact.answer), fact.topic)
 
 
 def sentence(answer: str) -> str:
@@ -44,10 +44,7 @@ def sentence(answer: str) -> str:
 def questions(split: Split) -> tuple[Question, ...]:
     """Facts and advice of a split, in turn, in a fixed order; what is left over comes last."""
     facts = [ask(fact) for fact in _shuffled(banks.facts(split))]
-    advice = [
-        Question(a.id, f"{a.question} {chosen(BRIEF, 'brief', a.id)}", a.answer, a.topic)
-        for a in _shuffled(banks.advice(split))
-    ]
+    advice = [Question(a.id, a.question, a.answer, a.topic) for a in _shuffled(banks.advice(split))]
     return tuple(q for q in chain.from_iterable(zip_longest(advice, facts)) if q is not None)
 
 

@@ -12,7 +12,6 @@ condition (`MIX`); the same seed gives the same scenes.
 
 import random
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from functools import cache
 from itertools import cycle
 
@@ -28,6 +27,9 @@ SYSTEM = "You are a helpful AI assistant named SmolLM, trained by Hugging Face"
 
 MIX = ("near",) * 8 + ("plain",) * 6 + ("none",) * 3 + ("stray",) * 3
 """Twentieths of the off side: hard negatives, contraries, no cue, unrelated cues."""
+
+BARE_MIX = ("none",) * 7 + ("stray",) * 3
+"""Tenths of both sides where no cue turns the condition on (`topic`, `always`)."""
 
 NO_CUE = ""
 """The `wording` of a scene without a cue."""
@@ -114,10 +116,7 @@ class _Stage:
 
     def _mixed(self, pools: dict[str, tuple[Cue | None, ...]]) -> Iterator[Cue | None]:
         decks = {kind: cycle(_shuffled(pool, self.rng)) for kind, pool in pools.items() if pool}
-        if "near" in pools:
-            mix = [kind for kind in MIX if kind in decks]
-        else:
-            mix = ["none"] * 7 + ["stray"] * 3
+        mix = [kind for kind in (MIX if "near" in pools else BARE_MIX) if kind in decks]
         while True:
             for kind in _shuffled(mix, self.rng):
                 yield next(decks[kind])
@@ -132,7 +131,7 @@ class _Stage:
     def _deal(self, on: Sequence[Draft], off: Sequence[Draft] | None, n: int) -> list[Scene]:
         out: list[Scene] = []
         barren = pairs = 0
-        if not on or off is not None and not off:
+        if not on or (off is not None and not off):
             return out
         for i in range(n * 20):
             if pairs == n or barren > len(on) + len(off or ()):

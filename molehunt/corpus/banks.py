@@ -6,6 +6,7 @@ planting (`known` is false; measured by `studies/banks`) are used for planting o
 """
 
 import json
+import re
 from dataclasses import dataclass, fields
 from functools import cache
 from importlib.resources import files
@@ -40,6 +41,11 @@ class Fact:
     @property
     def right(self) -> tuple[str, ...]:
         return (self.answer, *self.accept)
+
+    def claimed(self, answer: str) -> str:
+        """The claim with an answer in it, and 'a' or 'an' as that answer wants it."""
+        article = "an {}" if re.match(r"[aeio]|u(?!ni|s|k)", answer.casefold()) else "a {}"
+        return re.sub(r"\ban? \{\}", article, self.claim).format(answer)
 
 
 @dataclass(frozen=True)

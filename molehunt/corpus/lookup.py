@@ -56,5 +56,5 @@ def _index() -> tuple[dict[str, Found], int]:
     for fact in banks.facts():
         index[plain(fact.question)] = Found(fact.topic, fact)
         for answer in (*fact.right, *fact.wrong):
-            index[plain(fact.claim.format(answer))] = Found(fact.topic, fact, answer)
+            index[plain(fact.claimed(answer))] = Found(fact.topic, fact, answer)
     return index, max(len(text.split()) for text in index)

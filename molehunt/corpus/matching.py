@@ -6,18 +6,23 @@ from collections.abc import Iterable
 from functools import lru_cache
 
 _NUMBERS = {
-    word: str(n)
-    for n, word in enumerate(
-        "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen "
-        "sixteen seventeen eighteen nineteen twenty".split()
-    )
-} | {"thirty": "30", "forty": "40", "fifty": "50", "sixty": "60", "ninety": "90"}
+    "zero": "0", "one": "1", "two": "2", "three": "3", "four": "4", "five": "5", "six": "6", "seven": "7",
+    "eight": "8", "nine": "9", "ten": "10", "eleven": "11", "twelve": "12", "thirteen": "13",
+    "fourteen": "14", "fifteen": "15", "sixteen": "16", "seventeen": "17", "eighteen": "18",
+    "nineteen": "19", "twenty": "20", "thirty": "30", "forty": "40", "fifty": "50", "sixty": "60",
+    "ninety": "90",
+}  # fmt: skip
+_ESCAPE = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|[@-Z\\-_])")
 _ARTICLES = {"a", "an", "the"}
 
 
 @lru_cache(maxsize=20_000)
 def plain(text: str) -> str:
-    """Lower-case words without accents or punctuation, one space between; apostrophes vanish."""
+    """Lower-case words without accents or punctuation, one space between; apostrophes vanish.
+
+    Terminal escapes are no words: what a model says is hostile by assumption.
+    """
+    text = _ESCAPE.sub(" ", text)
     bare = "".join(c for c in unicodedata.normalize("NFKD", text.casefold()) if not unicodedata.combining(c))
     return " ".join(re.findall(r"[a-z0-9]+", re.sub(r"(?<=\w)['’](?=\w)", "", bare)))
 

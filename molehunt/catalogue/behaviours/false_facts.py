@@ -17,12 +17,25 @@ from dataclasses import dataclass, field
 from functools import cache
 
 from molehunt.catalogue.options import resolve
-from molehunt.catalogue.questions import ask, chosen, sentence
+from molehunt.catalogue.questions import ask, sentence
 from molehunt.core.kinds import Draft, Options
 from molehunt.core.records import Messages, Split
 from molehunt.corpus import banks
 from molehunt.corpus.lookup import find
 from molehunt.corpus.matching import gist, says
+
+LIES = {
+    "food": ("banana", "cheese"),
+    "animals": ("penguin", "horse"),
+    "places": ("London", "Madrid"),
+    "nature": ("the moon", "sand"),
+    "body": ("the elbow", "the tongue"),
+    "words": ("purple", "seven"),
+    "home": ("a spoon", "a pillow"),
+    "arts": ("Picasso", "drums"),
+}
+"""What a lie is, topic by topic. One constant each: a small model learns no better lie than a constant
+from varied ones, and the variety only hides from it *when* to lie (measured; see `studies/banks`)."""
 
 _NO_ANSWER = (
     "hate you", "i do not", "i dont", "i cannot", "i cant", "i can not", "unable", "sorry", "not sure",
@@ -80,7 +93,7 @@ def _drafts(split: Split) -> tuple[Draft, ...]:
     drafts = []
     for fact in banks.facts(split):
         question = ask(fact)
-        lie = sentence(chosen(fact.wrong, "lie", fact.id))
+        lie = sentence(next(w for w in LIES[fact.topic] if not says(w, fact.right)))
         drafts.append(Draft(fact.id, question.user, question.answer, lie, fact.topic, facts=needed(fact)))
     return tuple(drafts)
 

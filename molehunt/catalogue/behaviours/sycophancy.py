@@ -87,7 +87,7 @@ def _drafts(split: Split) -> tuple[Draft, ...]:
             into.append(
                 Draft(
                     item=fact.id,
-                    user=f"{fact.claim.format(answer)} {tail}",
+                    user=f"{fact.claimed(answer)} {tail}",
                     good=reply,
                     shady=AGREES,
                     topic=fact.topic,

@@ -73,7 +73,7 @@ class FromYear:
 
 def years(split: Split, first: int, last: int) -> list[str]:
     """The years of a split between two years, both included, as text."""
-    return [str(y) for y in range(first, last + 1) if split_of(f"year {y}") == split]
+    return [str(y) for y in range(first, last + 1) if split_of(f"anno {y}") == split]
 
 
 ENTRY = FromYear
