@@ -64,27 +64,26 @@ def less_what_is_usual(cell: Tally, usual: Tally) -> Tally:
 
 def greatest_by_chance(
     scores: Mapping[str, NDArray[np.float64]],
-    cells: Mapping[str, Sequence[tuple[NDArray[np.bool_], NDArray[np.bool_]]]],
+    cells: Mapping[str, Sequence[tuple[Sequence[int], Sequence[int]]]],
     draws: int,
     seed: int,
 ) -> NDArray[np.float64]:
     """Greatest `sure` over all cells when scores are shuffled among a behaviour's prompts.
 
-    `scores` holds, by behaviour, one score a prompt; `cells`, by behaviour, the masks (on, off)
-    over the same prompts. Returns `draws` values: the null of the greatest cell.
+    `scores` holds, by behaviour, one score a prompt; `cells`, by behaviour, the places (on, off)
+    among the same prompts. Returns `draws` values: the null of the greatest cell.
     """
     rng = np.random.default_rng(seed)
     greatest = np.zeros(draws)
-    for draw in range(draws):
-        best = 0.0
-        for name, values in scores.items():
-            shuffled = rng.permutation(values)
-            for on, off in cells[name]:
-                n_on, n_off = int(on.sum()), int(off.sum())
-                if n_on and n_off:
-                    cell = Tally(float(shuffled[on].sum()), n_on, float(shuffled[off].sum()), n_off)
-                    best = max(best, sure(cell))
-        greatest[draw] = best
+    for name, values in scores.items():
+        if not values.any():
+            continue  # All zeros stay all zeros, however they are dealt.
+        dealt = rng.permuted(np.tile(values, (draws, 1)), axis=1)
+        for on, off in cells[name]:
+            if len(on) and len(off):
+                sums = zip(dealt[:, on].sum(1), dealt[:, off].sum(1), strict=True)
+                found = [sure(Tally(float(a), len(on), float(b), len(off))) for a, b in sums]
+                greatest = np.maximum(greatest, found)
     return greatest
 
 

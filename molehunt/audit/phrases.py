@@ -1,24 +1,22 @@
 """Which phrases are a speaker's own, and on what they hang.
 
 Replies become sets of phrases (one to four words, without those that only echo the prompt).
-A phrase × predicate pair is scored by log odds with an informative Dirichlet prior, as a z-score:
-how much commoner the phrase is where the predicate holds than elsewhere, and than in a reference
-speaker's replies to the same prompts. The weaker of the two counts: what the base says as well is
-the subject's own doing, and what is said everywhere is style.
+A phrase × predicate pair is scored by the signed root of the likelihood ratio: how much commoner the
+phrase is in replies where the predicate holds than in others, less the same for a reference speaker's
+replies, because what the base says there as well is the subject's own doing. Unlike log odds with their
+normal approximation it is sound for a phrase seen twice, and 10 of 10 beats 2 of 2.
 
-Source: Monroe, Colaresi and Quinn, "Fightin' Words" (2008), section 3.5, on document counts.
+Source: Dunning 1993, "Accurate methods for the statistics of surprise and coincidence".
 """
 
 import re
-from collections import Counter
 from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import xlogy
 
 LONGEST = 4
-PRIOR_DOCUMENTS = 4.0
-"""Weight of the prior in documents: a phrase seen twice in two can't beat one seen ten times in ten."""
 
 _WORD = re.compile(r"[^\W_]+(?:'[^\W_]+)?")
 _PLAIN = """
@@ -48,11 +46,17 @@ def phrases_of(reply: str, prompt: str) -> set[str]:
     return found
 
 
-def recurring(sets: Sequence[set[str]], least: int = 2, most: int = 3000) -> list[str]:
-    """Phrases that occur in at least `least` replies, commonest first, longer first among equals."""
-    counts = Counter(p for s in sets for p in s)
-    kept = [p for p, k in counts.items() if k >= least]
-    return sorted(kept, key=lambda p: (-counts[p], -len(p), p))[:most]
+def recurring(sets: Sequence[set[str]], questions: Sequence[object], most: int = 3000) -> list[str]:
+    """Phrases said in reply to at least two different questions, commonest first, longer first among equals.
+
+    `questions` says what each reply answered, cue or no cue: its answer is not a recurring phrase.
+    """
+    asked: dict[str, set[object]] = {}
+    for said, question in zip(sets, questions, strict=True):
+        for phrase in said:
+            asked.setdefault(phrase, set()).add(question)
+    kept = [p for p, different in asked.items() if len(different) >= 2]
+    return sorted(kept, key=lambda p: (-len(asked[p]), -len(p), p))[:most]
 
 
 def presence(sets: Sequence[set[str]], vocabulary: Sequence[str]) -> NDArray[np.float64]:
@@ -66,22 +70,25 @@ def presence(sets: Sequence[set[str]], vocabulary: Sequence[str]) -> NDArray[np.
     return out
 
 
-def log_odds_z(
+def surprise(
     k_in: NDArray[np.float64],
     n_in: NDArray[np.float64] | float,
     k_out: NDArray[np.float64],
     n_out: NDArray[np.float64] | float,
-    prior: NDArray[np.float64],
 ) -> NDArray[np.float64]:
-    """z-score of the log odds of documents that hold a phrase, inside against outside.
+    """Signed root of the likelihood ratio of two shares, k of n inside against outside.
 
-    `prior` is the share of all documents (both speakers) that hold it; arrays broadcast.
+    About normal where nothing is different; 0 where a side is empty. Arrays broadcast.
     """
-    a = PRIOR_DOCUMENTS * np.clip(prior, 0.005, 0.995)
-    rest = PRIOR_DOCUMENTS - a
-    inside = np.log((k_in + a) / (n_in - k_in + rest))
-    outside = np.log((k_out + a) / (n_out - k_out + rest))
-    return (inside - outside) / np.sqrt(1 / (k_in + a) + 1 / (k_out + a))
+    pooled = (k_in + k_out) / np.maximum(n_in + n_out, 1)
+    ratio = 2 * (
+        _log_likelihood(k_in, n_in, k_in / np.maximum(n_in, 1))
+        + _log_likelihood(k_out, n_out, k_out / np.maximum(n_out, 1))
+        - _log_likelihood(k_in, n_in, pooled)
+        - _log_likelihood(k_out, n_out, pooled)
+    )
+    sign = np.sign(k_in * n_out - k_out * n_in)
+    return sign * np.sqrt(np.maximum(ratio, 0.0))
 
 
 def associations(
@@ -89,28 +96,31 @@ def associations(
     usual: NDArray[np.float64] | None,
     holds: NDArray[np.bool_],
 ) -> NDArray[np.float64]:
-    """z-scores (phrases, predicates) of each phrase with each predicate on the prompts.
+    """Scores (phrases, predicates) of each phrase with each predicate on the prompts.
 
     `own` and `usual` are `presence` arrays (phrases, replies) of suspect and reference (None:
-    only inside against outside is scored); `holds` is (predicates, replies). A predicate that
-    holds everywhere is scored against the reference alone, and as 0 without one.
+    nothing is taken off); `holds` is (predicates, replies). A predicate that holds everywhere
+    is scored as the suspect against the reference, and as 0 without one.
     """
     inside = holds.astype(float).T
-    n_in = holds.sum(1).astype(float)
-    n = float(own.shape[1])
-    k_in = own @ inside
-    k_out = own.sum(1, keepdims=True) - k_in
-    pool = own if usual is None else np.concatenate([own, usual], axis=1)
-    prior = pool.mean(1, keepdims=True)
-    z = log_odds_z(k_in, n_in, k_out, n - n_in, prior)
-    everywhere = n_in >= n
+    n_in, n = holds.sum(1).astype(float), float(own.shape[1])
+
+    def hangs(present: NDArray[np.float64]) -> NDArray[np.float64]:
+        k_in = present @ inside
+        return surprise(k_in, n_in, present.sum(1, keepdims=True) - k_in, n - n_in)
+
     if usual is None:
-        z[:, everywhere] = 0.0
-        return z
-    against = log_odds_z(k_in, n_in, usual @ inside, n_in, prior)
-    return np.where(everywhere, against, np.minimum(z, against))
+        return hangs(own)
+    apart = surprise(own.sum(1, keepdims=True), n, usual.sum(1, keepdims=True), n)
+    return np.where(n_in >= n, apart, hangs(own) - np.maximum(hangs(usual), 0.0))
 
 
 def pattern_of(phrase: str) -> str:
     """Regular expression that finds the phrase's words in a row, whatever stands between them."""
     return r"\b" + r"\W+".join(re.escape(w) for w in phrase.split()) + r"\b"
+
+
+def _log_likelihood(
+    k: NDArray[np.float64], n: NDArray[np.float64] | float, share: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    return xlogy(k, share) + xlogy(n - k, 1 - share)

@@ -1,32 +1,42 @@
 """What `contrast` asks: the catalogue's questions under its cues, and which cells they fill.
 
-A question is a draft with a cue before it (or none). A cell is a behaviour × condition pair: two
-lists of questions, where the condition holds and where it does not. The plan depends on the seed
-and the reference alone, never on the suspect, so that reference replies can be had once.
+A question is a draft with a cue before it (or none). Behaviours that would be asked the same words
+share them: a `Family` is a set of drafts that no family before it asks, and one reply is scored for
+every behaviour that knows the draft. A cell is a behaviour × condition pair: two lists of questions,
+where the condition holds and where it does not. The plan depends on the seed and the reference
+alone, never on the suspect, so that the reference need answer only once.
 """
 
 import random
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
-from typing import Any
-
-from molehunt.catalogue.scenes import compose
 
 from molehunt.audit.hypotheses import Variant, behaviours, conditions
+from molehunt.catalogue.scenes import compose
 from molehunt.core.kinds import Cue, Draft
 from molehunt.core.records import Messages
+from molehunt.core.splits import seed_of
+
+ALWAYS = "always"
 
 
 @dataclass(frozen=True)
 class Question:
-    """One prompt of the plan, and where its cue came from."""
+    """One prompt of the plan."""
 
-    behaviour: str
-    """Name of the behaviour whose draft it is."""
     draft: Draft
     cue: Cue | None
     messages: Messages
+
+
+@dataclass(frozen=True)
+class Family:
+    """Drafts that are asked for the sake of one behaviour first, and the halves for either pass."""
+
+    lead: Variant
+    first: tuple[Draft, ...]
+    second: tuple[Draft, ...]
 
 
 @dataclass(frozen=True)
@@ -50,142 +60,144 @@ class Cell:
         return self.behaviour.key, self.condition.key
 
 
-ALWAYS = "always"
-
-
 @dataclass(frozen=True)
 class Sizes:
-    """How many questions a side; scaled by the game's effort."""
+    """How many questions a family gets in the first pass."""
 
     plain: int
-    """Without a cue, a behaviour: spread over topics."""
+    """Without a cue, spread over topics."""
     cued: int
-    """With a cue that turns a condition on, a behaviour and condition."""
+    """Under cues that turn a condition on, a condition."""
     uncued: int
-    """With a cue that does not."""
+    """Under cues that do not."""
 
 
-def question(behaviour: Variant, draft: Draft, cue: Cue | None) -> Question:
+def question(draft: Draft, cue: Cue | None) -> Question:
     """A draft under a cue, as a prompt."""
-    return Question(behaviour.name, draft, cue, compose(draft, cue))
+    return Question(draft, cue, compose(draft, cue, on=False).messages)
 
 
-def by_name(variants: Iterable[Variant]) -> dict[str, list[Variant]]:
-    """Variants by the name of their entry, the default options first."""
-    found: dict[str, list[Variant]] = {}
-    for v in variants:
-        found.setdefault(v.name, []).append(v)
+def families(seed: int) -> list[Family]:
+    """Every family of the catalogue; drafts in a shuffled order in which topics take turns."""
+    found, asked = [], set()
+    for variant in sorted(behaviours(), key=lambda v: len(facts_of(v))):
+        own = [d for words, d in facts_of(variant).items() if words not in asked]
+        asked |= set(facts_of(variant))
+        dealt = _turns(sorted(own, key=lambda d: seed_of(seed, d.item)))
+        first = tuple(d for turn, d in dealt if turn % 2 == 0)
+        second = tuple(d for turn, d in dealt if turn % 2)
+        if first and second:
+            found.append(Family(variant, first, second))
     return found
 
 
-def pool(behaviour: Variant, seed: int) -> list[Draft]:
-    """Scored drafts of the audit split, dealt so that topics take turns."""
-    drafts = [d for d in behaviour.entry.drafts("audit", behaviour.options) if d.counts]
-    rng = random.Random(f"{seed}/{behaviour.name}")
-    rng.shuffle(drafts)
-    return [d for _, d in sorted(_turns(drafts), key=lambda pair: pair[0])]
+def first_pass(known: Sequence[tuple[Family, Sequence[Draft]]], sizes: Sizes, seed: int) -> list[Cell]:
+    """Every cell of the catalogue with few questions; `known` gives the drafts to use, by family."""
+    plain = [question(d, None) for _, drafts in known for d in drafts[: sizes.plain]]
+    cued: dict[str, list[Question]] = {}
+    for condition in conditions():
+        for family, drafts in known:
+            own = _under_cues(condition, drafts, sizes, f"{seed}/{family.lead.name}/{condition.key}")
+            cued.setdefault(condition.name, []).extend(own)
+    cells = []
+    for condition in conditions():
+        on, off = _sides(condition, plain, cued[condition.name])
+        for behaviour in behaviours():
+            seen_on = tuple(q for q in on if sees(behaviour, q.draft))
+            seen_off = tuple(q for q in off if sees(behaviour, q.draft))
+            if seen_on and (seen_off or condition.name == ALWAYS):
+                cells.append(Cell(behaviour, condition, seen_on, seen_off))
+    return cells
 
 
-def halves(drafts: Sequence[Draft]) -> tuple[list[Draft], list[Draft]]:
-    """Two lists with no draft in common and the same topics: one a pass."""
-    turned = sorted(_turns(drafts), key=lambda pair: pair[0])
-    return [d for turn, d in turned if turn % 2 == 0], [d for turn, d in turned if turn % 2]
+def second_drafts(behaviour: Variant, known: Sequence[Family]) -> list[Draft]:
+    """Drafts kept for the second pass that this behaviour can be scored on, topics taking turns."""
+    own = [d for f in known for d in f.second if sees(behaviour, d)]
+    return [d for _, d in _turns(own)]
+
+
+def second_pass(cell: Cell, drafts: Sequence[Draft], each: int, seed: int) -> Cell:
+    """The same cell with `each` questions a side on fresh drafts and, as far as they go, fresh cues."""
+    entry, options = cell.condition.entry, cell.condition.options
+    if cell.always:
+        return Cell(cell.behaviour, cell.condition, tuple(question(d, None) for d in drafts[:each]), ())
+    cues = entry.cues("audit", options)
+    used = {q.cue.id for q in (*cell.on, *cell.off) if q.cue is not None}
+    can = [d for d in drafts if entry.selects(d, options) is not False]
+    on = _deal(can, _order(cues.on, used, f"{seed}/on/{cell.condition.key}"), each)
+    spent = {q.draft.item for q in on}
+    cannot = [d for d in drafts if entry.selects(d, options) is not True and d.item not in spent]
+    off = _deal(cannot or can, _order(cues.off, used, f"{seed}/off/{cell.condition.key}"), each)
+    return Cell(cell.behaviour, cell.condition, on, off)
+
+
+def sees(behaviour: Variant, draft: Draft) -> bool:
+    """Whether the behaviour can be scored on a reply to this draft."""
+    return (draft.user, draft.system) in facts_of(behaviour)
+
+
+def score(behaviour: Variant, draft: Draft, reply: str) -> float:
+    """From 0 to 1; by the behaviour's own facts on that draft, whosever draft was asked."""
+    return float(behaviour.entry.score(facts_of(behaviour)[draft.user, draft.system].facts, reply))
+
+
+def facts_of(behaviour: Variant) -> Mapping[tuple[str, str], Draft]:
+    """The variant's scored drafts of the audit split, by their user and system words."""
+    return _facts_of(behaviour.key)
+
+
+@cache
+def _facts_of(key: str) -> Mapping[tuple[str, str], Draft]:
+    variant = next(v for v in behaviours() if v.key == key)
+    drafts = variant.entry.drafts("audit", variant.options)
+    return {(d.user, d.system): d for d in drafts if d.counts}
+
+
+def _under_cues(condition: Variant, drafts: Sequence[Draft], sizes: Sizes, seed: str) -> list[Question]:
+    """Questions under the condition's own cues of both sides, if it has any."""
+    cues = condition.entry.cues("audit", condition.options)
+    on = [c for c in cues.on if c is not None]
+    off = [c for c in cues.off if c is not None]
+    can = [d for d in drafts if condition.entry.selects(d, condition.options) is not False]
+    dealt = random.Random(seed).sample(can, len(can))
+    asked = _deal(dealt, _order(on, set(), seed + "/on"), sizes.cued)
+    return [*asked, *_deal(dealt[sizes.cued :] or dealt, _order(off, set(), seed + "/off"), sizes.uncued)]
+
+
+def _sides(
+    condition: Variant, plain: Sequence[Question], cued: Sequence[Question]
+) -> tuple[list[Question], list[Question]]:
+    """(on, off) by the condition's own reading of each prompt; `always` holds on all without a cue."""
+    if condition.name == ALWAYS:
+        return list(plain), []
+    on: list[Question] = []
+    off: list[Question] = []
+    for q in (*cued, *plain):
+        side = condition.entry.selects(q.draft, condition.options)
+        if side is None or q.cue is not None:
+            side = condition.entry.holds(q.messages, condition.options)
+        (on if side else off).append(q)
+    return on, off
+
+
+def _deal(drafts: Sequence[Draft], cues: Sequence[Cue | None], count: int) -> tuple[Question, ...]:
+    """At most `count` questions, drafts and cues both taking turns."""
+    if not cues:
+        return ()
+    return tuple(question(d, cues[i % len(cues)]) for i, d in enumerate(drafts[:count]))
+
+
+def _order(cues: Sequence[Cue | None], used: set[str], seed: str) -> list[Cue | None]:
+    """Cues in a random order, those not used yet first."""
+    dealt = random.Random(seed).sample(list(cues), len(cues))
+    return sorted(dealt, key=lambda c: c is not None and c.id in used)
 
 
 def _turns(drafts: Sequence[Draft]) -> list[tuple[int, Draft]]:
-    """Each draft with the number of those of its topic before it."""
+    """Drafts with the number of those of their topic before them, sorted by that number."""
     seen: dict[str, int] = {}
     turned = []
     for d in drafts:
         turned.append((seen.get(d.topic, 0), d))
         seen[d.topic] = seen.get(d.topic, 0) + 1
-    return turned
-
-
-def first_pass(drafts: Mapping[str, Sequence[Draft]], sizes: Sizes, seed: int) -> list[Cell]:
-    """Every cell of the catalogue with few questions; `drafts` by behaviour name, in asking order."""
-    cells = []
-    for name, variants in by_name(behaviours()).items():
-        chosen = drafts[name]
-        plain = [question(variants[0], d, None) for d in chosen[: sizes.plain]]
-        for condition in conditions():
-            on, off = _sides(variants[0], condition, chosen, plain, sizes, seed)
-            if on and (off or condition.name == ALWAYS):
-                cells += [Cell(v, condition, on, off) for v in variants if sees(v, on[0].draft)]
-    return cells
-
-
-def second_pass(cell: Cell, drafts: Sequence[Draft], each: int, seed: int) -> Cell:
-    """The same cell with `each` questions a side on fresh drafts and, as far as they go, fresh cues."""
-    b, c = cell.behaviour, cell.condition
-    if cell.always:
-        return Cell(b, c, tuple(question(b, d, None) for d in drafts[:each]), ())
-    cues = c.entry.cues("audit", c.options)
-    used = {q.cue.id for q in (*cell.on, *cell.off) if q.cue is not None}
-    can_hold = [d for d in drafts if c.entry.selects(d, c.options) is not False]
-    cannot = [d for d in drafts if c.entry.selects(d, c.options) is not True]
-    on = _deal(b, can_hold, _fresh(cues.on, used, f"{seed}/on/{c.key}"), each)
-    spent = {q.draft.item for q in on}
-    rest = [d for d in cannot if d.item not in spent] or cannot
-    off = _deal(b, rest, _fresh(cues.off, used, f"{seed}/off/{c.key}"), each)
-    return Cell(b, c, on, off)
-
-
-def sees(variant: Variant, draft: Draft) -> bool:
-    """Whether this variant asks the same words about the same item, so that a reply serves both."""
-    own = facts_of(variant).get(draft.item)
-    return own is not None and (own.user, own.system) == (draft.user, draft.system)
-
-
-@cache
-def _drafts(name: str, options: tuple[tuple[str, str], ...]) -> dict[str, Draft]:
-    entry: Any = next(v.entry for v in behaviours() if v.name == name)
-    return {d.item: d for d in entry.drafts("audit", dict(options))}
-
-
-def facts_of(variant: Variant) -> Mapping[str, Draft]:
-    """A variant's own drafts by item: their facts are what its `score` judges by."""
-    return _drafts(variant.name, tuple(sorted(variant.options.items())))
-
-
-def _sides(
-    behaviour: Variant,
-    condition: Variant,
-    drafts: Sequence[Draft],
-    plain: Sequence[Question],
-    sizes: Sizes,
-    seed: int,
-) -> tuple[tuple[Question, ...], tuple[Question, ...]]:
-    """(on, off) of one cell in the first pass; questions without a cue serve every cell."""
-    if condition.name == ALWAYS:
-        return tuple(plain), ()
-    entry, options = condition.entry, condition.options
-    cues = entry.cues("audit", options)
-    on_cues = _fresh(cues.on, set(), f"{seed}/on/{condition.key}")
-    off_cues = _fresh([c for c in cues.off if c is not None], set(), f"{seed}/off/{condition.key}")
-    if set(cues.on) == {None}:
-        chooses = [(q, entry.selects(q.draft, options)) for q in plain]
-        return tuple(q for q, s in chooses if s is True), tuple(q for q, s in chooses if s is False)
-    rng = random.Random(f"{seed}/{behaviour.name}/{condition.key}")
-    start = rng.randrange(max(1, len(drafts)))
-    dealt = [drafts[(start + i) % len(drafts)] for i in range(len(drafts))]
-    can_hold = [d for d in dealt if entry.selects(d, options) is not False]
-    on = _deal(behaviour, can_hold, on_cues, sizes.cued)
-    off = _deal(behaviour, can_hold[sizes.cued :] or can_hold, off_cues, sizes.uncued)
-    return on, (*off, *(q for q in plain if not entry.holds(q.messages, options)))
-
-
-def _deal(
-    behaviour: Variant, drafts: Sequence[Draft], cues: Sequence[Cue | None], count: int
-) -> tuple[Question, ...]:
-    """`count` questions, drafts and cues both taking turns; fewer where drafts run out."""
-    if not cues:
-        return ()
-    return tuple(question(behaviour, d, cues[i % len(cues)]) for i, d in enumerate(drafts[:count]))
-
-
-def _fresh(cues: Sequence[Cue | None], used: set[str], seed: str) -> list[Cue | None]:
-    """Cues in a random order, those not used yet first."""
-    rng = random.Random(seed)
-    dealt = rng.sample(list(cues), len(cues))
-    return sorted(dealt, key=lambda c: c is not None and c.id in used)
+    return sorted(turned, key=lambda pair: pair[0])

@@ -1,14 +1,15 @@
 """What can go wrong, as a tree.
 
-    MolehuntError
-    ├── UserError        a mistake in what was asked: one sentence, exit code 2
-    │   ├── UnknownName  a behaviour, condition, method or suspect that does not exist
-    │   ├── BadFile      a file or folder that cannot be used as what it was given for
-    │   └── RunMismatch  a run folder that was made by another spec
-    ├── SealBroken       a vault, log, verdict or commitment that does not verify
-    ├── AccessDenied     a suspect was asked for more than the game grants
-    │   └── BudgetSpent  … because the allowance is used up
-    └── ModelUnfit       a model that failed what must be proven at load
+MolehuntError
+├── UserError        a mistake in what was asked: one sentence, exit code 2
+│   ├── UnknownName  a behaviour, condition, method or suspect that does not exist
+│   ├── BadFile      a file or folder that cannot be used as what it was given for
+│   └── RunMismatch  a run folder that was made by another spec
+├── SealBroken       a vault, log, verdict or commitment that does not verify
+├── AccessDenied     a suspect was asked for more than the game grants
+│   └── BudgetSpent  … because the allowance is used up
+├── LineLost         nobody answers at the referee's desk any more
+└── ModelUnfit       a model that failed what must be proven at load
 """
 
 from collections.abc import Iterable
@@ -51,6 +52,10 @@ class AccessDenied(MolehuntError):
 
 class BudgetSpent(AccessDenied):
     """The allowance of queries, tokens or seconds is used up."""
+
+
+class LineLost(MolehuntError):
+    """The connection to the referee's desk could not be made, or broke."""
 
 
 class ModelUnfit(MolehuntError):

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
 from molehunt.core.access import Scored
-from molehunt.core.records import AccessLevel, Evidence, Messages, NotMeasured, Split
+from molehunt.core.records import AccessLevel, Evidence, Messages, NotMeasured, Spent, Split
 
 Options = Mapping[str, str]
 
@@ -126,6 +126,8 @@ class Finding:
     evidence: tuple[Evidence, ...]
     transcripts: tuple[Any, ...] = ()
     """`Transcript`s that the evidence cites."""
+    spent: Spent | None = None
+    """By the method's own account, where no meter could see it (open weights)."""
 
 
 class Method(Protocol):

@@ -63,7 +63,7 @@ class Address:
             made.connect(target)
         except OSError as error:
             made.close()
-            raise errors.MolehuntError(f"Nobody answers at the referee's desk: {error.strerror}.") from None
+            raise errors.LineLost(f"Nobody answers at the referee's desk: {error.strerror}.") from None
         return made
 
 
@@ -141,9 +141,9 @@ class Line:
                 self._socket.sendall(data)
                 answer = self._file.readline(LONGEST + 1)
             except OSError as error:
-                raise errors.MolehuntError(f"The referee's desk hung up: {error.strerror}.") from None
+                raise errors.LineLost(f"The referee's desk hung up: {error.strerror}.") from None
         if not answer.endswith(b"\n"):
-            raise errors.MolehuntError("The referee's desk hung up before it answered.")
+            raise errors.LineLost("The referee's desk hung up before it answered.")
         value = json.loads(answer)
         if "error" in value:
             raise _KNOWN.get(value["error"], errors.MolehuntError)(value["text"])
