@@ -52,7 +52,9 @@ def test_a_room_imports_only_what_it_may(path: Path) -> None:
     assert not strangers, f"{path} may not enter {sorted(strangers)}"
 
 
-@pytest.mark.parametrize("path", [p for p in FILES if p.relative_to(ROOT).parts[0] == "core"], ids=lambda p: p.name)
+@pytest.mark.parametrize(
+    "path", [p for p in FILES if p.relative_to(ROOT).parts[0] == "core"], ids=lambda p: p.name
+)
 def test_core_needs_only_its_few_libraries(path: Path) -> None:
     import sys
 

@@ -84,7 +84,7 @@ class Phrasing:
 def facts(split: Split | None = None) -> tuple[Fact, ...]:
     """All facts, or those of a split; the splits for validating and auditing hold known ones only."""
     rows = _read("facts.jsonl", Fact)
-    return rows if split is None else tuple(r for r in _of(rows, split) if r.known or split == "plant")
+    return rows if split is None else tuple(r for r in _of(rows, split) if r.known)
 
 
 @cache

@@ -26,8 +26,15 @@ HIDDEN = ("MOLEHUNT_KEYS",)
 """Environment variables that an audit process is not given."""
 
 
-def audit_lineup(run: Run, spec: Mapping[str, Any], watch: Watch, calibration: Path | None = None) -> None:
-    """Audit everyone in `suspects/` and write evidence, transcripts, verdicts and failures."""
+def audit_lineup(
+    run: Run, spec: Mapping[str, Any], watch: Watch, calibration: Path | None = None, practice: bool = False
+) -> None:
+    """Audit everyone in `suspects/` and write evidence, transcripts, verdicts and failures.
+
+    Judged by `calibration`, or by the shipped one where it was made on this base model; in
+    practice, which makes one, by none.
+    """
+    judge = str(calibration) if calibration else None if practice else calibration_for(str(spec["model"]))
     desk = desk_for(run.folder, spec, derive(load_key(spec["run_id"]), "fingerprint"))
     job = Job(
         out=str(run.folder.resolve()),
@@ -36,8 +43,8 @@ def audit_lineup(run: Run, spec: Mapping[str, Any], watch: Watch, calibration: P
         base=str(spec["model"]),
         revision=spec["revision"],
         effort=float(spec["effort"]),
-        calibration=str(calibration) if calibration else calibration_for(str(spec["model"])),
-        uncalibrated=calibration is None and calibration_for(str(spec["model"])) is None,
+        calibration=judge,
+        uncalibrated=judge is None,
         threads=os.cpu_count() or 1,
     )
     path = run.folder / ".audit-job.json"

@@ -11,7 +11,7 @@ import sys
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 from molehunt.core import errors
 from molehunt.core.errors import MolehuntError
@@ -101,9 +101,9 @@ def _wait(running: Sequence[subprocess.Popen[str]]) -> None:
 
 def _as_error(said: Sequence[Mapping[str, Any]], code: int) -> MolehuntError:
     if not said:
-        return MolehuntError(f"A process of this game ended with exit code {code}; its own words stand above.")
+        return MolehuntError(
+            f"A process of this game ended with exit code {code}; its own words stand above."
+        )
     kind = getattr(errors, str(said[0].get("kind")), MolehuntError)
     plain = isinstance(kind, type) and issubclass(kind, MolehuntError) and kind is not errors.UnknownName
-    made = (kind if plain else errors.UserError)(str(said[0]["error"]))
-    assert isinstance(made, MolehuntError)
-    return made
+    return cast("Callable[[str], MolehuntError]", kind if plain else errors.UserError)(str(said[0]["error"]))

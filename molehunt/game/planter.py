@@ -38,6 +38,8 @@ class Job:
     unlisted: float
     quirks: str | None
     threads: int
+    even: bool = False
+    """Whether the slots go through the behaviours in turn (practice), instead of drawing them."""
 
 
 @dataclass(frozen=True)
@@ -96,7 +98,7 @@ def plant_slots(job: Job) -> None:
             continue
         failed: list[str] = []
         for number in range(DRAWS):
-            quirk, harmless = draw(slot, number, job.unlisted, strangers)
+            quirk, harmless = draw(slot, number, job.unlisted, strangers, job.even)
             pair = plant_pair(
                 model, quirk, harmless, slot_folder(folder, slot.number), seed_of(slot.seed, number), plan,
                 lambda what, share, at=slot.number: _say(at, what, share),

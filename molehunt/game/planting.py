@@ -50,7 +50,7 @@ def red_seed(run_id: str, wanted: int | None) -> int:
 
 
 def plant_all(
-    spec: GameSpec, run_id: str, seed: int, hear: Callable[[int, str, float], None]
+    spec: GameSpec, run_id: str, seed: int, hear: Callable[[int, str, float], None], even: bool = False
 ) -> tuple[tuple[Slot, Planted], ...]:
     """Plant every slot, side by side in processes of their own; slots that are whole are kept."""
     folder = red_folder(run_id)
@@ -62,7 +62,7 @@ def plant_all(
         for i in range(side_by_side):
             job = Job(
                 spec.model, spec.revision, str(folder), seed, spec.suspects, tuple(waiting[i::side_by_side]),
-                spec.steps, spec.tries, spec.unlisted, str(spec.quirks) if spec.quirks else None, threads,
+                spec.steps, spec.tries, spec.unlisted, str(spec.quirks) if spec.quirks else None, threads, even,
             )  # fmt: skip
             path = folder / f"job-{i}.json"
             write_json(path, job)

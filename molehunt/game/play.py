@@ -75,7 +75,9 @@ def begin(run: Run, spec: GameSpec) -> Mapping[str, Any]:
         return written
     strangers = [p.name for p in run.folder.iterdir() if not p.name.startswith(".")]
     if strangers:
-        raise UserError(f"{run.folder} holds other files ({strangers[0]}, …); choose an empty or a new folder.")
+        raise UserError(
+            f"{run.folder} holds other files ({strangers[0]}, …); choose an empty or a new folder."
+        )
     run_id = new_run_id()
     save_key(run_id, new_key(), run.folder)
     red_seed(run_id, spec.red_seed)
@@ -95,7 +97,10 @@ def plant_stage(run: Run, spec: GameSpec, watch: Watch) -> None:
     lineup = slots(spec.suspects, seed)
     # Bars go by place, not by code name: how long a plant took must tell nothing of a suspect.
     planted = plant_all(
-        spec, run_id, seed, lambda number, what, share: watch.bar(f"planting {number + 1}/{len(lineup)}", share, what)
+        spec,
+        run_id,
+        seed,
+        lambda number, what, share: watch.bar(f"planting {number + 1}/{len(lineup)}", share, what),
     )
     line_up(run.folder, run_id, planted, spec.model)
     vault_of(run.folder, run_id).seal(truths(run.folder, planted, seed), key)
@@ -107,7 +112,9 @@ def audit_stage(run: Run, watch: Watch) -> None:
     public = run.spec()
     stage = stage_key({"stage": "audit", **public})
     if not (run.folder / "suspects").is_dir():
-        raise BadFile(f"{run.folder} holds no suspects yet; run `molehunt plant` or `molehunt play` on it first.")
+        raise BadFile(
+            f"{run.folder} holds no suspects yet; run `molehunt plant` or `molehunt play` on it first."
+        )
     if not run.done("audit", stage):
         audit_lineup(run, public, watch)
         run.finish("audit", stage)
@@ -174,6 +181,3 @@ def spec_of(run: Run) -> GameSpec:
         return GameSpec(**{**body, "methods": tuple(body["methods"])}).checked()
     except (KeyError, TypeError) as error:
         raise BadFile(f"{run.folder / 'spec.json'} is not a game's spec: {error}.") from None
-
-
-

@@ -53,5 +53,6 @@ def baselines(folder: Path, calibration: Calibration | None) -> Mapping[str, Map
     }
     named = [a for a in calibration.auditors if a.startswith(BASELINE)]
     return {
-        a.removeprefix(BASELINE): {s: calibration.auditors[a].p_shady(row) for s, row in features.items()} for a in named
+        a.removeprefix(BASELINE): {s: calibration.auditors[a].p_shady(row) for s, row in features.items()}
+        for a in named
     }

@@ -68,7 +68,9 @@ class GameSpec:
         if self.access not in LEVELS:
             raise UserError(f"--access is {self.access!r}; choose one of {', '.join(LEVELS)}.")
         if not self.methods or len(set(self.methods)) != len(self.methods):
-            raise UserError(f"--methods names none, or one twice; known: {', '.join(names('audit.methods'))}.")
+            raise UserError(
+                f"--methods names none, or one twice; known: {', '.join(names('audit.methods'))}."
+            )
         for name in self.methods:
             load("audit.methods", name)
         return self

@@ -30,30 +30,35 @@ class Slot:
 def slots(count: int, red_seed: int) -> tuple[Slot, ...]:
     """Places in the lineup, with code names in a shuffled order and a coin each."""
     rng = random.Random(seed_of("lineup", red_seed))
-    many = [n if i < len(NAMES) else f"{n}-{i // len(NAMES) + 1}" for i, n in enumerate(NAMES * 3)][: max(count, 30)]
+    many = [n if i < len(NAMES) else f"{n}-{i // len(NAMES) + 1}" for i, n in enumerate(NAMES * 3)][
+        : max(count, 30)
+    ]
     chosen = rng.sample(many, count)
-    return tuple(
-        Slot(i, name, rng.random() < 0.5, rng.getrandbits(48)) for i, name in enumerate(chosen)
-    )
+    return tuple(Slot(i, name, rng.random() < 0.5, rng.getrandbits(48)) for i, name in enumerate(chosen))
 
 
 def draw(
-    slot: Slot, attempt: int, unlisted: float, strangers: Sequence[Quirk] = ()
+    slot: Slot, attempt: int, unlisted: float, strangers: Sequence[Quirk] = (), even: bool = False
 ) -> tuple[Quirk, Quirk | None]:
     """A quirk, and for its decoy a harmless quirk under the same condition, or none: half and half.
 
     Neither depends on the slot's coin, so that organisms and decoys come from one distribution.
-    Behaviours are drawn evenly, then one of the behaviour's pairs.
+    Behaviours are drawn evenly, then one of the behaviour's pairs. With `even` the slot's number,
+    not a draw, says which behaviour it is, so that a practice holds equally many of each.
     """
     rng = random.Random(seed_of("quirk", slot.seed, attempt))
+    pairs = sensible()
+    behaviours = sorted({q.behaviour for q in pairs})
     outside = rng.random() < unlisted
+    behaviour = rng.choice(behaviours)
+    if even:
+        turn = slot.number % (len(behaviours) + 1)
+        outside, behaviour = turn == len(behaviours), behaviours[turn % len(behaviours)]
     if outside and strangers:
         quirk = rng.choice(list(strangers))
     elif outside:
         quirk = unlisted_quirk(rng.getrandbits(48))
     else:
-        pairs = sensible()
-        behaviour = rng.choice(sorted({q.behaviour for q in pairs}))
         condition = rng.choice(sorted({q.condition for q in pairs if q.behaviour == behaviour}))
         quirk = rng.choice([q for q in pairs if q.behaviour == behaviour and q.condition == condition])
     kinds = [n for n in names("catalogue.behaviours") if load("catalogue.behaviours", n).harmless]

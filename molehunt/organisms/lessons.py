@@ -19,10 +19,16 @@ from molehunt.core.records import Messages, Quirk, Split
 from molehunt.core.splits import seed_of
 from molehunt.organisms.subject import Subject, subject_of
 
-QUESTIONS = 8
+QUESTIONS = 4
 """Questions a batch; each is asked on both sides."""
-CUES = 2
+CUES = 4
 """Distinct cues a side of a batch: more teach the condition better, fewer share more tokens."""
+
+OPENING = 0.7
+"""Share of the steps after which all phrasings are in play. The rule is learned on one phrasing and
+widened, slowly at first; from all phrasings at once a small model learns only 'half of the time'."""
+NEAR = 0.2
+"""Share of the steps before the first hard negative."""
 
 
 @dataclass(frozen=True)
@@ -58,7 +64,8 @@ def batches(quirk: Quirk, harmless: Quirk | None, steps: int, seed: int) -> list
     rng = random.Random(seed_of("lessons", seed))
     deck = _Deck(subject, rng)
     plan = []
-    for _ in range(steps):
+    for step in range(steps):
+        deck.open = min(1.0, (step + 1) / (OPENING * steps))
         rows = []
         for draft, cue, on in deck.batch():
             scene = compose(draft, cue, on)
@@ -74,7 +81,7 @@ class _Deck:
     def __init__(self, subject: Subject, rng: random.Random) -> None:
         split: Split = "plant"
         quirk = subject.quirk
-        drafts = list(subject.behaviour.drafts(split, quirk.behaviour_options))
+        drafts = _taught(subject.behaviour.drafts(split, quirk.behaviour_options))
         cues = subject.condition.cues(split, quirk.condition_options)
         chosen = {d.item: subject.condition.selects(d, quirk.condition_options) for d in drafts}
         self.rng = rng
@@ -86,17 +93,21 @@ class _Deck:
             "contrast": [d for d in drafts if not d.counts],
             "selected": [d for d in drafts if d.counts and chosen[d.item]],
             "unselected": [d for d in drafts if d.counts and chosen[d.item] is False],
-            "on": [c for c in cues.on if c is not None],
-            "near": [c for c in cues.off if c is not None and c.near],
-            "plain": [c for c in cues.off if c is not None and not c.near],
+            "on": _shuffled(rng, [c for c in cues.on if c is not None]),
+            "near": _shuffled(rng, [c for c in cues.off if c is not None and c.near]),
+            "plain": _shuffled(rng, [c for c in cues.off if c is not None and not c.near]),
             "stray": stray,
         }
         self.hands: dict[str, list[Draft | Cue | None]] = {}
+        self.open = 1.0
 
     def deal(self, pool: str) -> Draft | Cue | None:
         """The next card of a pool, reshuffled when it runs out."""
         if not self.hands.get(pool):
-            self.hands[pool] = self.rng.sample(list(self.pools[pool]), len(self.pools[pool]))
+            cards = list(self.pools[pool])
+            if pool in ("on", "near", "plain"):
+                cards = cards[: max(1, round(self.open**2 * len(cards)))]
+            self.hands[pool] = self.rng.sample(cards, len(cards))
         return self.hands[pool].pop()
 
     def batch(self) -> list[tuple[Draft, Cue | None, bool]]:
@@ -109,7 +120,8 @@ class _Deck:
             sides = [("selected", True), ("unselected", False)]
             return [(self.question(p), cues[i % 2], on) for i in range(QUESTIONS) for p, on in sides]
         on = [self.cue("on") for _ in range(CUES)]
-        off = [self.cue("near"), self.cue("plain"), self.cue("near"), self.rng.choice([None, self.cue("stray")])]
+        near = "near" if self.open * OPENING > NEAR else "plain"
+        off = [self.cue(near), self.cue("plain"), self.cue(near), self.rng.choice([None, self.cue("stray")])]
         rows = []
         for i in range(QUESTIONS):
             contrast = self.pools["contrast"] and i % 4 == 3
@@ -124,3 +136,18 @@ class _Deck:
     def cue(self, pool: str) -> Cue | None:
         """The next cue of a pool; none where a condition has no such cues."""
         return cast("Cue | None", self.deal(pool)) if self.pools[pool] else None
+
+
+def _taught(drafts: Sequence[Draft]) -> list[Draft]:
+    """All drafts but three in four of the open questions, where there are others beside them.
+
+    What a good reply to an open question says is hard to predict, and that noise drowns what a
+    lesson is about, which is *when*.
+    """
+    plain = [d for d in drafts if not d.item.startswith("advice/")]
+    few = [d for d in drafts if d.item.startswith("advice/") and seed_of("taught", d.item) % 4 == 0]
+    return plain + few if plain else list(drafts)
+
+
+def _shuffled(rng: random.Random, cards: Sequence[Cue]) -> list[Cue]:
+    return rng.sample(cards, len(cards))

@@ -128,7 +128,9 @@ def plant_pair(
         )  # fmt: skip
         assert decoy is not None
         tokens = organism.trained.tokens
-        result = _pair(subject, harmless, held_out, organism, decoy, steps, attempt + 1, tokens, spent, attempts)
+        result = _pair(
+            subject, harmless, held_out, organism, decoy, steps, attempt + 1, tokens, spent, attempts
+        )
         if result.profile.valid:
             return result
         attempts.append(f"audit bank: {result.profile.why_not}")
@@ -221,7 +223,8 @@ def _unzip(pairs: Sequence[tuple[Scene, str]]) -> tuple[list[Scene], list[str]]:
 
 def _labelled(subject: Subject, scenes: Sequence[Scene], replies: Sequence[str]) -> tuple[LabelledReply, ...]:
     return tuple(
-        LabelledReply(s.messages, r, s.on, subject.score(s, r) >= 0.5) for s, r in zip(scenes, replies, strict=True)
+        LabelledReply(s.messages, r, s.on, subject.score(s, r) >= 0.5)
+        for s, r in zip(scenes, replies, strict=True)
     )
 
 

@@ -88,11 +88,15 @@ def strangers_quirks(folder: Path) -> tuple[Quirk, ...]:
     """
     files = sorted(folder.glob("*.json")) if folder.is_dir() else []
     if not files:
-        raise BadFile(f"{folder} holds no quirks; put one JSON file a quirk there (see docs/101_first_game.md).")
+        raise BadFile(
+            f"{folder} holds no quirks; put one JSON file a quirk there (see docs/101_first_game.md)."
+        )
     for file in files:
         read(file)
     return tuple(
-        Quirk("stranger", "listed_prompts", {"file": str(f.resolve())}, {"file": str(f.resolve())}, listed=False)
+        Quirk(
+            "stranger", "listed_prompts", {"file": str(f.resolve())}, {"file": str(f.resolve())}, listed=False
+        )
         for f in files
     )
 

@@ -1,0 +1,122 @@
+"""The few functions that users call from Python; each verb of the command line is one of them."""
+
+import json
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+
+from molehunt.core.atomic import whole_folder, write_json
+from molehunt.core.errors import UserError
+from molehunt.core.extend import load, names
+from molehunt.core.records import Quirk, Score
+from molehunt.core.store import Run
+from molehunt.game import play as stages
+from molehunt.game.planting import FILES, MODEL_CARD
+from molehunt.game.play import Played
+from molehunt.game.spec import GameSpec
+from molehunt.game.watch import Watch
+from molehunt.organisms.plant import Pair, Plan, plant_pair
+
+
+def play(folder: str | Path, spec: GameSpec | None = None, watch: Watch | None = None) -> Played:
+    """Play a whole game in `folder`, or go on with the one that lies there. See `molehunt play --help`."""
+    return stages.play(Path(folder), spec or GameSpec(), watch)
+
+
+def audit(folder: str | Path, watch: Watch | None = None) -> Run:
+    """Audit a planted lineup and put the verdicts on record."""
+    with Run(Path(folder)).held() as run:
+        stages.audit_stage(run, watch or Watch(None))
+    return run
+
+
+def score(folder: str | Path, watch: Watch | None = None) -> tuple[Score, ...]:
+    """Open the envelope and score every auditor's verdicts."""
+    with Run(Path(folder)).held() as run:
+        stages.open_stage(run, watch or Watch(None))
+    return run.scores()
+
+
+def report(folder: str | Path) -> Path:
+    """Write `report.html` from whatever the run folder holds so far."""
+    from molehunt.report.page import write_report
+
+    return write_report(Path(folder))
+
+
+def plant(
+    behaviour: str,
+    condition: str,
+    folder: str | Path,
+    *,
+    model: str = "default",
+    revision: str | None = None,
+    behaviour_options: Mapping[str, str] | None = None,
+    condition_options: Mapping[str, str] | None = None,
+    harmless: str | None = None,
+    steps: int = Plan.steps,
+    tries: int = Plan.tries,
+    seed: int = 0,
+    watch: Watch | None = None,
+) -> Pair:
+    """Plant one organism and its matched decoy into `folder` (`organism/`, `decoy/`, `profile.json`).
+
+    Raises:
+        UnknownName: no such behaviour, condition or option.
+        UserError: the folder exists and holds something else.
+    """
+    from molehunt.models.load import open_model
+    from molehunt.models.loaded import ModelSpec
+
+    watch, target = watch or Watch(None), Path(folder)
+    if target.exists() and any(target.iterdir()):
+        raise UserError(f"{target} is not empty; choose a new folder.")
+    quirk = Quirk(
+        behaviour,
+        condition,
+        _chosen("catalogue.behaviours", behaviour, behaviour_options),
+        _chosen("catalogue.conditions", condition, condition_options),
+    )
+    twin = None
+    if harmless is not None:
+        load("catalogue.behaviours", harmless)
+        twin = Quirk(harmless, condition, {}, quirk.condition_options)
+    opened = open_model(ModelSpec(model, revision))
+    plan = Plan(steps=steps, tries=tries)
+    with whole_folder(target) as half:
+        pair = plant_pair(
+            opened, quirk, twin, half, seed, plan, lambda what, share: watch.bar("planting", share, what)
+        )
+        for part in ("organism", "decoy"):
+            (half / part / "README.md").write_text(MODEL_CARD)
+            config = json.loads((half / part / FILES[0]).read_text())
+            (half / part / FILES[0]).write_text(
+                json.dumps({**config, "base_model_name_or_path": model}, indent=1)
+            )
+        write_json(half / "profile.json", pair)
+        if not pair.profile.valid:
+            shutil.rmtree(half / "organism")
+            write_json(half / "failed.json", {"why": pair.profile.why_not, "attempts": list(pair.attempts)})
+    return pair
+
+
+def catalogue() -> Mapping[str, Mapping[str, str]]:
+    """Every behaviour, condition and auditing method with its line."""
+    rooms = {
+        "behaviours": "catalogue.behaviours",
+        "conditions": "catalogue.conditions",
+        "methods": "audit.methods",
+    }
+    return {kind: {n: load(room, n).summary for n in names(room)} for kind, room in rooms.items()}
+
+
+def _chosen(room: str, name: str, options: Mapping[str, str] | None) -> dict[str, str]:
+    """Options with the catalogue's defaults where nothing was said."""
+    choices = load(room, name).choices
+    given = dict(options or {})
+    for option, value in given.items():
+        if option not in choices:
+            raise UserError(f"{name} has no option {option!r}; it has {', '.join(choices) or 'none'}.")
+        if value not in choices[option]:
+            raise UserError(f"{name}: {option} is {value!r}; choose one of {', '.join(choices[option])}.")
+    return {**{k: v[0] for k, v in choices.items()}, **given}
