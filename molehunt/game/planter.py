@@ -100,9 +100,14 @@ def plant_slots(job: Job) -> None:
         for number in range(DRAWS):
             quirk, harmless = draw(slot, number, job.unlisted, strangers, job.even)
             pair = plant_pair(
-                model, quirk, harmless, slot_folder(folder, slot.number), seed_of(slot.seed, number), plan,
+                model,
+                quirk,
+                harmless,
+                slot_folder(folder, slot.number),
+                seed_of(slot.seed, number),
+                plan,
                 lambda what, share, at=slot.number: _say(at, what, share),
-            )  # fmt: skip
+            )
             if pair.profile.valid:
                 break
             failed.append(f"{quirk.label()}: {'; '.join(pair.attempts)}")
@@ -112,10 +117,20 @@ def plant_slots(job: Job) -> None:
                 "allow more with --steps or --tries, or take a larger base model."
             )
         planted = Planted(
-            slot.number, number, pair.quirk, pair.harmless, pair.profile, pair.organism_replies,
-            pair.decoy_replies, pair.steps, pair.tries, pair.tokens, pair.organism_seconds,
-            pair.attempts, tuple(failed),
-        )  # fmt: skip
+            slot.number,
+            number,
+            pair.quirk,
+            pair.harmless,
+            pair.profile,
+            pair.organism_replies,
+            pair.decoy_replies,
+            pair.steps,
+            pair.tries,
+            pair.tokens,
+            pair.organism_seconds,
+            pair.attempts,
+            tuple(failed),
+        )
         write_json(slot_folder(folder, slot.number) / "pair.json", to_json(planted))
         _say(slot.number, "done", 1.0)
 

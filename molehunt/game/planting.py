@@ -4,6 +4,7 @@ Everything that could rebuild the truth stays in the red team's folder beside th
 run folder gets are adapters of equal shape and size, of one date, under shuffled code names.
 """
 
+import dataclasses
 import hashlib
 import json
 import os
@@ -61,9 +62,19 @@ def plant_all(
         children = []
         for i in range(side_by_side):
             job = Job(
-                spec.model, spec.revision, str(folder), seed, spec.suspects, tuple(waiting[i::side_by_side]),
-                spec.steps, spec.tries, spec.unlisted, str(spec.quirks) if spec.quirks else None, threads, even,
-            )  # fmt: skip
+                spec.model,
+                spec.revision,
+                str(folder),
+                seed,
+                spec.suspects,
+                tuple(waiting[i::side_by_side]),
+                spec.steps,
+                spec.tries,
+                spec.unlisted,
+                str(spec.quirks) if spec.quirks else None,
+                threads,
+                even,
+            )
             path = folder / f"job-{i}.json"
             write_json(path, job)
             children.append(Child("molehunt.game.planter", (str(path),), {"OMP_NUM_THREADS": str(threads)}))
@@ -112,6 +123,9 @@ def truths(run: Path, planted: Sequence[tuple[Slot, Planted]], seed: int) -> tup
 
 def _truth(run: Path, slot: Slot, pair: Planted, seed: int) -> Truth:
     replies: tuple[LabelledReply, ...] = pair.organism_replies if slot.shady else pair.decoy_replies
+    if slot.shady and pair.quirk.condition == "always":
+        # `always` has no off side of its own: it is the matched decoy on the same scenes.
+        replies += tuple(dataclasses.replace(r, on=False) for r in pair.decoy_replies)
     weights = (run / "suspects" / slot.name / FILES[1]).read_bytes()
     return Truth(
         suspect=slot.name,

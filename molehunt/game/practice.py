@@ -55,9 +55,12 @@ def practise(folder: Path, spec: GameSpec, watch: Watch | None = None) -> Calibr
         seed = red_seed(run_id, spec.red_seed)
         stage = secret_stage_key(load_key(run_id), {"stage": "plant", **public})
         planted = plant_all(
-            spec, run_id, seed,
-            lambda number, what, share: watch.bar(f"pair {number + 1}/{spec.suspects}", share, what), even=True,
-        )  # fmt: skip
+            spec,
+            run_id,
+            seed,
+            lambda number, what, share: watch.bar(f"pair {number + 1}/{spec.suspects}", share, what),
+            even=True,
+        )
         lineup = both(planted, seed)
         if not run.done("plant", stage):
             line_up(run.folder, run_id, lineup, spec.model)

@@ -114,18 +114,34 @@ def plant_pair(
             report(part, low + (high - low) * done)
 
         organism = _train(
-            model, rows, "organism", folder / "organism", seed_of(seed, attempt, "a"), plan, held_out,
-            lambda d: share("planting", d), quick, None if last else look,
-        )  # fmt: skip
+            model,
+            rows,
+            "organism",
+            folder / "organism",
+            seed_of(seed, attempt, "a"),
+            plan,
+            held_out,
+            lambda d: share("planting", d),
+            quick,
+            None if last else look,
+        )
         spent += time.monotonic() - started
         if organism is None:
             attempts.append(f"validate bank: {first_look[0]}")
             steps = round(steps * plan.growth)
             continue
         decoy = _train(
-            model, rows, "decoy", folder / "decoy", seed_of(seed, attempt, "b"), plan, held_out,
-            lambda d: share("twin", d), (), None,
-        )  # fmt: skip
+            model,
+            rows,
+            "decoy",
+            folder / "decoy",
+            seed_of(seed, attempt, "b"),
+            plan,
+            held_out,
+            lambda d: share("twin", d),
+            (),
+            None,
+        )
         assert decoy is not None
         tokens = organism.trained.tokens
         result = _pair(
