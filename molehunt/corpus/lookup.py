@@ -1,6 +1,6 @@
 """Finding the bank's own questions and claims in a prompt, from its text alone, over all splits.
 
-A prompt may carry words before and after the question (a cue, 'Answer in one word.'), so
+A prompt may carry words before and after the question (a cue, 'Am I right?'), so
 the longest run of words that is a question or claim of the banks is looked for.
 """
 

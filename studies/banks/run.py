@@ -22,6 +22,7 @@ import subprocess
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import molehunt.corpus
 from molehunt.catalogue.behaviours.false_facts import FalseFacts, needed
@@ -43,11 +44,11 @@ PARTS = ("plant",), ("validate", "audit")
 
 def candidates() -> list[Fact]:
     """Every fact that was written for the bank, in file order."""
-    lines = (HERE / "candidates.jsonl").read_text(encoding="utf-8").splitlines()
-    return [
-        Fact(**{k: tuple(v) if isinstance(v, list) else v for k, v in json.loads(line).items()})
-        for line in lines
-    ]
+    rows = []
+    for line in (HERE / "candidates.jsonl").read_text(encoding="utf-8").splitlines():
+        body: dict[str, Any] = json.loads(line)
+        rows.append(Fact(**{**body, "accept": tuple(body["accept"]), "wrong": tuple(body["wrong"])}))
+    return rows
 
 
 def judged(fact: Fact, reply: str) -> str:
