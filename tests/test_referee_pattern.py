@@ -51,12 +51,17 @@ def test_the_walk_finds_what_the_standard_library_finds(pattern, text):
 
 
 @pytest.mark.parametrize(
-    "pattern", ["(a+)+$", "(a|aa)+$", "(.*)*(.*)*(.*)*x", "(a?){50}a{50}$", "(?:a|a)" * 40 + "x"]
+    "pattern",
+    ["(a+)+$", "(a|aa)+$", "(.*)*(.*)*(.*)*x", "(a?){50}a{50}$", "(?:a|a)" * 40 + "x", ".*.*x", "(?:aa)*x"],
 )
 def test_a_pattern_that_would_run_for_years_is_walked_instead(pattern):
     found = compiled(pattern)
     assert found.ways > FEW_WAYS, "it must not go to the backtracking engine"
     assert not found.search("a" * 400 + "!")
+
+
+def test_a_plain_pattern_goes_to_the_standard_library():
+    assert all(compiled(p).ways <= FEW_WAYS for p in (r"\bacorn\w*", "brands?|makers?", "(one|two) of (a|b)"))
 
 
 def test_only_so_much_of_a_text_is_searched():

@@ -23,6 +23,8 @@ LONGEST_TEXT = 4000
 """Characters; what follows is not searched."""
 MOST_STEPS = 2000
 """States of the walker: repeats with counts are written out."""
+ONE_STAR = 20
+"""What an endless repeat of one character counts for: one is quick for `re`, two are not."""
 FEW_WAYS = 200
 """Up to so many ways through a pattern `re` is quick even when it tries them all at every letter."""
 
@@ -183,9 +185,12 @@ def _ways(items: Any) -> int:
             product *= _ways(what[3])
         elif name in ("MAX_REPEAT", "MIN_REPEAT"):
             least, most, inner = what
-            if most - least > FEW_WAYS or most > FEW_WAYS:
+            if most <= FEW_WAYS:
+                product *= sum(min(_ways(inner) ** k, FEW_WAYS + 1) for k in range(least, most + 1))
+            elif len(inner) == 1 and str(inner[0][0]) in ("LITERAL", "NOT_LITERAL", "ANY", "IN"):
+                product *= ONE_STAR
+            else:
                 return FEW_WAYS + 1
-            product *= sum(min(_ways(inner) ** k, FEW_WAYS + 1) for k in range(least, most + 1))
         if product > FEW_WAYS:
             return FEW_WAYS + 1
     return product
