@@ -160,10 +160,11 @@ def _factors(
         if down is None or up is None:
             raise BadFile(f"The adapter {str(folder)!r} lacks one half of {name[:120]!r}; save it again.")
         wide = tuple(module.weight.shape)[:: -1 if isinstance(module, Conv1D) else 1]
-        if (up.shape[0], down.shape[-1]) != wide or tuple(down.shape[:1]) != (rank,) or up.shape[-1] != rank:
+        have = (up.shape[0], down.shape[-1])
+        if have != wide or (down.shape[0], up.shape[-1]) != (rank, rank):
             raise BadFile(
-                f"The adapter {str(folder)!r} has {tuple(up.shape)} × {tuple(down.shape)} at {name[:120]!r} where the "
-                f"base has {wide} and the configuration rank {rank}; it was made for another base."
+                f"The adapter {str(folder)!r} is {have} of rank {down.shape[0]} at {name[:120]!r}, "
+                f"the base {wide} and the configuration rank {rank}; it was made for another base."
             )
         factors[name.removeprefix(PREFIX)] = Factor(down, up, scale)
     return factors

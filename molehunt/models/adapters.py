@@ -121,7 +121,7 @@ def _swap(module: Any, parameters: dict[str, nn.Parameter]) -> dict[str, nn.Para
 
 
 def _merge(model: Model, file: AdapterFile) -> dict[str, nn.Parameter]:
-    """The weights that the adapter changes, changed, by path. Sums run in float32, then take the base's dtype."""
+    """The weights that the adapter changes, changed, by path. Sums run in float32."""
     with torch.inference_mode(False), torch.no_grad():
         if file.factors is None:
             return _merge_by_peft(model, file)
@@ -142,6 +142,10 @@ def _merge_by_peft(model: Model, file: AdapterFile) -> dict[str, nn.Parameter]:
     from peft import PeftModel  # Imported late: it costs a second.
 
     bare = copy.deepcopy(model.module)
+    head = bare.get_output_embeddings()
+    if head is not None:
+        # A head that shares the embedding's tensor would drag it along when it is merged.
+        head.weight = nn.Parameter(head.weight.clone(), requires_grad=False)
     try:
         whole: Any = PeftModel.from_pretrained(bare, str(file.folder), is_trainable=False)
         changed = dict(whole.merge_and_unload(safe_merge=True).named_parameters())
@@ -150,7 +154,7 @@ def _merge_by_peft(model: Model, file: AdapterFile) -> dict[str, nn.Parameter]:
         raise BadFile(
             f"PEFT cannot merge the adapter {str(file.folder)!r} into this base: {first}"
         ) from error
-    own = dict(model.module.named_parameters())
+    own = dict(model.module.named_parameters(remove_duplicate=False))
     if set(changed) - set(own):
         raise BadFile(f"The adapter {str(file.folder)!r} adds modules; only changes of weights can be used.")
     return {

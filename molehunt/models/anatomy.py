@@ -33,7 +33,7 @@ class Anatomy:
     scale: float
     """Logits are multiplied by this (Cohere, Granite)."""
 
-    def logits(self, normed: Float[Tensor, "*n d_model"]) -> Float[Tensor, "*n vocab"]:
+    def logits(self, normed: Float[Tensor, "... d_model"]) -> Float[Tensor, "... vocab"]:
         """What the head makes of normed hidden states."""
         logits = self.head(normed)
         if self.scale != 1.0:
@@ -47,7 +47,7 @@ def anatomy(module: Any) -> Anatomy:
     Raises:
         ModelUnfit: the layout is none of those known here.
     """
-    module = module.get_base_model() if hasattr(module, "peft_config") else module
+    module = module.get_base_model() if hasattr(module, "get_base_model") else module
     body = module.base_model
     head = module.get_output_embeddings()
     config = module.config
@@ -64,7 +64,8 @@ def anatomy(module: Any) -> Anatomy:
             if hasattr(found[0], attention) and hasattr(found[0], mlp):
                 return Anatomy(body, found, getattr(body, norm), head, attention, mlp, softcap, scale)
     raise ModelUnfit(
-        f"{type(module).__name__} is laid out like none of Llama, GPT-NeoX and GPT-2; its parts cannot be addressed."
+        f"{type(module).__name__} is laid out like none of Llama, GPT-NeoX and GPT-2; "
+        "its parts cannot be addressed."
     )
 
 

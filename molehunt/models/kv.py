@@ -47,12 +47,13 @@ class Slabs(Cache):
 
     def __init__(self, n_layers: int, rows: int, slots: int) -> None:
         self.rows, self.slots, self.first, self.at = rows, slots, 0, 0
-        super().__init__(layers=[_Slab(self) for _ in range(n_layers)])
+        self.slabs = [_Slab(self) for _ in range(n_layers)]
+        super().__init__(layers=list(self.slabs))
 
     def spread(self, index: Tensor, used: int, slots: int) -> Slabs:
         """A new cache of `slots` slots, whose row i begins with the first `used` slots of row `index[i]`."""
-        wide = Slabs(len(self.layers), len(index), slots)
-        for old, new in zip(self.layers, wide.layers, strict=True):
+        wide = Slabs(len(self.slabs), len(index), slots)
+        for old, new in zip(self.slabs, wide.slabs, strict=True):
             if old.keys is None or old.values is None:
                 continue
             new.keys = _slots(old.keys, len(index), slots)
@@ -63,7 +64,7 @@ class Slabs(Cache):
 
     def move(self, sources: Tensor, holes: Tensor, used: int) -> None:
         """Copy rows `sources` over rows `holes`, up to slot `used`."""
-        for layer in self.layers:
+        for layer in self.slabs:
             if layer.keys is not None and layer.values is not None:
                 layer.keys[holes, :, :used] = layer.keys[sources, :, :used]
                 layer.values[holes, :, :used] = layer.values[sources, :, :used]

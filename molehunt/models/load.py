@@ -78,9 +78,10 @@ def _read(source: str, revision: str | None, dtype: torch.dtype, name: str) -> t
     options: dict[str, Any] = {"trust_remote_code": False, **({"revision": revision} if revision else {})}
     try:
         tokenizer = AutoTokenizer.from_pretrained(source, **options)
-        module, report = AutoModelForCausalLM.from_pretrained(
+        loaded: Any = AutoModelForCausalLM.from_pretrained(
             source, dtype=dtype, use_safetensors=True, output_loading_info=True, **options
         )
+        module, report = loaded
     except SafetensorError as error:
         raise BadFile(f"The weights of {name!r} are damaged ({error}); fetch or save them again.") from error
     except (OSError, ValueError, KeyError, RuntimeError, TypeError) as error:

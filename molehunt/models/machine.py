@@ -96,11 +96,10 @@ def memory_bandwidth(megabytes: int = 256, seconds: float = 0.25) -> float:
 def _processor() -> str:
     listed = Path("/proc/cpuinfo")
     if listed.is_file():
-        facts = dict(
-            (part.strip() for part in line.split(":", 1))
-            for line in listed.read_text().split("\n\n")[0].splitlines()
-            if ":" in line
-        )
+        facts: dict[str, str] = {}
+        for line in listed.read_text().split("\n\n")[0].splitlines():
+            key, _, value = line.partition(":")
+            facts[key.strip()] = value.strip()
         # The flags matter as much as the name: the same name is sold with and without bf16.
         fast = [
             f for f in ("amx_bf16", "avx512_bf16", "avx512f", "avx2") if f in facts.get("flags", "").split()

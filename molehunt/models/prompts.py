@@ -18,7 +18,7 @@ from molehunt.core.errors import BadFile
 from molehunt.core.records import Message, Messages
 
 _PLAIN = (
-    "{% for m in messages %}{{ m['role'][0] | upper + m['role'][1:] + ': ' + m['content'] + '\n' }}{% endfor %}"
+    "{% for m in messages %}{{ m['role'] | capitalize + ': ' + m['content'] + '\n' }}{% endfor %}"
     "{% if add_generation_prompt %}{{ 'Assistant:' }}{% endif %}"
 )
 """For base models, which have no chat template of their own."""

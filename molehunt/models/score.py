@@ -31,7 +31,7 @@ def logprobs(
     batch: int | None = None,
     progress: Progress | None = None,
 ) -> list[float]:
-    """Natural log-probability of each reply after its prompt, summed over its tokens (end token not counted)."""
+    """Natural log-probability of each reply, summed over its tokens (end token not counted)."""
     per_token = token_logprobs(
         model,
         [prompt_ids(model.tokenizer, p) for p in prompts],
@@ -100,7 +100,7 @@ def first_tokens(
     batch: int | None = None,
     progress: Progress | None = None,
 ) -> list[Mapping[str, float]]:
-    """The `top` likeliest first tokens of each reply as text, likeliest first, with natural log-probabilities.
+    """The `top` likeliest first tokens of each reply as text, with natural log-probabilities.
 
     Tokens that read the same (parts of a character, say) are one entry, with their sum.
     """
@@ -139,4 +139,4 @@ def _as_text(model: Model, tokens: list[int], values: list[float]) -> dict[str, 
     for token, value in zip(tokens, values, strict=True):
         text = model.tokenizer.decode([token], clean_up_tokenization_spaces=False)
         merged[text] = math.log(math.exp(merged[text]) + math.exp(value)) if text in merged else value
-    return merged
+    return dict(sorted(merged.items(), key=lambda entry: -entry[1]))

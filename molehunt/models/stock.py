@@ -22,8 +22,9 @@ GGUF_SHA256 = "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53"
 HUB_ID = "HuggingFaceTB/SmolLM2-135M-Instruct"
 HUB_REVISION = "12fd25f77366fa6b3b4b768ec3050bf629380bac"
 HUB_NOTE = (
-    f"The package {PACKAGE} is not installed, so the default model comes from the Hugging Face Hub ({HUB_ID}): "
-    "its weights were never quantised and differ in precision from those that published figures were measured on."
+    f"The package {PACKAGE} is not installed, so the default model comes from the Hugging Face Hub "
+    f"({HUB_ID}): its weights were never quantised and differ in precision from those that published "
+    "figures were measured on."
 )
 
 

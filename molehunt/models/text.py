@@ -13,7 +13,7 @@ SHORTEST, LONGEST = 200, 700
 
 
 def ordinary_text(n: int, seed: int = 0) -> list[str]:
-    """`n` passages of English prose, drawn without replacement by seed (fewer if Python's topics hold fewer)."""
+    """`n` passages of English prose, drawn without replacement by seed (fewer where there are fewer)."""
     passages = list(_passages())
     random.Random(f"ordinary text {seed}").shuffle(passages)
     return passages[:n]

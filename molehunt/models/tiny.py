@@ -29,7 +29,8 @@ D_MODEL, N_LAYERS, CONTEXT = 32, 2, 4096
 
 CHATML = (
     "{% for message in messages %}{{ '<|im_start|>' + message['role'] + '\n' + message['content'] "
-    "+ '<|im_end|>' + '\n' }}{% endfor %}{% if add_generation_prompt %}{{ '<|im_start|>assistant\n' }}{% endif %}"
+    "+ '<|im_end|>' + '\n' }}{% endfor %}"
+    "{% if add_generation_prompt %}{{ '<|im_start|>assistant\n' }}{% endif %}"
 )
 
 
@@ -81,19 +82,20 @@ def _config(family: str, tokenizer: Any) -> Any:
         "num_hidden_layers": N_LAYERS,
         "num_attention_heads": 4,
         "max_position_embeddings": CONTEXT,
-        # Large enough that attention and the head tell tokens apart: ties would make replies a matter of rounding.
+        # Large enough that the head tells tokens apart: ties would make replies a matter of rounding.
         "initializer_range": 0.15,
         "bos_token_id": tokenizer.bos_token_id,
         "eos_token_id": tokenizer.eos_token_id,
         "pad_token_id": tokenizer.pad_token_id,
     }
-    grouped = {"num_key_value_heads": 2, "head_dim": 8, "intermediate_size": 64}
+    grouped: dict[str, Any] = {"num_key_value_heads": 2, "head_dim": 8, "intermediate_size": 64}
     if family == "llama":
         return LlamaConfig(**shared, **grouped, tie_word_embeddings=True)
     if family == "qwen3":
         return Qwen3Config(**shared, **grouped)
     if family == "gemma":
-        return GemmaConfig(**shared, **grouped)
+        # Gemma multiplies embeddings by √d_model; its layers need larger weights to be heard beside them.
+        return GemmaConfig(**{**shared, "initializer_range": 0.5}, **grouped)
     if family == "gpt_neox":
         return GPTNeoXConfig(**shared, intermediate_size=64)
     return GPT2Config(**shared)

@@ -52,15 +52,14 @@ def plan(sequences: Sequence[Ids], own: Sequence[int], share: bool = True) -> Pl
     if root:
         levels.append(Level((sequences[0][:root],), (0,)))
     if cuts is not None:
-        ends = {k: end for k, (_, end) in enumerate(cuts)}
         longest = max(end for members, end in cuts if len(members) > 1)
         segments = []
         for k, (members, end) in enumerate(cuts):
             # A sequence on its own fills the padding that its level has anyway.
-            ends[k] = end if len(members) > 1 else min(caps[members[0]], longest)
-            segments.append(sequences[members[0]][root : ends[k]])
+            end = end if len(members) > 1 else min(end, longest)
+            segments.append(sequences[members[0]][root:end])
             for i in members:
-                starts[i], above[i] = ends[k], k
+                starts[i], above[i] = end, k
         levels.append(Level(tuple(segments), (0,) * len(segments)))
     order = sorted(range(len(sequences)), key=lambda i: (len(sequences[i]) - starts[i], i))
     levels.append(Level(tuple(sequences[i][starts[i] :] for i in order), tuple(above[i] for i in order)))

@@ -1,0 +1,141 @@
+"""What the rest of the lab relies on, proven on the model at hand and not assumed of its family.
+
+Each proof is a claim, whether it holds, and the number that it was judged by. Tolerances:
+float32 rounds at 6e-8 and a deep network adds up some thousand of those; bfloat16 rounds at
+4e-3, so there the claims hold to a few per cent and tokens may differ: the share that agrees
+is stated.
+"""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from molehunt.core.errors import ModelUnfit
+from molehunt.models.anatomy import anatomy
+from molehunt.models.loaded import Model
+from molehunt.models.passes import prefill
+from molehunt.models.prompts import text_ids
+from molehunt.models.sample import sample_ids
+from molehunt.models.taps import SITES, capture, edited, pad_right, unembed
+from molehunt.models.tree import plan
+
+TEXTS = (
+    "The capital of France is",
+    "The capital of Italy is the city of",
+    "Water boils when",
+    "The capital of France is a large city on a river, and",
+    "1, 2, 3,",
+    "Write a short letter to a friend who has moved to another country, and ask",
+)
+
+
+@dataclass(frozen=True)
+class Proof:
+    """One claim about a loaded model."""
+
+    name: str
+    """Short name that code relies on: `head`, `sum`, `edit`, `padding`, `sharing`, `batch`."""
+    claim: str
+    holds: bool
+    number: float
+    unit: str
+
+
+def prove(model: Model) -> tuple[Proof, ...]:
+    """Every proof, on six short texts (some seconds on the default model and a CPU)."""
+    with torch.inference_mode():
+        ids = [text_ids(model.tokenizer, t) for t in TEXTS]
+        alike = _padding(model, ids)
+        return (_head(model, ids), _sum(model, ids), _edit(model, ids), *alike, _batch(model, ids))
+
+
+def rely_on(proofs: tuple[Proof, ...], *names: str) -> None:
+    """Refuse to go on where one of these proofs failed.
+
+    Raises:
+        ModelUnfit: it names the claim and the number.
+    """
+    for proof in proofs:
+        if proof.name in names and not proof.holds:
+            raise ModelUnfit(f"This model failed a proof: {proof.claim} ({proof.number:.3g} {proof.unit}).")
+
+
+def _head(model: Model, ids: list[list[int]]) -> Proof:
+    last = f"resid_post.{len(anatomy(model.module).layers) - 1}"
+    seen = capture(model, ids, [last])
+    error = _error(unembed(model, seen.values[last])[seen.mask], _logits(model, ids)[seen.mask])
+    claim = "the last residual through norm and head gives back the logits"
+    return Proof("head", claim, *_within(model, error))
+
+
+def _sum(model: Model, ids: list[list[int]]) -> Proof:
+    layers = range(len(anatomy(model.module).layers))
+    seen = capture(model, ids, [f"{site}.{layer}" for layer in layers for site in SITES])
+    worst = 0.0
+    for layer in layers:
+        before, attention, mlp, after = (seen.values[f"{site}.{layer}"][seen.mask] for site in SITES)
+        worst = max(worst, _error(before + attention + mlp, after))
+    claim = "a layer adds what its attention and its MLP write, and no more"
+    return Proof("sum", claim, *_within(model, worst))
+
+
+def _edit(model: Model, ids: list[list[int]]) -> Proof:
+    n_layers = len(anatomy(model.module).layers)
+    plain = _logits(model, ids)
+    everywhere = {f"{site}.{layer}": _same for site in SITES for layer in range(n_layers)}
+    with edited(model, everywhere):
+        error = _error(_logits(model, ids), plain)
+    claim = "an empty edit at every address changes nothing"
+    return Proof("edit", claim, error == 0, error, "of the largest logit")
+
+
+def _padding(model: Model, ids: list[list[int]]) -> tuple[Proof, Proof]:
+    """Last-token logits alone, against padded left, right, and with shared beginnings."""
+    parts = anatomy(model.module)
+    alone = torch.cat([_logits(model, [s])[:, -1] for s in ids])
+    right = _logits(model, ids)[torch.arange(len(ids)), torch.tensor([len(s) - 1 for s in ids])]
+
+    def by_plan(share: bool) -> Tensor:
+        many = ids * 3 if share else ids  # Few and short texts are worth sharing only when they repeat.
+        layout = plan(many, [1] * len(many), share=share)
+        ends = torch.cat([h[:, -1] for _, _, h in prefill(model, layout)])
+        back = torch.tensor(layout.order).argsort()
+        return parts.logits(ends[back.to(ends.device)])[: len(ids)]
+
+    padded = max(_error(right, alone), _error(by_plan(False), alone))
+    return (
+        Proof("padding", "neither padding nor its side matters", *_within(model, padded)),
+        Proof("sharing", "sharing beginnings changes nothing", *_within(model, _error(by_plan(True), alone))),
+    )
+
+
+def _batch(model: Model, ids: list[list[int]]) -> Proof:
+    one = sample_ids(model, ids, max_tokens=8, batch=1)
+    all_ = sample_ids(model, ids, max_tokens=8)
+    same = sum(a == b for x, y in zip(one, all_, strict=True) for a, b in zip(x, y, strict=False))
+    total = sum(max(len(x), len(y)) for x, y in zip(one, all_, strict=True))
+    rate = same / total if total else 1.0
+    # In 16 bits near ties fall either way and what follows differs: there the rate is stated, not required.
+    holds = rate == 1.0 if model.dtype == torch.float32 else rate > 0.5
+    return Proof("batch", "batch size does not change the tokens", holds, rate, "of tokens agree")
+
+
+def _within(model: Model, error: float) -> tuple[bool, float, str]:
+    allowed = 1e-4 if model.dtype == torch.float32 else 5e-2
+    return error <= allowed, error, "of the largest value"
+
+
+def _logits(model: Model, ids: list[list[int]]) -> Tensor:
+    tokens, mask = pad_right(ids, model.device)
+    return model.module(input_ids=tokens, attention_mask=mask, use_cache=False).logits.float()
+
+
+def _error(found: Tensor, wanted: Tensor) -> float:
+    """The largest difference as a share of the largest value; infinite where one is no number."""
+    worst = float((found.float() - wanted.float()).abs().max() / wanted.float().abs().max().clamp_min(1e-12))
+    return worst if worst == worst else float("inf")
+
+
+def _same(value: Tensor) -> Tensor:
+    return value
