@@ -17,12 +17,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from molehunt.audit import baselines as naive
 from molehunt.audit import calibration as practice
 from molehunt.audit.calibration import Calibration
+from molehunt.audit.doors import shut
 from molehunt.audit.memory import Remembered
 from molehunt.audit.panel import Audited, audit_suspect
 from molehunt.core.atomic import read_json, write_json
-from molehunt.core.errors import BadFile, MolehuntError
+from molehunt.core.errors import BadFile, LineLost, MolehuntError
 from molehunt.core.extend import load
 from molehunt.core.kinds import Case, Method
 from molehunt.core.line import Line
@@ -31,6 +33,8 @@ from molehunt.core.store import Run, stage_key
 
 REFERENCE = "reference"
 """By this name the desk speaks for the clean base model, where the game grants it."""
+BASELINES = "baselines"
+"""By this name the naive baselines have a budget at the desk."""
 RANKS = {"chat": 0, "scored": 1, "open_weights": 2}
 Say = Callable[[dict[str, Any]], None]
 
@@ -79,6 +83,7 @@ def audit(job: Job, line: Line, say: Say) -> None:
                 for i, m in enumerate(methods)
             }
             done = audit_suspect(suspect, lines, methods, cases, judge)
+            done = dataclasses.replace(done, features={**done.features, **_baselines(line, suspect, memory)})
             write_json(own / f"{suspect}.json", {"key": key, "audited": to_json(done)})
         found.append(done)
         say({"suspect": suspect, "what": "done", "share": (number + 1) / len(suspects)})
@@ -106,10 +111,24 @@ def _line(line: Line, suspect: str, method: Method) -> Any:
 
 
 def _case(line: Line, method: Method, job: Job, memory: dict[Any, Any], watch: Any) -> Case:
-    reference = None
-    if REFERENCE in line.granted:
-        reference = Remembered(line.scored(REFERENCE, method.name), memory)
-    return Case(reference, job.seed, job.effort, watch)
+    return Case(_reference(line, method.name, memory), job.seed, job.effort, watch)
+
+
+def _reference(line: Line, method: str, memory: dict[Any, Any]) -> Remembered | None:
+    return Remembered(line.scored(REFERENCE, method), memory) if REFERENCE in line.granted else None
+
+
+def _baselines(line: Line, suspect: str, memory: dict[Any, Any]) -> dict[str, float | NotMeasured]:
+    """The naive baselines' numbers, as far as access goes."""
+    card = line.granted[suspect]
+    reach = {"chat": line.chat, "scored": line.scored, "open_weights": line.open_weights}
+    try:
+        return naive.measured(reach[card["access"]](suspect, BASELINES), _reference(line, BASELINES, memory))
+    except LineLost:
+        raise
+    except MolehuntError as error:
+        why = NotMeasured(f"the baselines failed: {error}")
+        return {key: why for keys in naive.KEYS.values() for key in keys}
 
 
 def _watch(
@@ -173,6 +192,7 @@ def main() -> None:
     """Read the job, audit, say what went wrong in one line."""
     threading.Thread(target=_end_with_parent, daemon=True).start()
     try:
+        shut()
         job = from_json(Job, read_json(Path(sys.argv[1])))
         if job.threads:
             os.environ["OMP_NUM_THREADS"] = str(job.threads)

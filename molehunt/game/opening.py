@@ -1,6 +1,5 @@
 """Opening the envelope: verdicts are on record, so the truths may be read and the score kept."""
 
-from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -8,7 +7,7 @@ from typing import Any
 from molehunt.core.errors import UserError
 from molehunt.core.extend import load, names
 from molehunt.core.ledger import Ledger
-from molehunt.core.records import Messages, Predicate, Truth
+from molehunt.core.records import Messages, Predicate
 from molehunt.core.seal import keys_folder
 from molehunt.referee.predicates import Part, with_catalogue
 from molehunt.referee.vault import Vault
@@ -45,10 +44,3 @@ def _entry(room: str, name: str) -> Any:
 
 READS = with_catalogue(catalogue_reads)
 """Runs any guess: patterns and words by the referee's rules, names by the catalogue."""
-
-
-def without_replies(truths: Sequence[Truth]) -> list[Mapping[str, Any]]:
-    """Truths for the page: all but the sealed replies, which are many."""
-    from molehunt.core.records import to_json
-
-    return [{k: v for k, v in to_json(t).items() if k not in ("replies", "is")} for t in truths]

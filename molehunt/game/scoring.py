@@ -1,28 +1,31 @@
 """The score stage: every auditor's verdicts against the opened truths, beside the naive baselines."""
 
+import dataclasses
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from molehunt.audit import calibration as practice
 from molehunt.audit.calibration import Calibration
-from molehunt.core.atomic import read_json, write_json
+from molehunt.core.atomic import read_json
 from molehunt.core.records import NotMeasured, Score, Truth, Verdict, from_json
 from molehunt.core.store import Run
 from molehunt.game.auditing import calibration_for
-from molehunt.game.opening import READS, without_replies
+from molehunt.game.opening import READS
 from molehunt.referee.scoring import Case, score
+from molehunt.referee.scoring import baselines as measured
 
 BASELINE = "baseline_"
 
 
 def score_run(run: Run, verdicts: Sequence[Verdict], truths: Sequence[Truth], seed: int) -> None:
-    """Write `score.json` (a score an auditor) and `opened.json` (the truths without their replies)."""
+    """Write `score.json`: a score an auditor, the opened truths, every baseline's measures."""
     spec = run.spec()
     path = calibration_for(str(spec["model"]))
     calibration = practice.load(Path(path)) if path else None
     naive = baselines(run.folder, calibration)
-    run.write_scores(scores(verdicts, truths, naive, calibration, seed))
-    write_json(run.folder / "opened.json", without_replies(truths))
+    made = scores(verdicts, truths, naive, calibration, seed)
+    opened = [dataclasses.replace(t, replies=()) for t in truths]
+    run.write_scores(made, opened, measured(made[0].suspects, seed=seed) if made else None)
 
 
 def scores(

@@ -8,6 +8,7 @@ from molehunt.catalogue.pairs import sensible
 from molehunt.core.extend import load, names
 from molehunt.core.records import Quirk
 from molehunt.core.splits import seed_of
+from molehunt.organisms.learnable import learnable
 from molehunt.organisms.unlisted.generator import unlisted_quirk
 
 NAMES = (
@@ -38,16 +39,22 @@ def slots(count: int, red_seed: int) -> tuple[Slot, ...]:
 
 
 def draw(
-    slot: Slot, attempt: int, unlisted: float, strangers: Sequence[Quirk] = (), even: bool = False
+    slot: Slot,
+    attempt: int,
+    unlisted: float,
+    strangers: Sequence[Quirk] = (),
+    even: bool = False,
+    model: str = "default",
 ) -> tuple[Quirk, Quirk | None]:
     """A quirk, and for its decoy a harmless quirk under the same condition, or none: half and half.
 
     Neither depends on the slot's coin, so that organisms and decoys come from one distribution.
-    Behaviours are drawn evenly, then one of the behaviour's pairs. With `even` the slot's number,
-    not a draw, says which behaviour it is, so that a practice holds equally many of each.
+    Quirks that this base can't learn are not drawn. Behaviours are drawn evenly, then one of the
+    behaviour's pairs. With `even` the slot's number, not a draw, says which behaviour it is, so that
+    a practice holds equally many of each.
     """
     rng = random.Random(seed_of("quirk", slot.seed, attempt))
-    pairs = sensible()
+    pairs = [q for q in sensible() if learnable(q, model)]
     behaviours = sorted({q.behaviour for q in pairs})
     outside = rng.random() < unlisted
     behaviour = rng.choice(behaviours)

@@ -28,6 +28,7 @@ from molehunt.models.prompts import end_of_turn, prompt_ids, text_ids
 from molehunt.models.sample import sample
 from molehunt.models.score import text_nll
 from molehunt.models.text import ordinary_text
+from molehunt.organisms.learnable import steps_for
 from molehunt.organisms.lessons import Row, batches
 from molehunt.organisms.profile import profile, shown
 from molehunt.organisms.subject import Subject, subject_of
@@ -40,8 +41,8 @@ Report = Callable[[str, float], None]
 class Plan:
     """How much planting may cost."""
 
-    steps: int = 60
-    """Steps of the first try."""
+    steps: int = 56
+    """Steps of the first try; conditions that rest on meaning take more (`learnable`)."""
     tries: int = 3
     growth: float = 1.5
     """Each further try takes this many times the steps of the one before."""
@@ -95,7 +96,7 @@ def plant_pair(
     held_out = _scenes(subject, "audit", plan.held_out, seed)
     quick = _scenes(subject, "validate", plan.quick, seed)
     attempts: list[str] = []
-    spent, tokens, steps = 0.0, 0, plan.steps
+    spent, tokens, steps = 0.0, 0, steps_for(quirk, plan.steps)
     result: Pair | None = None
     for attempt in range(plan.tries):
         rows = batches(quirk, harmless, steps, seed_of(seed, attempt))
