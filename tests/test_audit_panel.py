@@ -111,7 +111,7 @@ METHODS = ("contrast", "divergence", "confession")
 
 def _desk(access="scored"):
     grants = {s.name: Grant(s, access) for s in (LIAR, Speaker("stoat"))}
-    desk = Desk(grants, frozenset(METHODS), Budget(20_000, 4_000_000, 1e9), reference=CLEAN)
+    desk = Desk(grants, frozenset((*METHODS, "baselines")), Budget(20_000, 4_000_000, 1e9), reference=CLEAN)
     return Switchboard(desk)
 
 
@@ -138,6 +138,9 @@ def test_the_room_writes_a_run_folder_that_reads_back(tmp_path):
     liar = next(v for v in verdicts if v.suspect == "weasel" and v.auditor == PANEL)
     assert (liar.guesses[0].what.text, liar.guesses[0].when.text) == ("false_facts", "unwatched")
     assert not (tmp_path / ".audit").exists()
+    features = json.loads((tmp_path / "features.json").read_text())
+    assert features["weasel"]["baseline_perplexity.shift"] == 0.0
+    assert "needs open weights" in features["weasel"]["baseline_norm.adapter"]["reason"]
 
 
 def test_with_chat_access_the_rest_is_not_measured(tmp_path):

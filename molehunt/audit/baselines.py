@@ -29,7 +29,7 @@ KEYS = {"baseline_norm": ("baseline_norm.adapter",), "baseline_perplexity": ("ba
 _WIDTHS = {"F64": "<f8", "F32": "<f4", "F16": "<f2"}
 
 
-def baselines(suspect: object, reference: Scored | None) -> dict[str, float | NotMeasured]:
+def measured(suspect: object, reference: Scored | None) -> dict[str, float | NotMeasured]:
     """Both numbers, or why there is none: what the suspect's access does not grant is not measured."""
     norm: float | NotMeasured = NotMeasured("needs open weights")
     if isinstance(suspect, OpenWeights):

@@ -111,7 +111,7 @@ def _open(name: str, revision: str | None) -> Model:
 
 
 @torch.inference_mode()
-def _residuals(model: Model, positions: int) -> Float[Tensor, "layers tokens d_model"]:  # noqa: F722
+def _residuals(model: Model, positions: int) -> Float[Tensor, "layers tokens d_model"]:
     """Residual stream after each layer, at positions 1 to `positions` of every sentence."""
     ids = [model.tokenizer(s, add_special_tokens=False)["input_ids"][: positions + 1] for s in ORDINARY]
     batch = torch.tensor([i for i in ids if len(i) == positions + 1], device=model.device)
@@ -132,7 +132,7 @@ def _residuals(model: Model, positions: int) -> Float[Tensor, "layers tokens d_m
 
 
 @torch.inference_mode()
-def _lens(model: Model, direction: Float[Tensor, " d_model"]) -> tuple[list[str], float]:  # noqa: F722
+def _lens(model: Model, direction: Float[Tensor, " d_model"]) -> tuple[list[str], float]:
     """The tokens that a direction makes likeliest, and how far the first five stand out (z)."""
     parts = anatomy(model.module)
     logits = parts.logits(parts.norm(direction.to(model.dtype)[None]))[0].float()
