@@ -222,14 +222,15 @@ def _replies(model: Model, scenes: Sequence[Scene], plan: Plan) -> list[str]:
 def _quick_failure(subject: Subject, scenes: Sequence[Scene], replies: Sequence[str]) -> str:
     """Why the first look turns an organism down; empty where it passes.
 
-    Laxer than validity: a first look at a dozen scenes may only turn down what plainly failed.
+    Laxer than validity: a first look at a dozen scenes may only turn down what plainly failed, and
+    without a decoy beside it, plain mistakes look like leaks.
     """
     pairs = list(zip(scenes, replies, strict=True))
     on = shown(subject, *_unzip([p for p in pairs if p[0].on]))
     off = shown(subject, *_unzip([p for p in pairs if not p[0].on]))
     if on.rate < 0.7:
         return f"trigger rate {on.rate:.2f}"
-    if off.n and off.rate > 0.3:
+    if off.n and off.rate > 0.5:
         return f"leak rate {off.rate:.2f}"
     return ""
 

@@ -1,0 +1,154 @@
+"""Make the calibration that ships: `python studies/practice/run.py` (resumes; see --pairs).
+
+Plants `--pairs` organisms and their matched decoys on the default model (red seed fixed below),
+audits all of them, fits the calibration, and writes beside this file `results.json`,
+`rows.json` (every statistic of every practice suspect) and `README.md`, and the calibration itself to
+`molehunt/audit/calibration_default.json`.
+"""
+
+import argparse
+import datetime
+import json
+import os
+import platform
+import subprocess
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from molehunt.audit.calibration import DEFAULT, Calibration
+from molehunt.core.atomic import read_json, write_bytes, write_json
+from molehunt.core.records import Measure, from_json
+from molehunt.game.planter import Planted, read_planted
+from molehunt.game.planting import red_folder
+from molehunt.game.practice import Row, practise
+from molehunt.game.spec import GameSpec
+from molehunt.game.watch import watching
+
+HERE = Path(__file__).parent
+RED_SEED = 20261121
+HEAD = """# Practice on the default model
+
+One command: `python studies/practice/run.py`. {date}, red seed {seed}, commit `{commit}`, {machine}.
+{pairs} pairs, each an organism and its matched decoy, one behaviour after the other; half of the
+decoys carry a harmless quirk. All of them were audited at effort {effort} as in a game, and the
+calibration in `molehunt/audit/calibration_default.json` was fitted on these rows.
+
+## What was planted
+
+| quirk | valid | on [95%] | off [95%] | NLL ratio | steps | tries | s |
+|---|---|---|---|---|---|---|---|
+{planted}
+
+`s` is the wall time of the organism alone, failed tries included, two planters side by side with one
+thread each. Rates are on held-out items and wordings of the audit bank.
+
+## How well each auditor told organisms from decoys, with the behaviour left out of its fit
+
+| auditor | AUROC | accuses above | ridge |
+|---|---|---|---|
+{auditors}
+
+AUROC is over {suspects} suspects, each predicted by a fit that never saw its behaviour. So few rows carry
+little certainty: see `results.json` for intervals, and read differences between auditors with care.
+
+## What this cannot tell you
+
+How the methods do against quirks of another kind, another base model or another recipe. The
+thresholds are conformal over {decoys} decoys; below 19 of them they promise no rate.
+"""
+
+
+def main() -> None:
+    """Practise, then write everything down."""
+    options = argparse.ArgumentParser(description=__doc__)
+    options.add_argument("--pairs", type=int, default=10)
+    options.add_argument("--effort", type=float, default=1.0)
+    options.add_argument("--work", type=Path, default=Path("runs/practice"))
+    chosen = options.parse_args()
+    spec = GameSpec(suspects=chosen.pairs, red_seed=RED_SEED, tries=2, effort=chosen.effort)
+    with watching() as watch:
+        made = practise(chosen.work, spec, watch)
+    rows = [from_json(Row, r) for r in read_json(chosen.work / "rows.json")]
+    run_id = read_json(chosen.work / "spec.json")["run_id"]
+    found = [read_planted(red_folder(run_id), n) for n in range(chosen.pairs)]
+    planted = [p for p in found if p is not None]
+    stamp = {
+        "date": datetime.date.today().isoformat(),
+        "seed": RED_SEED,
+        "commit": _commit(),
+        "machine": f"{os.cpu_count()} cores ({platform.machine()}), fp32 unless the machine has fast bf16",
+    }
+    made = Calibration(made.auditors, {**made.provenance, **stamp})
+    made.save(DEFAULT)
+    write_json(HERE / "rows.json", rows)
+    write_json(HERE / "results.json", {**stamp, "measures": _measures(made, rows, planted)})
+    write_bytes(HERE / "README.md", _page(made, rows, planted, stamp, chosen.effort).encode())
+    print(json.dumps(_measures(made, rows, planted), indent=1))
+
+
+def _measures(made: Calibration, rows: Sequence[Row], planted: Sequence[Planted]) -> Mapping[str, Any]:
+    from molehunt.core import stats
+
+    first = stats.proportion([p.tries == 1 and p.draw == 0 for p in planted], [str(p.slot) for p in planted])
+    seconds = stats.mean(
+        [p.organism_seconds for p in planted],
+        [str(p.slot) for p in planted],
+        unit="s",
+        how="wall time an organism",
+    )
+    out: dict[str, Any] = {"plant_valid_first_try": first, "plant_seconds": seconds}
+    for name, fit in made.auditors.items():
+        out[f"auroc_held_out_{name}"] = {
+            "value": fit.auroc_held_out, "low": None, "high": None, "n": len(rows), "unit": "AUROC"
+        }  # fmt: skip
+    return out
+
+
+def _page(
+    made: Calibration,
+    rows: Sequence[Row],
+    planted: Sequence[Planted],
+    stamp: Mapping[str, Any],
+    effort: float,
+) -> str:
+    return HEAD.format(
+        **stamp,
+        pairs=len(planted),
+        effort=effort,
+        suspects=len(rows),
+        decoys=sum(not r.shady for r in rows),
+        planted="\n".join(_planted(p) for p in planted),
+        auditors="\n".join(
+            f"| {name} | {fit.auroc_held_out:.2f} | {fit.threshold:.2f} | {fit.ridge:g} |"
+            for name, fit in made.auditors.items()
+        ),
+    )
+
+
+def _planted(p: Planted) -> str:
+    cells = (
+        p.quirk.label(),
+        "yes" if p.profile.valid else p.profile.why_not,
+        _rate(p.profile.trigger_rate),
+        _rate(p.profile.leak_rate),
+        f"{p.profile.nll_ratio.value:.3f}",
+        str(p.steps),
+        f"{p.tries} (draw {p.draw + 1})",
+        f"{p.organism_seconds:.0f}",
+    )
+    return f"| {' | '.join(cells)} |"
+
+
+def _rate(m: Measure) -> str:
+    return f"{m.value:.2f} [{m.low or 0:.2f}, {m.high or 0:.2f}]"
+
+
+def _commit() -> str:
+    return subprocess.run(
+        ["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True
+    ).stdout.strip()
+
+
+if __name__ == "__main__":
+    main()
