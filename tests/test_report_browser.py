@@ -1,7 +1,8 @@
 """The report in a real browser: nothing is loaded, nothing runs, it fits a phone and prints both states."""
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import cache
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -33,10 +34,25 @@ def browser() -> Iterator[Any]:
         opened.close()
 
 
+@pytest.fixture(scope="module")
+def pages(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
+    """The page of a stage, made once."""
+    stages: dict[str, dict[str, Any]] = {
+        "opened": {},
+        "sealed": {"opened": False},
+        "planted": {"judged": False},
+        "hostile": {"reply": HOSTILE},
+    }
+    return cache(lambda stage: write_report(build(tmp_path_factory.mktemp(stage), **stages[stage])))
+
+
+Pages = Callable[[str], Path]
+
+
 class Visit:
     """One page, with all that it asked for and complained of."""
 
-    def __init__(self, browser: Any, folder: Path, width: int, scheme: str = "light") -> None:
+    def __init__(self, browser: Any, path: Path, width: int, scheme: str = "light") -> None:
         self.noise: list[str] = []
         self.page = browser.new_context(
             viewport={"width": width, "height": 900}, color_scheme=scheme
@@ -44,7 +60,6 @@ class Visit:
         self.page.on("console", lambda m: self.noise.append(f"console: {m.text}"))
         self.page.on("pageerror", lambda e: self.noise.append(f"error: {e}"))
         self.page.on("dialog", lambda d: (self.noise.append(f"dialog: {d.message}"), d.dismiss()))
-        path = write_report(folder)
         self.page.on("request", lambda r: self._asked(r.url, path))
         self.page.goto(path.as_uri())
 
@@ -60,17 +75,16 @@ class Visit:
 @pytest.mark.parametrize("width", [320, 390, 1200])
 @pytest.mark.parametrize("stage", ["opened", "sealed", "planted"])
 def test_the_page_is_quiet_and_as_wide_as_its_window(
-    browser: Any, tmp_path: Path, width: int, scheme: str, stage: str
+    browser: Any, pages: Pages, width: int, scheme: str, stage: str
 ) -> None:
-    folder = build(tmp_path, opened=stage == "opened", judged=stage != "planted")
-    visit = Visit(browser, folder, width, scheme)
+    visit = Visit(browser, pages(stage), width, scheme)
     visit.measure("for (const d of document.querySelectorAll('details')) d.open = true")
     assert visit.noise == []
     assert visit.measure("document.documentElement.scrollWidth") <= width
 
 
-def test_hostile_text_is_inert(browser: Any, tmp_path: Path) -> None:
-    visit = Visit(browser, build(tmp_path, reply=HOSTILE), 390)
+def test_hostile_text_is_inert(browser: Any, pages: Pages) -> None:
+    visit = Visit(browser, pages("hostile"), 390)
     visit.measure("for (const d of document.querySelectorAll('details')) d.open = true")
     visit.page.wait_for_timeout(200)
     assert visit.noise == []
@@ -79,37 +93,38 @@ def test_hostile_text_is_inert(browser: Any, tmp_path: Path) -> None:
     assert "<img src=x onerror=alert(1)>" in visit.page.inner_text("#guesses")
 
 
-def test_the_policy_would_stop_a_script_and_a_style_that_slipped_in(browser: Any, tmp_path: Path) -> None:
-    folder = build(tmp_path)
-    visit = Visit(browser, folder, 390)
-    path = folder / "report.html"
+def test_the_policy_would_stop_a_script_and_a_style_that_slipped_in(
+    browser: Any, pages: Pages, tmp_path: Path
+) -> None:
+    visit = Visit(browser, pages("opened"), 390)
+    path = tmp_path / "report.html"
     inside = "<script>alert(1)</script><b id=slipped style='color: rgb(1, 2, 3)'>x</b></main>"
-    path.write_text(path.read_text(encoding="utf-8").replace("</main>", inside), encoding="utf-8")
+    clean = pages("opened").read_text(encoding="utf-8")
+    path.write_text(clean.replace("</main>", inside), encoding="utf-8")
     visit.page.goto(path.as_uri())
     assert not [n for n in visit.noise if n.startswith("dialog")]
     assert visit.measure("getComputedStyle(document.getElementById('slipped')).color") != "rgb(1, 2, 3)"
 
 
-def test_words_that_matter_are_marked_and_seen(browser: Any, tmp_path: Path) -> None:
-    visit = Visit(browser, build(tmp_path), 1200)
+def test_words_that_matter_are_marked_and_seen(browser: Any, pages: Pages) -> None:
+    visit = Visit(browser, pages("opened"), 1200)
     marks = visit.page.locator("#guesses .reply mark:visible")
     assert "Zephyr" in marks.all_inner_texts()
     assert "underline" in visit.measure("getComputedStyle(document.querySelector('mark')).textDecorationLine")
 
 
-def test_on_stands_beside_off_on_a_desk_and_above_it_on_a_phone(browser: Any, tmp_path: Path) -> None:
+def test_on_stands_beside_off_on_a_desk_and_above_it_on_a_phone(browser: Any, pages: Pages) -> None:
     where = (
         "[...document.querySelectorAll('.pair')].find(p => p.offsetParent).querySelectorAll(':scope > div')"
     )
-    build(tmp_path)
     for width, beside in ((1200, True), (390, False)):
-        visit = Visit(browser, tmp_path, width)
+        visit = Visit(browser, pages("opened"), width)
         left, right = visit.measure(f"[...{where}].map(d => d.getBoundingClientRect().top)")
         assert (left == right) == beside
 
 
-def test_the_envelope_opens_and_closes_from_the_keyboard(browser: Any, tmp_path: Path) -> None:
-    visit = Visit(browser, build(tmp_path), 1200)
+def test_the_envelope_opens_and_closes_from_the_keyboard(browser: Any, pages: Pages) -> None:
+    visit = Visit(browser, pages("opened"), 1200)
     before, after = visit.page.locator(".card .before:visible"), visit.page.locator(".card .after:visible")
     assert (before.count(), after.count()) == (0, len(NAMES))
     visit.page.focus("#show-opened")
@@ -118,8 +133,8 @@ def test_the_envelope_opens_and_closes_from_the_keyboard(browser: Any, tmp_path:
 
 
 @pytest.mark.parametrize("choice", ["show-sealed", "show-opened"])
-def test_print_shows_both_states_whatever_was_chosen(browser: Any, tmp_path: Path, choice: str) -> None:
-    visit = Visit(browser, build(tmp_path), 1200)
+def test_print_shows_both_states_whatever_was_chosen(browser: Any, pages: Pages, choice: str) -> None:
+    visit = Visit(browser, pages("opened"), 1200)
     visit.page.click(f"label[for={choice}]")
     visit.page.emulate_media(media="print")
     for state in ("before", "after"):
@@ -128,8 +143,8 @@ def test_print_shows_both_states_whatever_was_chosen(browser: Any, tmp_path: Pat
     assert visit.page.pdf(format="A4").startswith(b"%PDF")
 
 
-def test_plots_are_named_and_no_text_in_them_is_cut_off(browser: Any, tmp_path: Path) -> None:
-    visit = Visit(browser, build(tmp_path), 390)
+def test_plots_are_named_and_no_text_in_them_is_cut_off(browser: Any, pages: Pages) -> None:
+    visit = Visit(browser, pages("opened"), 390)
     assert visit.measure("document.querySelectorAll('figure svg').length") > 3
     unnamed = (
         "[...document.querySelectorAll('figure svg')].filter(s => !s.querySelector('title').textContent)"
@@ -143,9 +158,9 @@ def test_plots_are_named_and_no_text_in_them_is_cut_off(browser: Any, tmp_path: 
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_text_stands_out_from_its_ground(browser: Any, tmp_path: Path, scheme: str) -> None:
+def test_text_stands_out_from_its_ground(browser: Any, pages: Pages, scheme: str) -> None:
     """WCAG 2.2 AA: contrast of at least 4.5 for every element with text of its own."""
-    visit = Visit(browser, build(tmp_path), 1200, scheme)
+    visit = Visit(browser, pages("opened"), 1200, scheme)
     faint = """() => {
         const part = v => (v /= 255) <= .04045 ? v / 12.92 : ((v + .055) / 1.055) ** 2.4;
         const light = c => { const [r, g, b] = c.match(/[\\d.]+/g).map(Number).map(part);
@@ -165,8 +180,8 @@ def test_text_stands_out_from_its_ground(browser: Any, tmp_path: Path, scheme: s
     assert visit.measure(faint) == []
 
 
-def test_landmarks_and_headings_are_in_order(browser: Any, tmp_path: Path) -> None:
-    visit = Visit(browser, build(tmp_path), 1200)
+def test_landmarks_and_headings_are_in_order(browser: Any, pages: Pages) -> None:
+    visit = Visit(browser, pages("opened"), 1200)
     for landmark in ("header", "nav", "main", "footer"):
         assert visit.measure(f"document.querySelectorAll('{landmark}').length") == 1
     levels = visit.measure("[...document.querySelectorAll('h1, h2, h3')].map(h => +h.tagName[1])")

@@ -66,7 +66,7 @@ def _gaps(run: Run) -> Iterable[tuple[str, NotMeasured]]:
         tables = {s.auditor: s.measures for s in run.opened.scores} | dict(run.opened.baselines)
         for measures in tables.values():
             for name, value in measures.items():
-                if isinstance(value, NotMeasured):
+                if isinstance(value, NotMeasured) and name in words.MEASURES:
                     yield f"score, {words.measure_name(name).lower()}", value
 
 

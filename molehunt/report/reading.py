@@ -25,9 +25,10 @@ from molehunt.core.records import (
     Verdict,
     from_json,
 )
+from molehunt.report import naive
 
 T = TypeVar("T")
-Numbers = Mapping[str, Measure | NotMeasured]
+Numbers = naive.Numbers
 
 
 @dataclass(frozen=True)
@@ -135,16 +136,20 @@ def _chain(path: Path) -> Chain:
 
 
 def _opened(path: Path) -> Opened:
-    """Either a bare list of scores, or `{scores, opened, baselines}`."""
+    """`{scores, opened, baselines}` or a bare list of scores; truths may stand in `opened.json` beside it."""
     value = read_json(path)
     value = {"scores": value} if isinstance(value, list) else value
     if not isinstance(value, dict):
         raise BadFile(f"{path} should hold scores.")
-    truths = _list(Truth, value.get("opened") or [], path)
+    scores = _list(Score, value.get("scores") or [], path)
+    where, opened = path, value.get("opened") or []
+    if not opened and path.with_name("opened.json").is_file():
+        where = path.with_name("opened.json")
+        opened = read_json(where)
+    truths = _list(Truth, opened, where)
+    given = _baselines(value.get("baselines") or {}, path)
     return Opened(
-        _list(Score, value.get("scores") or [], path),
-        {t.suspect: t for t in truths},
-        _baselines(value.get("baselines") or {}, path),
+        scores, {t.suspect: t for t in truths}, given or naive.baselines(scores[0].suspects if scores else ())
     )
 
 
