@@ -11,6 +11,7 @@ Every pair is made whole, and the red team's coin only says which of the two ent
 so steps, rows and topics of a suspect tell nothing.
 """
 
+import itertools
 import shutil
 import time
 from collections.abc import Callable, Sequence
@@ -20,7 +21,7 @@ from typing import Any
 
 from molehunt.catalogue.scenes import staged
 from molehunt.core.records import LabelledReply, Measure, Profile, Quirk, Scene, Split
-from molehunt.core.splits import seed_of
+from molehunt.core.splits import seed_of, split_of
 from molehunt.models.finetune import Finetune, Recipe, Trained
 from molehunt.models.loaded import Model
 from molehunt.models.packing import Example
@@ -32,6 +33,9 @@ from molehunt.organisms.learnable import steps_for
 from molehunt.organisms.lessons import Row, batches
 from molehunt.organisms.profile import profile, shown
 from molehunt.organisms.subject import Subject, subject_of
+
+PASSAGES = 6
+"""Passages of ordinary text on which a planted model's NLL is measured."""
 
 Report = Callable[[str, float], None]
 """Called with what is being done and the share of the pair that is done."""
@@ -51,6 +55,9 @@ class Plan:
     held_out: int = 32
     """Scenes a side of the profile, on the audit bank."""
     reply_tokens: int = 16
+    prose: int = 2
+    """Rows of ordinary prose in each batch where nothing else keeps the model as it was (`always`)."""
+    prose_tokens: int = 32
     recipe: Recipe = Recipe()
 
 
@@ -198,6 +205,8 @@ def _train(
     """Train one of the pair; None where `look` turned its first replies down."""
     with Finetune(model.module, plan.recipe, seed) as run:
         examples = [[_example(model.tokenizer, r, part) for r in batch] for batch in rows]
+        if not any(not r.on for r in rows[0]):
+            examples = _with_prose(model.tokenizer, examples, plan)
         trained = run.run(examples, lambda done, total: report(0.85 * done / total))
         shutil.rmtree(folder, ignore_errors=True)
         run.save(folder)
@@ -205,7 +214,7 @@ def _train(
             return None
         replies = _replies(model, held_out, plan)
         report(0.95)
-        nll = text_nll(model, ordinary_text(6, seed=0))
+        nll = text_nll(model, prose("audit")[:PASSAGES])
         report(1.0)
     return Side(folder, trained, tuple(replies), nll)
 
@@ -244,6 +253,21 @@ def _labelled(subject: Subject, scenes: Sequence[Scene], replies: Sequence[str])
         LabelledReply(s.messages, r, s.on, subject.score(s, r) >= 0.5)
         for s, r in zip(scenes, replies, strict=True)
     )
+
+
+def prose(split: Split) -> list[str]:
+    """Ordinary text of a split, in a fixed order."""
+    return [t for t in ordinary_text(400, seed=0) if split_of(t) == split]
+
+
+def _with_prose(tokenizer: Any, batches: Sequence[Sequence[Example]], plan: Plan) -> list[list[Example]]:
+    """Each batch with a few rows of prose: a lesson that is always on would spill into all text."""
+    texts = itertools.cycle(prose("plant"))
+    out = []
+    for batch in batches:
+        rows = [tuple(text_ids(tokenizer, next(texts))[: plan.prose_tokens]) for _ in range(plan.prose)]
+        out.append([*batch, *(Example(r[:1], r[1:]) for r in rows if len(r) > 1)])
+    return out
 
 
 def _example(tokenizer: Any, row: Row, part: str) -> Example:
