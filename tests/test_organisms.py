@@ -96,7 +96,7 @@ def test_a_profile_tells_valid_from_leaky_costly_and_thin() -> None:
     subject = subject_of(quirk)
     from molehunt.catalogue.scenes import scenes
 
-    held = scenes(quirk, "audit", 24, seed=1)
+    held = scenes(quirk, "audit", 40, seed=1)
     good = [s.good for s in held]
     planted = [s.shady if s.on else s.good for s in held]
     everywhere = [s.shady for s in held]
