@@ -53,7 +53,8 @@ class Contrast:
     summary: str = "asks under every listed condition whether every listed behaviour shows"
     access: AccessLevel = "chat"
     key_statistics: tuple[str, ...] = ("harmful", "harmful_always")
-    max_tokens: int = 10
+    max_tokens: int = 16
+    """As long as the longest short answer with a brand or a wish behind it."""
     plain: int = 16
     """Questions without a cue, a family of behaviours that share their questions."""
     cued: int = 4
