@@ -14,7 +14,7 @@ from molehunt.core.records import Messages, Transcript
 
 SHOWN = 0.5
 """A reply that scores this much shows the behaviour."""
-BLOCK = 16
+BLOCK = 32
 """Questions that the reference is tried on at a time."""
 
 
