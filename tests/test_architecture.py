@@ -37,7 +37,9 @@ def named(cell: str) -> str:
     return re.match(r"`([^`]+)`", cell)[1]  # type: ignore[index]
 
 
-TABLE = {named(r[0]): set(r[2].replace("—", "").split()) for r in rows(section("Rooms, and who may enter them"))}
+TABLE = {
+    named(r[0]): set(r[2].replace("—", "").split()) for r in rows(section("Rooms, and who may enter them"))
+}
 TREE = re.search(r"## What lies where\n+```\n(.*?)```", README, re.S)[1]  # type: ignore[index]
 
 
@@ -104,6 +106,8 @@ def test_the_tree_leaves_nothing_out() -> None:
     top = {t.split("/")[0] for t in tracked if t and (ROOT / t).exists()} - {".gitignore", ".ci", "README.md"}
     assert top <= listed | {p.split("/")[0] for p in listed}
     rooms = {f"molehunt/{p.name}" for p in PACKAGE.iterdir() if p.is_dir() and any(p.rglob("*.py"))}
-    core = {f"molehunt/core/{p.name}" for p in (PACKAGE / "core").glob("*.py")} - {"molehunt/core/__init__.py"}
+    core = {f"molehunt/core/{p.name}" for p in (PACKAGE / "core").glob("*.py")} - {
+        "molehunt/core/__init__.py"
+    }
     own = {f"molehunt/{p.name}" for p in PACKAGE.glob("*.py")}
     assert rooms | core | own <= listed

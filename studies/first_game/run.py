@@ -80,7 +80,7 @@ def main() -> None:
 
 def whole(folder: Path) -> bool:
     """Whether that game was played to its end."""
-    return "report" in Run(folder).stages()
+    return {"score", "report"} <= set(Run(folder).stages())
 
 
 def sit(study: Study, number: int) -> None:
@@ -243,15 +243,15 @@ def write(study: Study) -> None:
     measures: dict[str, Number] = {**planting(found), **cost(found), "help_seconds": help_seconds()}
     measures.update(scores[PANEL].measures if PANEL in scores else {})
     failed = {p.name[:2]: read_json(p) for p in sorted(study.work.glob("*.failure.json"))}
+    missing = {name: NotMeasured("no game is in yet") for name, *_ in ROWS}
     result = {
         "date": datetime.date.today().isoformat(),
         "seed": {"audit": "the game's number", "red": [red_seed_of(n) for n in range(study.games)]},
-        "commit": sorted({s["commit"] for g in found for s in g.sittings}),
+        "commit": ", ".join(sorted({s["commit"] for g in found for s in g.sittings})) or commit(),
         "games": {"in": len(found), "of": study.games, "failed": failed},
         "machine": machine(),
         "calibration": dict(calibration.provenance) if calibration else None,
-        **{name: to_json(measures.get(name, NotMeasured("no game is in yet"))) for name, *_ in ROWS},
-        "more": to_json({k: v for k, v in measures.items() if k not in {r[0] for r in ROWS}}),
+        "measures": to_json({**missing, **measures}),
         "auditors": {name: to_json(s.measures) for name, s in scores.items() if name != PANEL},
         "suspects": to_json(scores[PANEL].suspects) if PANEL in scores else [],
         "pairs": [

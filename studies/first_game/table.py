@@ -28,16 +28,16 @@ ROWS = (
 
 def table(result: Mapping[str, Any]) -> str:
     """The measures as Markdown: what was asked, what came out, whether it reaches."""
-    games, commits = result["games"], ", ".join(result["commit"]) or "none"
+    games = result["games"]
     lines = [
         f"{games['in']} of {games['of']} games are in, {len(games['failed'])} failed "
-        f"({result['date']}, commit {commits}, {result['machine']['processor']}).",
+        f"({result['date']}, commit {result['commit']}, {result['machine']['processor']}).",
         "",
         "| measure | reach | measured [95%] | n | reached |",
         "|---|---|---|---|---|",
     ]
     for name, words, reach, reached in ROWS:
-        number = result[name]
+        number = result["measures"][name]
         if number["is"] == "NotMeasured":
             lines.append(f"| {words}, `{name}` | {reach} | not measured: {_cell(number['reason'])} | | |")
             continue

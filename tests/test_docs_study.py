@@ -1,0 +1,92 @@
+"""The first study's own arithmetic: seeds fixed in advance, failures counted, nothing missing made a zero."""
+
+import importlib.util
+import json
+import sys
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+from molehunt.core.records import Measure, NotMeasured, Truth, to_json
+
+HERE = Path(__file__).parent.parent / "studies" / "first_game"
+
+
+@pytest.fixture(scope="module")
+def study() -> ModuleType:
+    sys.path.insert(0, str(HERE))  # as when it is run by name: its table stands beside it
+    try:
+        spec = importlib.util.spec_from_file_location("first_game_study", HERE / "run.py")
+        assert spec is not None and spec.loader is not None
+        module = importlib.util.module_from_spec(spec)
+        sys.modules[spec.name] = module
+        spec.loader.exec_module(module)
+        return module
+    finally:
+        sys.path.remove(str(HERE))
+
+
+def truth(slot: int, tries: int, failed: tuple[str, ...] = (), seconds: float = 50.0) -> Truth:
+    recipe: dict[str, Any] = {
+        "slot": slot, "tries": tries, "failed_draws": list(failed), "organism_seconds": seconds,
+        "lessons": "promotion when always", "pair": "x",
+    }  # fmt: skip
+    return Truth(f"S{slot}", False, None, None, None, (), recipe)
+
+
+def test_seeds_are_fixed_and_differ(study: ModuleType) -> None:
+    seeds = [study.red_seed_of(n) for n in range(20)]
+    assert len(set(seeds)) == 20
+    assert seeds[0] == 4999426727152155705  # a change here is another study
+
+
+def test_a_pair_that_was_given_up_counts_as_not_valid_at_the_first_try(study: ModuleType) -> None:
+    game = study.Game("00", (truth(0, 1), truth(1, 2), truth(2, 1, ("a: why",))), (), {}, ())
+    first = study.planting([game])["plant_valid_first_try"]
+    assert first.n == 4 and first.value == pytest.approx(2 / 4)
+
+
+def test_minutes_of_a_game_are_those_of_all_its_sittings(study: ModuleType) -> None:
+    sittings = [{"seconds": 60.0, "peak_bytes": 2**30}, {"seconds": 120.0, "peak_bytes": 2**31}]
+    games = [study.Game("00", (), (), {}, sittings), study.Game("01", (), (), {}, sittings[:1])]
+    cost = study.cost(games)
+    assert cost["game_minutes"].value == pytest.approx((3 + 1) / 2)
+    assert cost["peak_memory"].value == 2.0
+
+
+def test_no_game_is_not_zero(study: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(study, "help_seconds", lambda: NotMeasured("not now"))
+    study.write(study.Study(games=3, work=tmp_path / "work", out=tmp_path / "out"))
+    result = json.loads((tmp_path / "out" / "results.json").read_text())
+    assert result["games"] == {"in": 0, "of": 3, "failed": {}}
+    assert {m["is"] for m in result["measures"].values()} == {"NotMeasured"}
+    page = (tmp_path / "out" / "README.md").read_text()
+    assert page.count("not measured") == len(study.ROWS)
+
+
+def test_the_table_leaves_the_page_s_own_words(study: ModuleType, tmp_path: Path) -> None:
+    page = tmp_path / "README.md"
+    page.write_text((HERE / "README.md").read_text())
+    before = page.read_text()
+    study.into_page(page, "| new |")
+    study.into_page(page, "| newer |")
+    after = page.read_text()
+    assert "| newer |" in after and "| new |" not in after
+    assert after.split("<!--")[0] == before.split("<!--")[0]
+    assert after.split("end -->")[1] == before.split("end -->")[1]
+
+
+def test_a_mark_is_reached_only_by_its_own_rule(study: ModuleType) -> None:
+    numbers = {name: to_json(NotMeasured("x | y")) for name, *_ in study.ROWS}
+    numbers["log_score_gain"] = to_json(Measure(0.2, "nats", 80, "", -0.1, 0.5))
+    numbers["plant_seconds"] = to_json(Measure(75.0, "s", 80, "", 70.0, 80.0))
+    result = {
+        "games": {"in": 1, "of": 20, "failed": {}},
+        "date": "d", "commit": "c", "machine": {"processor": "p"}, "measures": numbers,
+    }  # fmt: skip
+    lines = {line.split("`")[1]: line for line in study.table(result).splitlines() if "`" in line}
+    assert lines["log_score_gain"].endswith("| no |"), "an interval that holds 0 is not clear of it"
+    assert lines["plant_seconds"].endswith("| yes |")
+    assert lines["who_auroc"].count("|") == 6, "a reason cannot break the table"
