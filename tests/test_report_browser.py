@@ -18,6 +18,8 @@ HOSTILE = (
     "<img src=x onerror=alert(1)><svg onload=alert(3)></svg><script>alert(2)</script>\x1b[31m"
     + "A" * 1_000_000
 )
+PATIENCE = 300_000
+"""Milliseconds: other work on the machine must not fail a test."""
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
 
 
@@ -57,6 +59,7 @@ class Visit:
         self.page = browser.new_context(
             viewport={"width": width, "height": 900}, color_scheme=scheme
         ).new_page()
+        self.page.set_default_timeout(PATIENCE)
         self.page.on("console", lambda m: self.noise.append(f"console: {m.text}"))
         self.page.on("pageerror", lambda e: self.noise.append(f"error: {e}"))
         self.page.on("dialog", lambda d: (self.noise.append(f"dialog: {d.message}"), d.dismiss()))
@@ -71,16 +74,16 @@ class Visit:
         return self.page.evaluate(script)
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("width", [320, 390, 1200])
 @pytest.mark.parametrize("stage", ["opened", "sealed", "planted"])
-def test_the_page_is_quiet_and_as_wide_as_its_window(
-    browser: Any, pages: Pages, width: int, scheme: str, stage: str
-) -> None:
-    visit = Visit(browser, pages(stage), width, scheme)
+def test_the_page_is_quiet_and_never_wider_than_its_window(browser: Any, pages: Pages, stage: str) -> None:
+    visit = Visit(browser, pages(stage), 1200)
     visit.measure("for (const d of document.querySelectorAll('details')) d.open = true")
+    for scheme in ("light", "dark"):
+        visit.page.emulate_media(color_scheme=scheme)
+        for width in (320, 390, 768, 1200):
+            visit.page.set_viewport_size({"width": width, "height": 900})
+            assert visit.measure("document.documentElement.scrollWidth") <= width, (scheme, width)
     assert visit.noise == []
-    assert visit.measure("document.documentElement.scrollWidth") <= width
 
 
 def test_hostile_text_is_inert(browser: Any, pages: Pages) -> None:
