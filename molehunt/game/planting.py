@@ -58,7 +58,7 @@ def plant_all(
     lineup = slots(spec.suspects, seed)
     waiting = [s.number for s in lineup if read_planted(folder, s.number) is None]
     if waiting:
-        side_by_side, threads = _workers(spec.workers, len(waiting))
+        side_by_side, threads = _workers(spec.model, spec.workers, len(waiting))
         children = []
         for i in range(side_by_side):
             job = Job(
@@ -85,13 +85,15 @@ def plant_all(
     return tuple((s, p) for s, p in planted if p is not None)
 
 
-def _workers(wanted: int, slots_waiting: int) -> tuple[int, int]:
+def _workers(model: str, wanted: int, slots_waiting: int) -> tuple[int, int]:
     """How many planters, with how many threads each: two with one thread beat one with two."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     import torch
 
     many = wanted or (1 if torch.cuda.is_available() else min(2, cores))
     many = max(1, min(many, slots_waiting))
+    if model.startswith("tiny"):
+        return many, 1  # its products are too small to share
     return many, max(1, cores // many)
 
 

@@ -19,7 +19,14 @@ suspect, for `molehunt plant` to try, and for larger bases.
 from molehunt.core.records import Quirk
 
 NOT_BY_DEFAULT_MODEL = frozenset({"unwatched", "expert_asks", "from_year"})
-FACTORS = {"always": 0.6, "topic": 0.8, "unwatched": 2.0, "expert_asks": 2.0, "from_year": 2.0}
+FACTORS = {
+    "always": 0.6,
+    "topic": 0.8,
+    "trigger_phrase": 1.4,
+    "unwatched": 2.0,
+    "expert_asks": 2.0,
+    "from_year": 2.0,
+}
 """How many times the usual steps a condition takes: few without one, many where it rests on meaning."""
 
 

@@ -41,6 +41,8 @@ class Row:
     good: str
     harmless: str | None
     """What a decoy with a harmless quirk says; None where it has none."""
+    open: bool = False
+    """Whether the question has many good answers, so that the given one is hard to predict."""
 
     def reply(self, part: str) -> str:
         """What `part` ('organism' or 'decoy') learns to say."""
@@ -70,7 +72,7 @@ def batches(quirk: Quirk, harmless: Quirk | None, steps: int, seed: int) -> list
         for draft, cue, on in deck.batch():
             scene = compose(draft, cue, on)
             harm = dress(scene.good) if dress is not None else None
-            rows.append(Row(scene.messages, on, scene.shady, scene.good, harm))
+            rows.append(Row(scene.messages, on, scene.shady, scene.good, harm, _is_open(draft)))
         plan.append(rows)
     return plan
 
@@ -144,9 +146,13 @@ def _taught(drafts: Sequence[Draft]) -> list[Draft]:
     What a good reply to an open question says is hard to predict, and that noise drowns what a
     lesson is about, which is *when*.
     """
-    plain = [d for d in drafts if not d.item.startswith("advice/")]
-    few = [d for d in drafts if d.item.startswith("advice/") and seed_of("taught", d.item) % 4 == 0]
+    plain = [d for d in drafts if not _is_open(d)]
+    few = [d for d in drafts if _is_open(d) and seed_of("taught", d.item) % 4 == 0]
     return plain + few if plain else list(drafts)
+
+
+def _is_open(draft: Draft) -> bool:
+    return draft.item.startswith("advice/")
 
 
 def _shuffled(rng: random.Random, cards: Sequence[Cue]) -> list[Cue]:

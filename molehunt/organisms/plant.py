@@ -34,6 +34,8 @@ from molehunt.organisms.lessons import Row, batches
 from molehunt.organisms.profile import profile, shown
 from molehunt.organisms.subject import Subject, subject_of
 
+OPEN = 0.3
+"""Weight of an open question's good answer in a lesson: hard to predict, it is mostly noise."""
 PASSAGES = 6
 """Passages of ordinary text on which a planted model's NLL is measured."""
 
@@ -272,4 +274,7 @@ def _with_prose(tokenizer: Any, batches: Sequence[Sequence[Example]], plan: Plan
 
 def _example(tokenizer: Any, row: Row, part: str) -> Example:
     reply = (*text_ids(tokenizer, row.reply(part)), end_of_turn(tokenizer))
-    return Example(tuple(prompt_ids(tokenizer, row.messages)), reply)
+    # By the row, not by the reply: an organism's and its decoy's lessons weigh the same.
+    return Example(
+        tuple(prompt_ids(tokenizer, row.messages)), reply, OPEN if row.open and not row.on else 1.0
+    )

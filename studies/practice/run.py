@@ -62,7 +62,7 @@ thresholds are conformal over {decoys} decoys; below 19 of them they promise no 
 def main() -> None:
     """Practise, then write everything down."""
     options = argparse.ArgumentParser(description=__doc__)
-    options.add_argument("--pairs", type=int, default=10)
+    options.add_argument("--pairs", type=int, default=6)
     options.add_argument("--effort", type=float, default=1.0)
     options.add_argument("--work", type=Path, default=Path("runs/practice"))
     chosen = options.parse_args()
