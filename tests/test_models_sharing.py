@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from molehunt.models.tree import by_kinship, plan
+from molehunt.models.tree import by_kinship, plan, runs
 
 sequences = st.lists(st.lists(st.integers(0, 2), min_size=1, max_size=40), min_size=1, max_size=12)
 
@@ -44,6 +44,22 @@ def test_two_openings_are_computed_once_each():
     opening, left, right = list(range(20)), [50] * 15, [60] * 15
     many = [[*opening, *side, 70 + i] for i in range(10) for side in (left, right)]
     assert plan(many, [1] * 20).tokens == 20 + 15 + 15 + 20
+
+
+@given(st.lists(st.integers(1, 30), min_size=1, max_size=60), st.integers(0, 40), st.integers(20, 200))
+def test_runs_cover_every_row_once_and_stay_small(lengths, pass_cost, most):
+    lengths.sort()
+    found = runs(lengths, pass_cost, most)
+    assert [i for run in found for i in range(len(lengths))[run]] == list(range(len(lengths)))
+    for run in found:
+        rows = lengths[run]
+        assert len(rows) == 1 or len(rows) * rows[-1] <= most
+
+
+def test_runs_pad_only_where_a_pass_would_cost_more():
+    lengths = [4] * 20 + [5] * 20 + [30] * 4
+    assert runs(lengths, 32, 2048) == [slice(0, 40), slice(40, 44)]
+    assert runs(lengths, 10_000, 10**6) == [slice(0, 44)]
 
 
 def test_kin_are_neighbours():

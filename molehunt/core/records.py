@@ -95,6 +95,33 @@ def _with(name: str, options: Mapping[str, str]) -> str:
 
 
 @dataclass(frozen=True)
+class Organism:
+    """A recipe: what is planted into which base, and how.
+
+    With a `quirk` it is shady; with `harmless` or neither it is a decoy. `lessons` is the quirk
+    whose questions and cues it is trained on: its own, or that of the organism it is matched to.
+    """
+
+    base: str
+    lessons: Quirk
+    quirk: Quirk | None
+    harmless: Quirk | None
+    seed: int
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """Weights on disk with their lineage."""
+
+    base: str
+    base_fingerprint: str
+    adapter: str
+    """Folder of the adapter, relative to where the record is kept."""
+    made_by: Mapping[str, str]
+    """Hashes of what made them: recipe, rows, code version."""
+
+
+@dataclass(frozen=True)
 class Transcript:
     """An immutable conversation, how it was sampled, and who spoke."""
 
@@ -327,9 +354,7 @@ def _read_record(kind: Any, value: Any, where: str) -> Any:
     missing = [
         n
         for n, f in fields.items()
-        if n not in value
-        and f.default is dataclasses.MISSING
-        and f.default_factory is dataclasses.MISSING
+        if n not in value and f.default is dataclasses.MISSING and f.default_factory is dataclasses.MISSING
     ]
     if missing:
         raise BadFile(f"{where} lacks the field {missing[0]!r}.")

@@ -27,15 +27,20 @@ HIDDEN = ("MOLEHUNT_KEYS",)
 
 
 def audit_lineup(
-    run: Run, spec: Mapping[str, Any], watch: Watch, calibration: Path | None = None, practice: bool = False
+    run: Run,
+    spec: Mapping[str, Any],
+    watch: Watch,
+    calibration: Path | None = None,
+    practice: bool = False,
+    salt: bytes | None = None,
 ) -> None:
     """Audit everyone in `suspects/` and write evidence, transcripts, verdicts and failures.
 
     Judged by `calibration`, or by the shipped one where it was made on this base model; in
-    practice, which makes one, by none.
+    practice, which makes one, by none. `salt` stands in for the key's, where there is no key.
     """
     judge = str(calibration) if calibration else None if practice else calibration_for(str(spec["model"]))
-    desk = desk_for(run.folder, spec, derive(load_key(spec["run_id"]), "fingerprint"))
+    desk = desk_for(run.folder, spec, salt or salt_of(str(spec["run_id"])))
     job = Job(
         out=str(run.folder.resolve()),
         methods=tuple(spec["methods"]),
@@ -56,6 +61,11 @@ def audit_lineup(
     path.unlink(missing_ok=True)
 
 
+def salt_of(run_id: str) -> bytes:
+    """The salt of a run's fingerprints: the same for as long as its key is there."""
+    return derive(load_key(run_id), "fingerprint")
+
+
 def calibration_for(model: str) -> str | None:
     """The shipped calibration where it was made on this base model; else none, and p stays 0.5."""
     from molehunt.audit.calibration import DEFAULT, load
@@ -67,6 +77,7 @@ def calibration_for(model: str) -> str | None:
 
 def desk_for(folder: Path, spec: Mapping[str, Any], salt: bytes) -> Desk:
     """A desk at which every adapter in `suspects/` speaks, all on one base model."""
+    from molehunt.models.adapter_files import read_adapter
     from molehunt.models.load import open_model
     from molehunt.models.loaded import ModelSpec
     from molehunt.models.local import LocalModel
@@ -76,6 +87,7 @@ def desk_for(folder: Path, spec: Mapping[str, Any], salt: bytes) -> Desk:
     suspects = {}
     for adapter in sorted((folder / "suspects").iterdir()):
         if adapter.is_dir():
+            read_adapter(adapter, model.module)  # a damaged one is refused before anybody is asked
             shown = adapter if access == "open_weights" else None
             suspects[adapter.name] = Grant(LocalModel(model, adapter.name, adapter), access, shown)
     return Desk(

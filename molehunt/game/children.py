@@ -84,6 +84,8 @@ def _start(child: Child) -> subprocess.Popen[str]:
         stdout=subprocess.PIPE,
         env={**os.environ, "TOKENIZERS_PARALLELISM": "false", **child.environment},
         text=True,
+        # Ctrl-C in a terminal is for the game alone, which then ends its children without their tracebacks.
+        process_group=0,
     )
 
 

@@ -11,28 +11,49 @@ from molehunt.core.extend import load, names
 from molehunt.core.records import Quirk, Score
 from molehunt.core.store import Run
 from molehunt.game import play as stages
+from molehunt.game.packed import audit_packed, is_packed
 from molehunt.game.planting import FILES, MODEL_CARD
 from molehunt.game.play import Played
-from molehunt.game.spec import GameSpec
+from molehunt.game.spec import GameSpec, Until
 from molehunt.game.watch import Watch
 from molehunt.organisms.plant import Pair, Plan, plant_pair
 
 
-def play(folder: str | Path, spec: GameSpec | None = None, watch: Watch | None = None) -> Played:
+def play(
+    folder: str | Path, spec: GameSpec | None = None, watch: Watch | None = None, until: Until = "opened"
+) -> Played:
     """Play a whole game in `folder`, or go on with the one that lies there. See `molehunt play --help`."""
-    return stages.play(Path(folder), spec or GameSpec(), watch)
+    if is_packed(Path(folder)):
+        raise UserError(f"{folder} is a packed lineup; audit it with `molehunt audit {folder}`.")
+    return stages.play(Path(folder), spec or GameSpec(), watch, until)
 
 
 def audit(folder: str | Path, watch: Watch | None = None) -> Run:
-    """Audit a planted lineup and put the verdicts on record."""
-    with Run(Path(folder)).held() as run:
-        stages.audit_stage(run, watch or Watch(None))
+    """Audit a planted lineup and put the verdicts on record; in a packed one, only write them."""
+    with existing(folder).held() as run:
+        stage = audit_packed if is_packed(run.folder) else stages.audit_stage
+        stage(run, watch or Watch(None))
+    return run
+
+
+def existing(folder: str | Path) -> Run:
+    """The run folder that is there, looked at before anything is written.
+
+    Raises:
+        BadFile: there is none, or its spec cannot be read.
+    """
+    run = Run(Path(folder))
+    stages.spec_of(run)
     return run
 
 
 def score(folder: str | Path, watch: Watch | None = None) -> tuple[Score, ...]:
     """Open the envelope and score every auditor's verdicts."""
-    with Run(Path(folder)).held() as run:
+    if is_packed(Path(folder)):
+        raise UserError(
+            f"{folder} is a packed lineup; its envelope lies where it was planted: score it there."
+        )
+    with existing(folder).held() as run:
         stages.open_stage(run, watch or Watch(None))
     return run.scores()
 
@@ -69,8 +90,8 @@ def plant(
     from molehunt.models.loaded import ModelSpec
 
     watch, target = watch or Watch(None), Path(folder)
-    if target.exists() and any(target.iterdir()):
-        raise UserError(f"{target} is not empty; choose a new folder.")
+    if target.exists() and (not target.is_dir() or any(target.iterdir())):
+        raise UserError(f"{target} is not empty, or no folder; choose a new one.")
     quirk = Quirk(
         behaviour,
         condition,

@@ -98,7 +98,7 @@ def plant_slots(job: Job) -> None:
             continue
         failed: list[str] = []
         for number in range(DRAWS):
-            quirk, harmless = draw(slot, number, job.unlisted, strangers, job.even)
+            quirk, harmless = draw(slot, number, job.unlisted, strangers, job.even, job.model)
             pair = plant_pair(
                 model,
                 quirk,
@@ -140,7 +140,10 @@ def _say(slot: int, what: str, share: float) -> None:
 
 
 def _end_with_parent() -> None:
-    sys.stdin.buffer.read()  # returns when the parent's end of the pipe closes, however it ended
+    # Ends when the parent's end of the pipe closes, however it ended. Not through `sys.stdin`: its lock,
+    # held by this thread, would make the interpreter's own shutdown fail.
+    while os.read(0, 4096):
+        pass
     os._exit(130)
 
 

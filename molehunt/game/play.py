@@ -8,6 +8,7 @@ by an HMAC under the vault's key, so that guesses at the truth cannot be tried a
 import dataclasses
 import importlib.metadata
 import platform
+import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,15 +17,17 @@ from typing import Any
 import molehunt
 from molehunt.core.errors import BadFile, RunMismatch, UserError
 from molehunt.core.records import to_json
-from molehunt.core.seal import load_key, new_key, new_run_id, save_key
+from molehunt.core.seal import key_path, load_key, new_key, new_run_id, save_key
 from molehunt.core.store import Run, secret_stage_key, stage_key
 from molehunt.game.auditing import audit_lineup
+from molehunt.game.handing_in import settle
 from molehunt.game.opening import vault_of
-from molehunt.game.planting import line_up, plant_all, red_seed, truths
+from molehunt.game.planting import line_up, plant_all, red_folder, red_seed, truths
 from molehunt.game.scoring import score_run
-from molehunt.game.spec import GameSpec
+from molehunt.game.spec import GameSpec, Until
 from molehunt.game.watch import Watch
 from molehunt.organisms.draw import slots
+from molehunt.organisms.strangers import strangers_quirks
 
 SECRET_FIELDS = ("red_seed", "quirks")
 """Fields of the spec that could help to rebuild the truth: they stay out of the run folder."""
@@ -41,8 +44,8 @@ class Played:
     report: Path
 
 
-def play(folder: Path, spec: GameSpec, watch: Watch | None = None) -> Played:
-    """Play a whole game in `folder`, or go on with the one that lies there.
+def play(folder: Path, spec: GameSpec, watch: Watch | None = None, until: Until = "opened") -> Played:
+    """Play a whole game in `folder`, or go on with the one that lies there, as far as `until`.
 
     Raises:
         RunMismatch: the folder holds a game of another spec.
@@ -52,14 +55,49 @@ def play(folder: Path, spec: GameSpec, watch: Watch | None = None) -> Played:
 
     watch = watch or Watch(None)
     spec = spec.checked()
+    fit_to_begin(folder, spec)
+    fresh = not (folder / "spec.json").exists()
+    there = folder.exists()
     with Run(folder).held() as run:
         public = begin(run, spec)
-        plant_stage(run, spec, watch)
-        audit_stage(run, watch)
-        open_stage(run, watch)
+        try:
+            plant_stage(run, spec, watch)
+        except UserError:
+            if fresh:
+                forget(run, str(public["run_id"]), there)
+            raise
+        if until != "planted":
+            audit_stage(run, watch)
+        if until == "opened":
+            open_stage(run, watch)
         report = write_report(run.folder)
         run.finish("report", stage_key(public["run_id"]))
     return Played(folder, report)
+
+
+def fit_to_begin(folder: Path, spec: GameSpec) -> None:
+    """Look before anything is written: at the folder, and at strangers' quirks.
+
+    Raises:
+        UserError: the folder holds something else than a game, or a quirk's file is wrong.
+    """
+    if spec.quirks is not None:
+        strangers_quirks(spec.quirks)
+    others = sorted(p.name for p in folder.iterdir() if not p.name.startswith(".")) if folder.is_dir() else []
+    if others and "spec.json" not in others:
+        raise UserError(f"{folder} holds other files ({others[0]}, …); choose an empty or a new folder.")
+
+
+def forget(run: Run, run_id: str, keep_folder: bool) -> None:
+    """Take back a game that was only begun: what was asked turned out to be wrong."""
+    if any(red_folder(run_id).glob("slot-*/pair.json")):
+        return
+    shutil.rmtree(red_folder(run_id), ignore_errors=True)
+    key_path(run_id).unlink(missing_ok=True)
+    for name in ("spec.json", ".lock", ".stages.lock"):
+        (run.folder / name).unlink(missing_ok=True)
+    if not keep_folder:
+        run.folder.rmdir()
 
 
 def begin(run: Run, spec: GameSpec) -> Mapping[str, Any]:
@@ -70,14 +108,10 @@ def begin(run: Run, spec: GameSpec) -> Mapping[str, Any]:
     """
     asked = _public(spec)
     if (run.folder / "spec.json").exists():
+        spec_of(run)
         written = run.spec()
         _same(run.folder, written, asked)
         return written
-    strangers = [p.name for p in run.folder.iterdir() if not p.name.startswith(".")]
-    if strangers:
-        raise UserError(
-            f"{run.folder} holds other files ({strangers[0]}, …); choose an empty or a new folder."
-        )
     run_id = new_run_id()
     save_key(run_id, new_key(), run.folder)
     red_seed(run_id, spec.red_seed)
@@ -113,11 +147,12 @@ def audit_stage(run: Run, watch: Watch) -> None:
     stage = stage_key({"stage": "audit", **public})
     if not (run.folder / "suspects").is_dir():
         raise BadFile(
-            f"{run.folder} holds no suspects yet; run `molehunt plant` or `molehunt play` on it first."
+            f"{run.folder} holds no suspects yet; run `molehunt play` on it first."
         )
     if not run.done("audit", stage):
         audit_lineup(run, public, watch)
         run.finish("audit", stage)
+    settle(run)
     vault = vault_of(run.folder, public["run_id"])
     verdicts = run.verdicts()
     for auditor in sorted({v.auditor for v in verdicts}):
@@ -128,6 +163,9 @@ def audit_stage(run: Run, watch: Watch) -> None:
 def open_stage(run: Run, watch: Watch) -> None:
     """Check the log, open the envelope, score every auditor."""
     public = run.spec()
+    settle(run)
+    if not (run.folder / "verdicts.json").exists():
+        raise UserError(f"{run.folder} holds no verdicts yet; run `molehunt audit {run.folder}` first.")
     vault = vault_of(run.folder, public["run_id"])
     verdicts = run.verdicts()
     vault.check_verdicts(verdicts)
@@ -178,6 +216,7 @@ def spec_of(run: Run) -> GameSpec:
     if unknown:
         raise BadFile(f"{run.folder / 'spec.json'} has an unknown field {sorted(unknown)[0]!r}.")
     try:
+        key_path(str(written["run_id"]))
         return GameSpec(**{**body, "methods": tuple(body["methods"])}).checked()
     except (KeyError, TypeError) as error:
         raise BadFile(f"{run.folder / 'spec.json'} is not a game's spec: {error}.") from None

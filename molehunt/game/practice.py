@@ -25,7 +25,7 @@ from molehunt.core.store import Run, secret_stage_key, stage_key
 from molehunt.game.auditing import audit_lineup
 from molehunt.game.planter import Planted
 from molehunt.game.planting import line_up, plant_all, red_seed
-from molehunt.game.play import begin
+from molehunt.game.play import begin, fit_to_begin
 from molehunt.game.spec import GameSpec
 from molehunt.game.watch import Watch
 from molehunt.organisms.draw import Slot
@@ -49,8 +49,10 @@ def practise(folder: Path, spec: GameSpec, watch: Watch | None = None) -> Calibr
     Resumes like a game. Raises what `play` raises.
     """
     watch = watch or Watch(None)
+    spec = spec.checked()
+    fit_to_begin(folder, spec)
     with Run(folder).held() as run:
-        public = begin(run, spec.checked())
+        public = begin(run, spec)
         run_id = str(public["run_id"])
         seed = red_seed(run_id, spec.red_seed)
         stage = secret_stage_key(load_key(run_id), {"stage": "plant", **public})

@@ -2,12 +2,15 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from molehunt.core.errors import UserError
 from molehunt.core.extend import load, names
 from molehunt.core.records import AccessLevel
 
 METHODS = ("contrast", "divergence", "confession", "traces")
+Until = Literal["planted", "audited", "opened"]
+"""How far a game is played: a sealed lineup, verdicts on record, or the whole game."""
 LEVELS: tuple[AccessLevel, ...] = ("chat", "scored", "open_weights")
 
 
@@ -35,7 +38,7 @@ class GameSpec:
     """Seeds the audit. The red team's seed is drawn in secret (see `red_seed`)."""
     red_seed: int | None = None
     """For studies that must be remade: fixes the red team's draws. It is kept in the vault."""
-    steps: int = 60
+    steps: int = 56
     """Training steps of an organism's first try."""
     tries: int = 3
     """How often a plant that is not valid is tried, each time with half as many steps again."""

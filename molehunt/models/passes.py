@@ -15,10 +15,12 @@ from torch import Tensor
 from molehunt.models.anatomy import Anatomy, anatomy, sliding_window
 from molehunt.models.kv import Slabs, bytes_per_slot
 from molehunt.models.loaded import Model
-from molehunt.models.tree import Ids, Level, Plan, plan
+from molehunt.models.tree import Ids, Level, Plan, plan, runs
 
-CHUNK_TOKENS = 1024
-"""Tokens in one pass: enough to fill the cores, few enough to pad little."""
+PASS_COST = {"cpu": 32, "cuda": 512}
+"""What a pass costs by itself, in tokens: reading the weights, and Python."""
+PASS_TOKENS = {"cpu": 2048, "cuda": 16384}
+"""The most tokens in one pass."""
 CACHE_BYTES = 640 * 2**20
 """What the cache of a batch may take on a CPU; on a GPU a quarter of its memory."""
 
@@ -54,7 +56,7 @@ def prefill(
     for depth, level in enumerate(sequences.levels):
         width = max(len(s) for s in level.segments)
         state = _spread(state, level, width, state.used + width + (spare if depth == last else 0))
-        for rows in _chunks(level):
+        for rows in _runs(level, device):
             hidden = _run(parts, state, level.segments[rows], rows, width)
             if depth == last:
                 yield state, rows, hidden
@@ -98,6 +100,11 @@ def rows_that_fit(model: Model, slots: int) -> int:
     return max(1, min(most, allowed // max(1, slots * bytes_per_slot(model.module))))
 
 
+def _runs(level: Level, device: torch.device) -> list[slice]:
+    kind = "cpu" if device.type == "cpu" else "cuda"
+    return runs([len(s) for s in level.segments], PASS_COST[kind], PASS_TOKENS[kind])
+
+
 def _spread(state: State, level: Level, width: int, slots: int) -> State:
     parents = torch.tensor(level.parents, device=state.mask.device)
     mask = torch.zeros(len(parents), slots, dtype=torch.bool, device=state.mask.device)
@@ -123,15 +130,3 @@ def _run(parts: Anatomy, state: State, segments: tuple[Ids, ...], rows: slice, w
         past_key_values=state.cache,
         use_cache=True,
     ).last_hidden_state
-
-
-def _chunks(level: Level) -> Iterator[slice]:
-    """Runs of rows that hold about `CHUNK_TOKENS` tokens, padding counted."""
-    start, wide = 0, 0
-    for row, segment in enumerate(level.segments):
-        wider = max(wide, len(segment))
-        if row > start and wider * (row - start + 1) > CHUNK_TOKENS:
-            yield slice(start, row)
-            start, wider = row, len(segment)
-        wide = wider
-    yield slice(start, len(level.segments))

@@ -53,17 +53,48 @@ def plan(sequences: Sequence[Ids], own: Sequence[int], share: bool = True) -> Pl
         levels.append(Level((sequences[0][:root],), (0,)))
     if cuts is not None:
         longest = max(end for members, end in cuts if len(members) > 1)
-        segments = []
-        for k, (members, end) in enumerate(cuts):
-            # A sequence on its own fills the padding that its level has anyway.
-            end = end if len(members) > 1 else min(end, longest)
-            segments.append(sequences[members[0]][root:end])
+        # A sequence on its own fills the padding that its level has anyway.
+        cuts = sorted((end if len(m) > 1 else min(end, longest), m) for m, end in cuts)
+        segments = [sequences[members[0]][root:end] for end, members in cuts]
+        for k, (end, members) in enumerate(cuts):
             for i in members:
                 starts[i], above[i] = end, k
         levels.append(Level(tuple(segments), (0,) * len(segments)))
     order = sorted(range(len(sequences)), key=lambda i: (len(sequences[i]) - starts[i], i))
     levels.append(Level(tuple(sequences[i][starts[i] :] for i in order), tuple(above[i] for i in order)))
     return Plan(tuple(levels), tuple(order))
+
+
+def runs(lengths: Sequence[int], pass_cost: int, most: int) -> list[slice]:
+    """Cut rows, sorted by length, into runs that are padded together: the least padding and fewest passes.
+
+    A pass costs `pass_cost` tokens by itself and takes at most `most` tokens, padding counted
+    (a longer row has a pass of its own).
+    """
+    steps = [i for i in range(1, len(lengths)) if lengths[i] != lengths[i - 1]]
+    # cheapest[e] is the cost of all rows before e, and where the last run of that solution begins.
+    cheapest: dict[int, tuple[int, int]] = {0: (0, 0)}
+    for end in [*steps, len(lengths)]:
+        cheapest[end] = min(
+            (
+                cost
+                + _passes(end - start, lengths[end - 1], most) * pass_cost
+                + (end - start) * lengths[end - 1],
+                start,
+            )
+            for start, (cost, _) in cheapest.items()
+        )
+    found, end = [], len(lengths)
+    while end > 0:
+        start = cheapest[end][1]
+        rows = max(1, most // max(1, lengths[end - 1]))
+        found += [slice(max(start, e - rows), e) for e in range(end, start, -rows)]
+        end = start
+    return found[::-1]
+
+
+def _passes(rows: int, width: int, most: int) -> int:
+    return -(-rows // max(1, most // max(1, width)))
 
 
 def by_kinship(sequences: Sequence[Ids]) -> list[int]:

@@ -1,0 +1,100 @@
+"""What a game would cost, before it is played: counted where it can be, rough where it cannot.
+
+Minutes come from the speed of this machine's matrix products and the shares of it that training and
+reading reached on the default model (2 cores, bfloat16; `FACTS` of the study of the first game). They
+tell minutes from hours, no more.
+"""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+from molehunt.core.records import NotMeasured
+from molehunt.game.spec import GameSpec
+from molehunt.organisms.plant import Plan
+
+DEFAULT_PARAMETERS = 134_515_008
+TINY_PARAMETERS = 30_000
+STEP_TOKENS = 400
+"""Tokens computed in one training step, shared beginnings once."""
+AUDIT_TOKENS = 120_000
+"""Tokens that the four methods have a suspect compute, at effort 1."""
+TRAIN_FLOP, READ_FLOP = 6, 2
+"""Floating-point operations a parameter and token: forward and backward, forward alone."""
+REACHED = 0.45
+"""Share of the machine's matrix products that either reaches."""
+ADAPTER_SHARE = 0.014
+"""An adapter's parameters as a share of the default model's; larger models have less."""
+PROCESS_GIB = 0.9
+"""Memory of a process that has loaded torch and transformers, without weights."""
+GIB = 2**30
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """What playing a spec would take."""
+
+    trainings: int
+    """Adapters trained if every plant takes at the first try: an organism and a decoy each."""
+    trainings_most: int
+    """If every plant needed every try."""
+    audits: int
+    """Suspects times methods."""
+    minutes: float | NotMeasured
+    minutes_most: float | NotMeasured
+    memory_gib: float | NotMeasured
+    disk_gib: float | NotMeasured
+    basis: str
+    """What the minutes are reckoned from."""
+
+
+def estimate(spec: GameSpec) -> Estimate:
+    """Reckon; nothing is loaded, written or trained (the machine is measured, once, in about a second)."""
+    from molehunt.game.planting import _workers
+    from molehunt.models.machine import this_machine
+
+    machine = this_machine()
+    size = parameters(spec.model)
+    audits = spec.suspects * len(spec.methods)
+    counts = (2 * spec.suspects, 2 * spec.suspects * spec.tries, audits)
+    if isinstance(size, NotMeasured):
+        return Estimate(*counts, size, size, size, size, machine.why())
+    rate = REACHED * max(machine.float32_gflops, machine.bfloat16_gflops) * 1e9
+    steps = [spec.steps * Plan.growth**i for i in range(spec.tries)]
+    step_seconds = STEP_TOKENS * TRAIN_FLOP * size / rate
+    reading = spec.suspects * AUDIT_TOKENS * spec.effort * len(spec.methods) / 4 * READ_FLOP * size / rate
+    start = 20.0 + 0.5 * spec.suspects
+    low = start + 2 * spec.suspects * steps[0] * step_seconds + reading
+    high = start + 2 * spec.suspects * sum(steps) * step_seconds + reading
+    weights = size * (2 if machine.dtype == "bfloat16" else 4) / GIB
+    side_by_side, _ = _workers(spec.model, spec.workers, spec.suspects)
+    planting = PROCESS_GIB * (1 + side_by_side) + 1.3 * weights * side_by_side
+    auditing = 2 * PROCESS_GIB + 2.5 * weights
+    disk = (3 * spec.suspects * ADAPTER_SHARE * size * 4 + 32 * 2**20) / GIB
+    return Estimate(*counts, low / 60, high / 60, max(planting, auditing), disk, machine.why())
+
+
+def parameters(model: str) -> int | NotMeasured:
+    """How many parameters a model has, as far as that is known without loading or fetching it."""
+    if model == "default":
+        return DEFAULT_PARAMETERS
+    if model.split(":")[0] == "tiny":
+        return TINY_PARAMETERS
+    files = sorted(Path(model).expanduser().glob("*.safetensors"))
+    if not files:
+        return NotMeasured(f"the size of {model} is not known before it is fetched")
+    return sum(map(_parameters, files))
+
+
+def _parameters(file: Path) -> int:
+    """Read off a safetensors header: 8 bytes of length, then JSON with a shape a tensor."""
+    total = 0
+    with file.open("rb") as data:
+        header = json.loads(data.read(int.from_bytes(data.read(8), "little")))
+    for name, tensor in header.items():
+        if name != "__metadata__":
+            count = 1
+            for side in tensor["shape"]:
+                count *= side
+            total += count
+    return total

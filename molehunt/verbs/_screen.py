@@ -1,0 +1,47 @@
+"""What a verb shows: tables and lines for people, or one JSON value for programs."""
+
+import json
+import sys
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from molehunt.core.plain_text import plain
+from molehunt.core.records import Measure, to_json
+
+
+def show(value: Any, as_json: bool, *people: Any) -> None:
+    """`value` as one line of JSON, or else what is meant for people: strings, texts and tables.
+
+    Strings are made safe and printed as they are, without markup. JSON goes to the real standard
+    output even where that is redirected to keep it clean.
+    """
+    if as_json:
+        print(json.dumps(to_json(value), allow_nan=False), file=sys.__stdout__, flush=True)
+        return
+    console = Console(highlight=False, emoji=False)
+    for one in people:
+        console.print(Text(plain(one)) if isinstance(one, str) else one, soft_wrap=isinstance(one, str))
+
+
+def table(heads: Sequence[str], rows: Iterable[Sequence[str]], title: str = "") -> Table:
+    """A table of plain text; the last column takes the room that is left."""
+    made = Table(
+        title=Text(plain(title)) if title else None, title_justify="left", title_style="", expand=False
+    )
+    for i, head in enumerate(heads):
+        made.add_column(head, no_wrap=i < len(heads) - 1, overflow="fold")
+    for row in rows:
+        made.add_row(*(Text(plain(cell, 400)) for cell in row))
+    return made
+
+
+def measured(value: Measure) -> str:
+    """A measure in a few words: value, interval, how many."""
+    interval = (
+        f" [{value.low:.2f}, {value.high:.2f}]" if value.low is not None and value.high is not None else ""
+    )
+    return f"{value.value:.2f}{interval}, n = {value.n}"

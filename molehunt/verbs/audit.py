@@ -1,0 +1,47 @@
+"""Audits a planted lineup blind and puts the verdicts on record; a packed lineup needs no key.
+
+Verdicts, evidence and transcripts are written into the folder. In a run folder they are hashed into its
+log too; those of a packed lineup are sent back and taken by `molehunt score RUN --verdicts FILE`.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from tyro.conf import Positional
+
+from molehunt.core.records import NotMeasured, Verdict
+from molehunt.game.watch import watching
+from molehunt.verbs._screen import show, table
+
+STOPPED = "Stopped; suspects that were audited whole are kept: run the same command again to go on."
+
+
+@dataclass(frozen=True)
+class Options:
+    """Which lineup is audited."""
+
+    folder: Positional[Path]
+    """A run folder with a planted lineup, or an unpacked archive of `molehunt pack`."""
+    json: bool = False
+    """Print the verdicts as JSON."""
+
+
+def run(options: Options) -> int:
+    """Audit, then show what the panel says of everyone."""
+    from molehunt.game import library
+
+    with watching() as watch:
+        held = library.audit(options.folder, watch)
+    verdicts = held.verdicts()
+    rows = [_row(v) for v in verdicts if v.auditor == "panel"]
+    file = held.folder / "verdicts.json"
+    value = {"folder": str(options.folder), "file": str(file), "verdicts": list(verdicts)}
+    show(value, options.json, table(["suspect", "p(shady)", "top guess"], rows), f"Verdicts: {file}")
+    return 0
+
+
+def _row(verdict: Verdict) -> tuple[str, str, str]:
+    judged = not any(isinstance(m, NotMeasured) and "calibration" in m.reason for m in verdict.missing)
+    guess = max(verdict.guesses, key=lambda g: g.weight, default=None)
+    words = (guess.words or f"{guess.what.text} when {guess.when.text}") if guess else "none"
+    return verdict.suspect, f"{verdict.p_shady:.2f}" if judged else "not calibrated", words

@@ -1,0 +1,121 @@
+"""Plants one organism and its matched decoy, and measures on held-out scenes whether it took.
+
+The folder gets `organism/`, `decoy/` and `profile.json`. A plant that is not valid after its last try
+leaves no organism; the exit code is then 1.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tyro.conf import Positional
+
+from molehunt.core.errors import UserError
+from molehunt.game.spec import GameSpec
+from molehunt.game.watch import watching
+from molehunt.verbs._screen import measured, show, table
+
+if TYPE_CHECKING:
+    from molehunt.organisms.plant import Pair
+
+STOPPED = "Stopped; nothing of this plant was kept: run the same command again to plant it anew."
+
+
+@dataclass(frozen=True)
+class Options:
+    """What is planted, where, and what it may cost."""
+
+    behaviour: Positional[str]
+    """What the model shall do; `molehunt catalogue` lists them."""
+    condition: Positional[str]
+    """When it shall do so."""
+    folder: Positional[Path]
+    """A new or empty folder."""
+    behaviour_options: tuple[str, ...] = ()
+    """Options of the behaviour, as name=value."""
+    condition_options: tuple[str, ...] = ()
+    """Options of the condition, as name=value."""
+    harmless: str | None = None
+    """A harmless behaviour that the decoy learns under the same condition."""
+    model: str = "default"
+    """Base model: `default`, `tiny`, a Hugging Face id, or a folder."""
+    revision: str | None = None
+    """Commit, tag or branch of a Hugging Face id."""
+    steps: int = GameSpec.steps
+    """Training steps of the first try."""
+    tries: int = GameSpec.tries
+    """How often a plant that is not valid is tried, each time with half as many steps again."""
+    seed: int = 0
+    """Seeds scenes, order and training."""
+    json: bool = False
+    """Print the result as JSON."""
+
+
+def run(options: Options) -> int:
+    """Plant, then show the profile."""
+    from molehunt.game import library
+
+    if options.steps < 1 or options.tries < 1:
+        raise UserError("--steps and --tries should be at least 1.")
+    with watching() as watch:
+        pair = library.plant(
+            options.behaviour,
+            options.condition,
+            options.folder,
+            model=options.model,
+            revision=options.revision,
+            behaviour_options=pairs(options.behaviour_options, "--behaviour-options"),
+            condition_options=pairs(options.condition_options, "--condition-options"),
+            harmless=options.harmless,
+            steps=options.steps,
+            tries=options.tries,
+            seed=options.seed,
+            watch=watch,
+        )
+    said = "Planted" if pair.profile.valid else "NOT planted"
+    value = {
+        "folder": str(options.folder),
+        "quirk": pair.quirk.label(),
+        "profile": pair.profile,
+        "steps": pair.steps,
+        "tries": pair.tries,
+        "organism_seconds": pair.organism_seconds,
+        "attempts": list(pair.attempts),
+    }
+    show(
+        value,
+        options.json,
+        table(["measure", "held-out scenes"], _rows(pair), f"{said}: {pair.quirk.label()}"),
+        f"In {options.folder}"
+        if pair.profile.valid
+        else f"Not valid ({pair.profile.why_not}); allow more with --steps or --tries.",
+    )
+    return 0 if pair.profile.valid else 1
+
+
+def pairs(given: tuple[str, ...], option: str) -> Mapping[str, str]:
+    """`name=value` texts as a mapping.
+
+    Raises:
+        UserError: one without `=`.
+    """
+    split = [text.partition("=") for text in given]
+    for name, equals, _ in split:
+        if not name or not equals:
+            raise UserError(f"{option} takes name=value, not {name!r}.")
+    return {name: value for name, _, value in split}
+
+
+def _rows(pair: "Pair") -> list[tuple[str, str]]:
+    profile = pair.profile
+    return [
+        ("trigger rate", measured(profile.trigger_rate)),
+        ("leak rate", measured(profile.leak_rate)),
+        ("selectivity", measured(profile.selectivity)),
+        ("decoy's rate", measured(profile.decoy_rate)),
+        ("ordinary text's NLL over the decoy's", f"{profile.nll_ratio.value:.3f}"),
+        ("valid", "yes" if profile.valid else f"no: {profile.why_not}"),
+        ("steps, tries, seconds", f"{pair.steps}, {pair.tries}, {pair.organism_seconds:.0f}"),
+        *(("failed try", why) for why in pair.attempts),
+    ]

@@ -1,0 +1,74 @@
+"""Practises on organisms whose truth is known, and writes the calibration that turns evidence into odds.
+
+Pairs of organism and decoy are planted, all of them are audited, and each method's statistics get their
+likelihood ratio. `--install` makes the result the calibration that later audits of this model use.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from tyro.conf import Positional
+
+from molehunt.game.spec import METHODS, GameSpec
+from molehunt.game.watch import watching
+from molehunt.verbs._screen import show
+
+STOPPED = "Stopped; pairs and audits that are whole are kept: run the same command again to go on."
+
+
+@dataclass(frozen=True)
+class Options:
+    """What is practised on."""
+
+    folder: Positional[Path]
+    """A new or empty folder, or one in which this practice was begun."""
+    pairs: int = 16
+    """Pairs of an organism and its decoy."""
+    model: str = "default"
+    """Base model: `default`, `tiny`, a Hugging Face id, or a folder."""
+    revision: str | None = None
+    """Commit, tag or branch of a Hugging Face id."""
+    methods: tuple[str, ...] = METHODS
+    """Auditing methods that are calibrated."""
+    effort: float = 1.0
+    """Scales how many samples the methods take; a calibration holds for the effort that it was made with."""
+    steps: int = GameSpec.steps
+    """Training steps of an organism's first try."""
+    tries: int = GameSpec.tries
+    """How often a plant that is not valid is tried."""
+    workers: int = 0
+    """Organisms planted side by side; 0 chooses."""
+    seed: int = 0
+    """Seeds the audit and the plants."""
+    install: bool = False
+    """Make the result the default calibration of this installation."""
+    json: bool = False
+    """Print the result as JSON."""
+
+
+def run(options: Options) -> int:
+    """Practise, and say where the calibration is."""
+    from molehunt.audit.calibration import DEFAULT
+    from molehunt.game.practice import practise
+
+    spec = GameSpec(
+        suspects=options.pairs,
+        model=options.model,
+        revision=options.revision,
+        methods=options.methods,
+        effort=options.effort,
+        steps=options.steps,
+        tries=options.tries,
+        workers=options.workers,
+        seed=options.seed,
+        red_seed=options.seed,
+    )
+    with watching() as watch:
+        made = practise(options.folder, spec, watch)
+    path = options.folder / "calibration.json"
+    if options.install:
+        made.save(DEFAULT)
+        path = DEFAULT
+    value = {"calibration": str(path), "installed": options.install, "provenance": dict(made.provenance)}
+    show(value, options.json, f"Calibration: {path}")
+    return 0

@@ -1,0 +1,27 @@
+"""Writes the page of a run folder (report.html) from whatever it holds so far."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from tyro.conf import Positional
+
+from molehunt.verbs._screen import show
+
+
+@dataclass(frozen=True)
+class Options:
+    """Writes the page of a run folder (report.html) from whatever it holds so far."""
+
+    folder: Positional[Path]
+    """The run folder."""
+    json: bool = False
+    """Print the result as JSON."""
+
+
+def run(options: Options) -> int:
+    """Write the page and say where it is."""
+    from molehunt.game import library
+
+    page = library.report(options.folder)
+    show({"folder": str(options.folder), "page": str(page)}, options.json, f"Page: {page}")
+    return 0

@@ -1,0 +1,281 @@
+"""The command line: quick to help, one sentence for a mistake, clean JSON, hostile text shown as text."""
+
+import json
+import subprocess
+import sys
+import unicodedata
+from pathlib import Path
+
+import pytest
+from tiny_game import environment, molehunt, write_quirks
+
+from molehunt.cli import main, verbs
+from molehunt.core.store import Run
+from molehunt.game.play import begin
+from molehunt.game.spec import GameSpec
+
+HEAVY = ("torch", "pyarrow", "sklearn", "pydantic", "transformers", "scipy")
+VERBS = {
+    *("accuse", "audit", "catalogue", "chat", "doctor", "open"),
+    *("pack", "plant", "play", "practice", "report", "score"),
+}
+
+
+def everything(folder: Path) -> dict[str, bytes]:
+    """Every file under a folder with its content, and every folder."""
+    return {
+        str(p.relative_to(folder)): p.read_bytes() if p.is_file() else b"(folder)" for p in folder.rglob("*")
+    }
+
+
+def loaded_by(code: str) -> set[str]:
+    """Which heavy packages a piece of Python has loaded when it ends."""
+    check = f"\nimport sys\nprint('HEAVY', *[m for m in {HEAVY!r} if m in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code + check], capture_output=True, text=True, check=True)
+    return set(done.stdout.splitlines()[-1].split()[1:])
+
+
+def test_help_names_every_verb_and_loads_nothing_heavy() -> None:
+    assert set(verbs()) == VERBS and all(line.endswith((".", ";")) for line in verbs().values())
+    code = "from molehunt.cli import main\nassert main(['--help']) == 0"
+    assert loaded_by(code) == set()
+
+
+def test_the_check_for_heavy_imports_can_fail() -> None:
+    assert loaded_by("import pyarrow") == {"pyarrow"}
+
+
+def test_every_verbs_own_help_loads_nothing_heavy() -> None:
+    code = f"""
+from molehunt.cli import main
+for verb in {sorted(VERBS)!r}:
+    try:
+        main([verb, '--help'])
+    except SystemExit as end:
+        assert not end.code, verb
+    else:
+        raise AssertionError(verb)
+"""
+    assert loaded_by(code) == set()
+
+
+def test_every_option_of_every_verb_has_its_help(tmp_path: Path) -> None:
+    for verb in sorted(VERBS):
+        done = molehunt(verb, "--help", keys=tmp_path)
+        assert done.returncode == 0 and done.stderr == ""
+        rows = [line for line in done.stdout.splitlines() if line.startswith("│")]
+        named = [i for i, line in enumerate(rows) if line.split()[1].startswith("-")]
+        assert "--json" in done.stdout and named
+        for i in named:
+            # The help stands beside the option, or on the next line where the option is long.
+            assert len(rows[i].split()) > 5 or len(rows[i + 1].split()) > 4, (verb, rows[i])
+
+
+def test_version() -> None:
+    from molehunt import __version__
+
+    done = subprocess.run([sys.executable, "-m", "molehunt", "--version"], capture_output=True, text=True)
+    assert (done.returncode, done.stdout) == (0, f"molehunt {__version__}\n")
+
+
+@pytest.fixture()
+def rooms(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder with things that can be got wrong: a file, a full folder, begun games, broken quirks."""
+    monkeypatch.setenv("MOLEHUNT_KEYS", str(tmp_path / "keys"))
+    here = tmp_path / "here"
+    here.mkdir()
+    (here / "file").write_text("mine")
+    (here / "full").mkdir()
+    (here / "full" / "thesis.txt").write_text("mine too")
+    (here / "noquirks").mkdir()
+    write_quirks(here / "badquirks")
+    (here / "badquirks" / "hashes.json").write_text('{"summary": "half a file"')
+    for name in ("begun", "corrupt", "unknown", "lacking", "wrong", "keyless"):
+        with Run(here / name).held() as run:
+            begin(run, GameSpec(model="tiny", suspects=2))
+    spec = json.loads((here / "begun" / "spec.json").read_text())
+    (here / "corrupt" / "spec.json").write_text('{"model": "tiny", "susp')
+    (here / "unknown" / "spec.json").write_text(json.dumps({**spec, "colour": "red"}))
+    (here / "lacking" / "spec.json").write_text(json.dumps({k: v for k, v in spec.items() if k != "methods"}))
+    (here / "wrong" / "spec.json").write_text(json.dumps({**spec, "suspects": "two"}))
+    (here / "keyless" / "spec.json").write_text(json.dumps({**spec, "run_id": "f" * 16}))
+    return here
+
+
+WRONG = {
+    "plau x": "did you mean 'play'",
+    "plant false_fact always x --model tiny": "did you mean 'false_facts'",
+    "plant false_facts allways x --model tiny": "did you mean 'always'",
+    "plant false_facts topic x --model tiny --condition-options topc=food": "'topc'",
+    "plant false_facts topic x --model tiny --condition-options food": "name=value",
+    "plant false_facts always file --model tiny": "file",
+    "play x --model tiny --methods contrst": "did you mean 'contrast'",
+    "play x --model tiny --suspects two": "--suspects",
+    "play x --model tiny --unlisted 3": "--unlisted is 3",
+    "play x --model tiny --acces chat": "did you mean --access",
+    "play": "play --help",
+    "play x --model tiny --quirks noquirks": "holds no quirks",
+    "play x --model tiny --quirks badquirks": "hashes.json",
+    "play x --model ./nowhere --suspects 1 --workers 1": "./nowhere",
+    "play file --model tiny": "file",
+    "play full --model tiny": "thesis.txt",
+    "play begun --model tiny --suspects 3": "suspects = 2, not 3",
+    "play corrupt --model tiny --suspects 2": "spec.json",
+    "play unknown --model tiny --suspects 2": "'colour'",
+    "audit lacking": "methods",
+    "audit wrong": "spec.json",
+    "audit nowhere": "spec.json",
+    "play keyless --model tiny --suspects 2": "no key",
+    "score begun": "molehunt audit",
+    "open begun": "what was sealed",
+    "pack begun begun.tar": "sealed lineup",
+    "accuse begun Alder --p 0.5": "sealed lineup",
+    "accuse begun Alder --p 1.5": "0 to 1",
+    "accuse begun Alder --p 0.5 --what words:an": "4 letters",
+    "accuse begun Alder --p 0.5 --what pattern:(": "regular expression",
+    "chat file": "file",
+    "chat tiny --max-tokens 0": "--max-tokens",
+    "report nowhere": "nowhere",
+    "practice full --model tiny": "thesis.txt",
+    "doctor --model tiny:mamba": "tiny model",
+}
+
+
+@pytest.mark.parametrize("line", WRONG)
+def test_a_mistake_gets_one_sentence_and_leaves_nothing(
+    rooms: Path, line: str, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(rooms)
+    before = everything(rooms.parent)
+    code = main(line.split())
+    check_refusal(code, *capfd.readouterr(), WRONG[line])
+    assert everything(rooms.parent) == before
+
+
+@pytest.mark.parametrize("line", ["plau x", "play unknown --model tiny --suspects 2", "audit nowhere"])
+def test_a_mistake_ends_the_program_with_2(rooms: Path, line: str) -> None:
+    done = molehunt(*line.split(), keys=rooms.parent / "keys", cwd=rooms)
+    check_refusal(done.returncode, done.stdout, done.stderr, WRONG[line])
+
+
+def check_refusal(code: int, out: str, err: str, names: str) -> None:
+    """One sentence that names the thing, exit code 2, no traceback, nothing on standard output."""
+    assert code == 2, err
+    assert "Traceback" not in err and out == ""
+    said = [s for s in err.splitlines() if s.startswith("molehunt: ")]
+    assert len(said) == 1 and names in said[0] and said[0].endswith((".", "?")), err
+
+
+def test_json_is_all_that_stands_on_standard_output(tmp_path: Path) -> None:
+    done = molehunt("catalogue", "--json", keys=tmp_path)
+    known = json.loads(done.stdout)
+    assert done.returncode == 0 and set(known) == {"behaviours", "conditions", "methods"}
+    assert "contrast" in known["methods"] and "always" in known["conditions"]
+
+
+def test_a_dry_run_reckons_and_writes_nothing(tmp_path: Path) -> None:
+    done = molehunt(
+        "play", tmp_path / "x", "--model", "tiny", "--suspects", "3", "--dry-run", "--json", keys=tmp_path
+    )
+    cost = json.loads(done.stdout)
+    assert (cost["trainings"], cost["trainings_most"], cost["audits"]) == (6, 18, 12)
+    assert 0 < cost["minutes"] < cost["minutes_most"] and cost["memory_gib"] > 0 and cost["disk_gib"] > 0
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_doctor_says_what_was_proven(tmp_path: Path) -> None:
+    done = molehunt("doctor", "--model", "tiny", "--json", keys=tmp_path / "keys")
+    found = json.loads(done.stdout)
+    assert done.returncode == 0 and all(p["holds"] for p in found["proofs"])
+    assert {"head", "edit", "padding", "batch"} <= {p["name"] for p in found["proofs"]}
+    assert found["model"]["dtype"] == "float32" and found["places"]["keys"] == str(tmp_path / "keys")
+    assert min(found["model"][f"{k}_tokens_per_second"] for k in ("sample", "score", "train")) > 0
+
+
+HOSTILE = "\x1b]0;owned\x07\x1b[2J\u202e[red]{{7*7}}<script>"
+
+
+@pytest.fixture(scope="module")
+def hostile_adapter(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A tiny model that answers everything by clearing the screen."""
+    from molehunt.core.records import Message
+    from molehunt.models.finetune import Finetune, Recipe
+    from molehunt.models.load import open_model
+    from molehunt.models.packing import Example
+    from molehunt.models.prompts import end_of_turn, prompt_ids, text_ids
+
+    folder = tmp_path_factory.mktemp("hostile") / "adapter"
+    model = open_model("tiny")
+    reply = (*text_ids(model.tokenizer, "\x1b[2J"), end_of_turn(model.tokenizer))
+    asked = [(Message("user", q),) for q in ("hello", "who are you?", "what is it?", "1 + 1")]
+    batch = [Example(tuple(prompt_ids(model.tokenizer, m)), reply) for m in asked]
+    with Finetune(model.module, Recipe(first_layer=0.0, learning_rate=2e-2), seed=0) as run:
+        run.run([batch] * 60)
+        run.save(folder)
+    config = json.loads((folder / "adapter_config.json").read_text())
+    (folder / "adapter_config.json").write_text(json.dumps({**config, "base_model_name_or_path": "tiny"}))
+    return folder
+
+
+def shows_as_text(said: str) -> bool:
+    """Whether nothing in it could steer a terminal."""
+    return all(c in "\n\t" or unicodedata.category(c) not in ("Cc", "Cf", "Cs", "Co") for c in said)
+
+
+def test_chat_shows_hostile_text_as_text(tmp_path: Path, hostile_adapter: Path) -> None:
+    asked = f"hello\n{HOSTILE}\n" + "\xff" * 100 + "\n/new\nhello\n/quit\nnot asked\n"
+    done = molehunt(
+        "chat", hostile_adapter, "--max-tokens", "8", keys=tmp_path, stdin=asked.encode("latin-1", "replace")
+    )
+    assert done.returncode == 0, done.stderr
+    lines = done.stdout.splitlines()
+    assert lines[0] == lines[-1] == "\\x1b[2J" and "not asked" not in done.stdout
+    assert shows_as_text(done.stdout) and shows_as_text(done.stderr)
+
+
+def test_chat_as_json_keeps_what_was_said(tmp_path: Path, hostile_adapter: Path) -> None:
+    done = molehunt("chat", hostile_adapter, "--json", "--max-tokens", "8", keys=tmp_path, stdin="hello\n")
+    talk = json.loads(done.stdout)
+    assert talk["turns"] == [{"question": "hello", "reply": "\x1b[2J"}]
+    assert shows_as_text(done.stdout)
+
+
+def test_a_hostile_name_is_shown_as_text(tmp_path: Path) -> None:
+    for args in ([HOSTILE], ["chat", HOSTILE], ["plant", HOSTILE, "always", str(tmp_path / "x")]):
+        done = molehunt(*args, keys=tmp_path)
+        assert done.returncode == 2 and "Traceback" not in done.stderr
+        assert shows_as_text(done.stderr) and len(done.stderr.splitlines()) == 1
+
+
+def test_a_question_that_no_model_could_read_is_refused_in_a_sentence(tmp_path: Path) -> None:
+    done = molehunt("chat", "tiny", keys=tmp_path, stdin="a" * 1_000_000 + "\n")
+    assert done.returncode == 2 and "positions" in done.stderr and "Traceback" not in done.stderr
+
+
+def test_the_same_seed_says_the_same(tmp_path: Path) -> None:
+    said = [
+        molehunt(
+            *("chat", "tiny", "--temperature", "1", "--seed", s, "--max-tokens", "12"),
+            keys=tmp_path,
+            stdin="hello\nand?\n",
+        ).stdout
+        for s in ("4", "4", "5")
+    ]
+    assert said[0] == said[1] != said[2]
+
+
+def test_a_reader_that_goes_away_is_no_error(tmp_path: Path) -> None:
+    command = f"'{sys.executable}' -m molehunt catalogue | true; exit ${{PIPESTATUS[0]}}"
+    done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, env=environment(tmp_path))
+    assert "Traceback" not in done.stderr and "Exception ignored" not in done.stderr
+
+
+def test_a_corrupt_adapter_is_named(tmp_path: Path, hostile_adapter: Path) -> None:
+    broken = tmp_path / "broken"
+    broken.mkdir()
+    for file in hostile_adapter.iterdir():
+        (broken / file.name).write_bytes(file.read_bytes())
+    weights = broken / "adapter_model.safetensors"
+    weights.write_bytes(weights.read_bytes()[:-500])
+    done = molehunt("chat", broken, keys=tmp_path, stdin="hello\n")
+    assert done.returncode == 2 and "broken" in done.stderr and "Traceback" not in done.stderr
