@@ -84,8 +84,10 @@ class Contrast:
 
 
 def _promising(tried: Sequence[Counted]) -> list[Cell]:
-    """Of the cells that showed anything, those worth a second pass: three conditions of the best harmful behaviour, the best two of
-    others, the best `always`, the best harmless one."""
+    """Of the cells that showed anything, those worth a second pass.
+
+    Three conditions of the best harmful behaviour, the best two cells of others, the best `always`,
+    the best harmless one."""
     shown = [p for p in tried if p[1].difference > 0]
     ranked = [c for c, _ in sorted(shown, key=lambda p: -cells.evidence_strength(p[1]))]
     harmful = [c for c in ranked if not c.behaviour.entry.harmless and not c.always]
