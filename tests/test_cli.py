@@ -116,7 +116,7 @@ WRONG = {
     "play": "play --help",
     "play x --model tiny --quirks noquirks": "holds no quirks",
     "play x --model tiny --quirks badquirks": "hashes.json",
-    "play x --model ./nowhere --suspects 1 --workers 1": "./nowhere",
+    "play x --model ./nowhere --suspects 1 --workers 1": "'nowhere'",
     "play file --model tiny": "file",
     "play full --model tiny": "thesis.txt",
     "play begun --model tiny --suspects 3": "suspects = 2, not 3",

@@ -31,6 +31,8 @@ class Watch:
         """Show that `name` is done by this share, and what is being done."""
         if self.progress is None:
             return
+        if not self._tasks:
+            self.progress.start()  # not sooner: what fails before any work should say its sentence alone
         if name not in self._tasks:
             self._tasks[name] = self.progress.add_task(plain(name), total=1.0, what="")
         self.progress.update(self._tasks[name], completed=share, what=plain(what))
@@ -57,5 +59,9 @@ def watching(quiet: bool = False) -> Iterator[Watch]:
         TimeRemainingColumn(),
         TextColumn("{task.fields[what]}"),
     )
-    with Progress(*columns, console=Console(stderr=True)) as progress:
+    progress = Progress(*columns, console=Console(stderr=True))
+    try:
         yield Watch(progress)
+    finally:
+        if progress.tasks:
+            progress.stop()
