@@ -21,6 +21,7 @@ from molehunt.models.loaded import Model, ModelSpec
 from molehunt.models.machine import this_machine
 from molehunt.models.stock import HUB_ID, HUB_NOTE, HUB_REVISION, stock_folder
 from molehunt.models.tiny import tiny_model
+from molehunt.models.written import written_model
 
 __all__ = ["Model", "ModelSpec", "open_model"]
 
@@ -36,7 +37,9 @@ def open_model(spec: ModelSpec | str = "default") -> Model:
     """
     spec = ModelSpec(id=spec) if isinstance(spec, str) else spec
     device = _device(spec.device)
-    if spec.id == "tiny" or spec.id.startswith("tiny:"):
+    if spec.id == "tiny:written":
+        model = written_model()
+    elif spec.id == "tiny" or spec.id.startswith("tiny:"):
         model = tiny_model(spec.id.partition(":")[2] or "llama", device=str(device))
     else:
         model = _from_files(spec, device)

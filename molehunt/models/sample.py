@@ -5,7 +5,7 @@ exist at the last position only. Prompt i draws from a generator of its own, see
 (`seed`, i), so neither batch size nor the order of work changes what it says.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import torch
 from jaxtyping import Float, Int
@@ -66,9 +66,12 @@ def sample_ids(
     temperature: float = 0.0,
     seed: int = 0,
     batch: int | None = None,
+    stops: frozenset[int] | None = None,
     progress: Progress | None = None,
 ) -> list[list[int]]:
     """As `sample`, from token ids to token ids (end token left out).
+
+    `stops` are the tokens that end a reply; the model's own where None.
 
     Raises:
         UserError: a prompt is empty or leaves no room for the reply.
@@ -80,13 +83,13 @@ def sample_ids(
     if not ids or max_tokens < 1:
         return replies
     rows = batch or rows_that_fit(model, max(map(len, ids)) + max_tokens)
+    stops = stop_tokens(model.module, model.tokenizer) if stops is None else stops
     order, done = by_kinship(ids), 0
     for start in range(0, len(order), rows):
         members = order[start : start + rows]
         draws = _draws(members, max_tokens, seed) if temperature > 0 else None
-        for gone in _generate(
-            model, [ids[i] for i in members], members, replies, max_tokens, temperature, draws
-        ):
+        told = [replies[i] for i in members]
+        for gone in _generate(model, [ids[i] for i in members], told, max_tokens, temperature, draws, stops):
             done += gone
             if progress is not None:
                 progress(done, len(ids))
@@ -96,14 +99,14 @@ def sample_ids(
 def _generate(
     model: Model,
     ids: list[Sequence[int]],
-    members: list[int],
     replies: list[list[int]],
     max_tokens: int,
     temperature: float,
     draws: Float[Tensor, "rows steps"] | None,
-):
+    stops: frozenset[int],
+) -> Iterator[int]:
     """Fill in the replies of one batch; yields how many ended, whenever some do."""
-    parts, stops = anatomy(model.module), stop_tokens(model.module, model.tokenizer)
+    parts = anatomy(model.module)
     layout = planned(model, ids, [1] * len(ids), max_tokens)
     ends = []
     state: State | None = None
@@ -118,8 +121,7 @@ def _generate(
         for row, token in enumerate(tokens.tolist()):
             if token in stops:
                 continue
-            reply = replies[members[live[row]]]
-            reply.append(token)
+            replies[live[row]].append(token)
             if turn + 1 < max_tokens:
                 staying.append(row)
         if len(staying) < len(live):
