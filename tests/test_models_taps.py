@@ -38,6 +38,13 @@ def test_all_proofs_hold_in_every_family(family):
     rely_on(proofs, *(p.name for p in proofs))
 
 
+@pytest.mark.parametrize("family", FAMILIES)
+def test_in_bfloat16_proofs_hold_to_its_rounding_and_agreement_is_a_rate(family):
+    proofs = {p.name: p for p in prove(tiny_model(family, dtype=torch.bfloat16))}
+    assert [p for p in proofs.values() if not p.holds] == []
+    assert 0.5 < proofs["batch"].number <= 1.0
+
+
 def test_a_model_whose_head_is_not_what_it_seems_is_unfit():
     model = tiny_model()
     model.module.config.final_logit_softcapping = 0.5  # Announced, but not applied by this family.

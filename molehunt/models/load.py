@@ -40,7 +40,9 @@ def open_model(spec: ModelSpec | str = "default") -> Model:
     if spec.id == "tiny:written":
         model = written_model()
     elif spec.id == "tiny" or spec.id.startswith("tiny:"):
-        model = tiny_model(spec.id.partition(":")[2] or "llama", device=str(device))
+        # Nothing is gained by 16 bits at this size: float32 unless something else is asked for.
+        dtype = _dtype("float32" if spec.dtype == "auto" else spec.dtype, device)
+        model = tiny_model(spec.id.partition(":")[2] or "llama", device=str(device), dtype=dtype)
     else:
         model = _from_files(spec, device)
     if spec.adapter is None:
@@ -51,6 +53,7 @@ def open_model(spec: ModelSpec | str = "default") -> Model:
 
 
 def _from_files(spec: ModelSpec, device: torch.device) -> Model:
+    dtype = _dtype(spec.dtype, device)
     source, revision, note = spec.id, spec.revision, ""
     if spec.id == "default":
         stock = stock_folder()
@@ -60,7 +63,6 @@ def _from_files(spec: ModelSpec, device: torch.device) -> Model:
     if local:
         _check_folder(path)
         source = str(path)
-    dtype = _dtype(spec.dtype, device)
     transformers_logging.disable_progress_bar() if local else transformers_logging.enable_progress_bar()
     module, tokenizer = _read(source, revision, dtype, spec.id)
     module = module.to(device).eval().requires_grad_(False)

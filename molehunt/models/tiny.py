@@ -34,8 +34,10 @@ CHATML = (
 )
 
 
-def tiny_model(family: str = "llama", seed: int = 0, device: str = "cpu") -> Model:
-    """A random model of one of `FAMILIES`: 2 layers, d_model 32, float32.
+def tiny_model(
+    family: str = "llama", seed: int = 0, device: str = "cpu", dtype: torch.dtype = torch.float32
+) -> Model:
+    """A random model of one of `FAMILIES`: 2 layers, d_model 32.
 
     Raises:
         UnknownName: there is no such family.
@@ -46,13 +48,13 @@ def tiny_model(family: str = "llama", seed: int = 0, device: str = "cpu") -> Mod
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         module = AutoModelForCausalLM.from_config(_config(family, tokenizer), dtype=torch.float32)
-    module = module.to(device).eval().requires_grad_(False)
+    module = module.to(device, dtype).eval().requires_grad_(False)
     return Model(
-        spec=ModelSpec(id=f"tiny:{family}", dtype="float32", device=device),
+        spec=ModelSpec(id=f"tiny:{family}", dtype=str(dtype).removeprefix("torch."), device=device),
         module=module,
         tokenizer=tokenizer,
         device=torch.device(device),
-        dtype=torch.float32,
+        dtype=dtype,
         fingerprint=fingerprint(module),
     )
 
