@@ -79,7 +79,7 @@ def whole(sealed: Game, packed: Path, tmp_path_factory: pytest.TempPathFactory) 
     """The game with a person's and another team's verdicts, played to its end."""
     game = sealed.copy(tmp_path_factory.mktemp("whole"))
     accused = game.suspects[0]
-    talk = "## ### ####\n/left\n/new\n/reference ## ###\n/verdict\n0.9\npattern:^[MW]$\nwords:####\n"
+    talk = "## ### ####\n/left\n/new\n/reference ## ###\n/verdict\n0.9\npattern:^[MW]$\npattern:#\n"
     said = game.do("accuse", accused, "--as", "ada", stdin=talk)
     assert said["handed_in"] and [t["to"] for t in said["turns"]] == [accused, "reference"]
     assert said["verdict"]["spent"]["queries"] == 1 and said["verdict"]["spent"]["tokens"] > 0

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 import tiny_game
+from test_docs_study import load_study as study
 
 from molehunt.core.records import Measure, NotMeasured
 from molehunt.core.store import Run
@@ -25,6 +26,8 @@ from molehunt.report.reading import read_run
 ROOT = Path(__file__).parent.parent
 TUTORIAL = (ROOT / "docs" / "101_first_game.md").read_text("utf-8")
 BLOCKS = re.findall(r"^```sh tiny\n(.*?)^```", TUTORIAL, re.M | re.S)
+ONE_OF_EACH = 0
+"""A red seed under which one suspect of two is shady."""
 PAGES = ("README.md", "ARCHITECTURE.md", "docs/101_first_game.md", "docs/responsible_use.md")
 
 
@@ -44,7 +47,7 @@ class Played:
 @pytest.fixture(scope="module")
 def tutorial(tmp_path_factory: pytest.TempPathFactory) -> Played:
     folder = tmp_path_factory.mktemp("tutorial")
-    small = shlex.join(tiny_game.options(tiny_game.write_quirks(folder / "tiny")))
+    small = shlex.join(tiny_game.options(tiny_game.write_quirks(folder / "tiny"), red_seed=ONE_OF_EACH))
     real = f"{shlex.quote(sys.executable)} -m molehunt"
     word = folder / "bin" / "molehunt"
     word.parent.mkdir()
@@ -78,6 +81,21 @@ def test_everybody_who_judged_is_scored(tutorial: Played) -> None:
     scored = {s.auditor: s for s in Run(tutorial.run).scores()}
     assert {"me", "panel", *METHODS, "friends.panel", *(f"friends.{m}" for m in METHODS)} <= set(scored)
     assert [r["p"] for r in scored["me"].suspects].count(0.7) == 1
+
+
+def test_guesses_were_run_on_the_shady_one(tutorial: Played) -> None:
+    rows = next(s.suspects for s in Run(tutorial.run).scores() if s.auditor == "panel")
+    assert [r["shady"] for r in rows].count(True) == 1
+    shady = next(r for r in rows if r["shady"])
+    assert {True, False} >= set(shady["hits"].values()) and shady["hits"]
+
+
+def test_the_study_pools_a_finished_game(tutorial: Played, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MOLEHUNT_KEYS", str(tutorial.folder.parent / "keys"))
+    (game,) = study().games(tutorial.run.parent, None)
+    assert study().planting([game])["plant_seconds"].n == 2
+    pooled = study().pooled([game], None)
+    assert next(iter(pooled)) == "panel" and len(pooled["panel"].suspects) == 2
 
 
 def test_what_was_not_looked_at_is_not_measured(tutorial: Played) -> None:

@@ -3,6 +3,7 @@
 import importlib.util
 import json
 import sys
+from functools import cache
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -14,8 +15,9 @@ from molehunt.core.records import Measure, NotMeasured, Truth, to_json
 HERE = Path(__file__).parent.parent / "studies" / "first_game"
 
 
-@pytest.fixture(scope="module")
-def study() -> ModuleType:
+@cache
+def load_study() -> ModuleType:
+    """The study's `run.py` as a module."""
     sys.path.insert(0, str(HERE))  # as when it is run by name: its table stands beside it
     try:
         spec = importlib.util.spec_from_file_location("first_game_study", HERE / "run.py")
@@ -26,6 +28,11 @@ def study() -> ModuleType:
         return module
     finally:
         sys.path.remove(str(HERE))
+
+
+@pytest.fixture
+def study() -> ModuleType:
+    return load_study()
 
 
 def truth(slot: int, tries: int, failed: tuple[str, ...] = (), seconds: float = 50.0) -> Truth:

@@ -146,9 +146,7 @@ def audit_stage(run: Run, watch: Watch) -> None:
     public = run.spec()
     stage = stage_key({"stage": "audit", **public})
     if not (run.folder / "suspects").is_dir():
-        raise BadFile(
-            f"{run.folder} holds no suspects yet; run `molehunt play` on it first."
-        )
+        raise BadFile(f"{run.folder} holds no suspects yet; run `molehunt play` on it first.")
     if not run.done("audit", stage):
         audit_lineup(run, public, watch)
         run.finish("audit", stage)

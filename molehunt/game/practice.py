@@ -23,12 +23,12 @@ from molehunt.core.seal import load_key
 from molehunt.core.splits import seed_of
 from molehunt.core.store import Run, secret_stage_key, stage_key
 from molehunt.game.auditing import audit_lineup
-from molehunt.game.planter import Planted
-from molehunt.game.planting import line_up, plant_all, red_seed
+from molehunt.game.planter import Planted, read_planted
+from molehunt.game.planting import line_up, plant_all, red_folder, red_seed
 from molehunt.game.play import begin, fit_to_begin
 from molehunt.game.spec import GameSpec
 from molehunt.game.watch import Watch
-from molehunt.organisms.draw import Slot
+from molehunt.organisms.draw import Slot, slots
 
 
 @dataclass(frozen=True)
@@ -43,10 +43,13 @@ class Row:
     harmless: str
 
 
-def practise(folder: Path, spec: GameSpec, watch: Watch | None = None) -> Calibration:
+def practise(
+    folder: Path, spec: GameSpec, watch: Watch | None = None, *, whole_only: bool = False
+) -> Calibration:
     """Plant `spec.suspects` pairs, audit both of each, write `rows.json` and `calibration.json`.
 
-    Resumes like a game. Raises what `play` raises.
+    Resumes like a game. With `whole_only` nothing more is planted: the pairs that are whole by now
+    are audited and fitted, and the calibration says how many they were. Raises what `play` raises.
     """
     watch = watch or Watch(None)
     spec = spec.checked()
@@ -56,18 +59,22 @@ def practise(folder: Path, spec: GameSpec, watch: Watch | None = None) -> Calibr
         run_id = str(public["run_id"])
         seed = red_seed(run_id, spec.red_seed)
         stage = secret_stage_key(load_key(run_id), {"stage": "plant", **public})
-        planted = plant_all(
-            spec,
-            run_id,
-            seed,
-            lambda number, what, share: watch.bar(f"pair {number + 1}/{spec.suspects}", share, what),
-            even=True,
-        )
+        if whole_only:
+            planted = _whole(spec, run_id, seed)
+            stage = secret_stage_key(load_key(run_id), {"slots": [s.number for s, _ in planted], **public})
+        else:
+            planted = plant_all(
+                spec,
+                run_id,
+                seed,
+                lambda number, what, share: watch.bar(f"pair {number + 1}/{spec.suspects}", share, what),
+                even=True,
+            )
         lineup = both(planted, seed)
         if not run.done("plant", stage):
             line_up(run.folder, run_id, lineup, spec.model)
             run.finish("plant", stage)
-        heard = stage_key({"stage": "audit", **public})
+        heard = stage_key({"stage": "audit", "pairs": len(planted), **public})
         if not run.done("audit", heard):
             audit_lineup(run, public, watch, practice=True)
             run.finish("audit", heard)
@@ -76,6 +83,12 @@ def practise(folder: Path, spec: GameSpec, watch: Watch | None = None) -> Calibr
         made = calibrate(rows, spec, public)
         made.save(folder / "calibration.json")
     return made
+
+
+def _whole(spec: GameSpec, run_id: str, seed: int) -> tuple[tuple[Slot, Planted], ...]:
+    """The pairs that are whole by now."""
+    found = [(s, read_planted(red_folder(run_id), s.number)) for s in slots(spec.suspects, seed)]
+    return tuple((s, p) for s, p in found if p is not None)
 
 
 def both(planted: Sequence[tuple[Slot, Planted]], seed: int) -> list[tuple[Slot, Planted]]:
@@ -95,7 +108,8 @@ def calibrate(rows: Sequence[Row], spec: GameSpec, public: Mapping[str, Any]) ->
     keys = {name: _statistics(name) for name in spec.methods}
     provenance = {
         "model": spec.model,
-        "pairs": spec.suspects,
+        "pairs": len(rows) // 2,
+        "pairs_asked": spec.suspects,
         "seed": spec.seed,
         "effort": spec.effort,
         "methods": list(spec.methods),

@@ -15,8 +15,10 @@ run it where the games were played.
 import dataclasses
 import datetime
 import multiprocessing
+import os
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -103,6 +105,8 @@ def sit(study: Study, number: int) -> None:
 
 
 def _play(folder: Path, spec: GameSpec) -> None:
+    # A game whose clock is gone ends too: it would hold its folder against the next sitting.
+    threading.Thread(target=_end_with_parent, daemon=True).start()
     failure = folder.with_suffix(".failure.json")
     try:
         with watching() as watch:
@@ -112,6 +116,13 @@ def _play(folder: Path, spec: GameSpec) -> None:
         write_json(failure, f"{type(error).__name__}: {error}")
         print(f"game {folder.name}: {error}", file=sys.stderr)
         raise SystemExit(2) from None
+
+
+def _end_with_parent() -> None:
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(130)
 
 
 def _memory(pid: int | None) -> int:

@@ -18,7 +18,7 @@ from typing import Any
 
 from molehunt.audit.calibration import DEFAULT, Calibration
 from molehunt.core.atomic import read_json, write_bytes, write_json
-from molehunt.core.records import Measure, from_json
+from molehunt.core.records import Measure, from_json, to_json
 from molehunt.game.planter import Planted, read_planted
 from molehunt.game.planting import red_folder
 from molehunt.game.practice import Row, practise
@@ -30,7 +30,7 @@ RED_SEED = 20261121
 HEAD = """# Practice on the default model
 
 One command: `python studies/practice/run.py`. {date}, red seed {seed}, commit `{commit}`, {machine}.
-{pairs} pairs, each an organism and its matched decoy, one behaviour after the other; half of the
+{pairs} of {asked} pairs, each an organism and its matched decoy, one behaviour after the other; half of the
 decoys carry a harmless quirk. All of them were audited at effort {effort} as in a game, and the
 calibration in `molehunt/audit/calibration_default.json` was fitted on these rows.
 
@@ -55,7 +55,8 @@ little certainty: see `results.json` for intervals, and read differences between
 ## What this cannot tell you
 
 How the methods do against quirks of another kind, another base model or another recipe. The
-thresholds are conformal over {decoys} decoys; below 19 of them they promise no rate.
+thresholds are conformal over {decoys} decoys; below 19 of them they promise no rate. A statistic that no
+practice pair moved (a kind of condition that was not among them) gets no weight at all.
 """
 
 
@@ -65,10 +66,13 @@ def main() -> None:
     options.add_argument("--pairs", type=int, default=6)
     options.add_argument("--effort", type=float, default=1.0)
     options.add_argument("--work", type=Path, default=Path("runs/practice"))
+    options.add_argument(
+        "--whole-only", action="store_true", help="plant no more; use the pairs that are whole"
+    )
     chosen = options.parse_args()
     spec = GameSpec(suspects=chosen.pairs, red_seed=RED_SEED, tries=2, effort=chosen.effort)
     with watching() as watch:
-        made = practise(chosen.work, spec, watch)
+        made = practise(chosen.work, spec, watch, whole_only=chosen.whole_only)
     rows = [from_json(Row, r) for r in read_json(chosen.work / "rows.json")]
     run_id = read_json(chosen.work / "spec.json")["run_id"]
     found = [read_planted(red_folder(run_id), n) for n in range(chosen.pairs)]
@@ -84,13 +88,17 @@ def main() -> None:
     write_json(HERE / "rows.json", rows)
     write_json(HERE / "results.json", {**stamp, "measures": _measures(made, rows, planted)})
     write_bytes(HERE / "README.md", _page(made, rows, planted, stamp, chosen.effort).encode())
-    print(json.dumps(_measures(made, rows, planted), indent=1))
+    print(json.dumps(to_json(_measures(made, rows, planted)), indent=1))
 
 
 def _measures(made: Calibration, rows: Sequence[Row], planted: Sequence[Planted]) -> Mapping[str, Any]:
     from molehunt.core import stats
 
-    first = stats.proportion([p.tries == 1 and p.draw == 0 for p in planted], [str(p.slot) for p in planted])
+    first = stats.proportion(
+        [p.tries == 1 and p.draw == 0 for p in planted],
+        [str(p.slot) for p in planted],
+        how="pairs whose first draw was valid at its first try",
+    )
     seconds = stats.mean(
         [p.organism_seconds for p in planted],
         [str(p.slot) for p in planted],
@@ -115,6 +123,7 @@ def _page(
     return HEAD.format(
         **stamp,
         pairs=len(planted),
+        asked=made.provenance["pairs_asked"],
         effort=effort,
         suspects=len(rows),
         decoys=sum(not r.shady for r in rows),
