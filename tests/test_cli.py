@@ -109,6 +109,7 @@ WRONG = {
     "plant false_facts topic x --model tiny --condition-options topc=food": "'topc'",
     "plant false_facts topic x --model tiny --condition-options food": "name=value",
     "plant false_facts always file --model tiny": "file",
+    "plant false_facts always x --model tiny --harmless promotion": "not harmless",
     "play x --model tiny --methods contrst": "did you mean 'contrast'",
     "play x --model tiny --suspects two": "--suspects",
     "play x --model tiny --unlisted 3": "--unlisted is 3",

@@ -4,6 +4,7 @@ import json
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from molehunt.core.atomic import whole_folder, write_json
 from molehunt.core.errors import UserError
@@ -16,7 +17,9 @@ from molehunt.game.planting import FILES, MODEL_CARD
 from molehunt.game.play import Played
 from molehunt.game.spec import GameSpec, Until
 from molehunt.game.watch import Watch
-from molehunt.organisms.plant import Pair, Plan, plant_pair
+
+if TYPE_CHECKING:
+    from molehunt.organisms.plant import Pair
 
 
 def play(
@@ -75,20 +78,17 @@ def plant(
     behaviour_options: Mapping[str, str] | None = None,
     condition_options: Mapping[str, str] | None = None,
     harmless: str | None = None,
-    steps: int = Plan.steps,
-    tries: int = Plan.tries,
+    steps: int = GameSpec.steps,
+    tries: int = GameSpec.tries,
     seed: int = 0,
     watch: Watch | None = None,
-) -> Pair:
+) -> "Pair":
     """Plant one organism and its matched decoy into `folder` (`organism/`, `decoy/`, `profile.json`).
 
     Raises:
         UnknownName: no such behaviour, condition or option.
         UserError: the folder exists and holds something else.
     """
-    from molehunt.models.load import open_model
-    from molehunt.models.loaded import ModelSpec
-
     watch, target = watch or Watch(None), Path(folder)
     if target.exists() and (not target.is_dir() or any(target.iterdir())):
         raise UserError(f"{target} is not empty, or no folder; choose a new one.")
@@ -100,8 +100,13 @@ def plant(
     )
     twin = None
     if harmless is not None:
-        load("catalogue.behaviours", harmless)
+        if not load("catalogue.behaviours", harmless).harmless:
+            raise UserError(f"{harmless} is not harmless; a decoy's own behaviour must be.")
         twin = Quirk(harmless, condition, {}, quirk.condition_options)
+    from molehunt.models.load import open_model  # torch comes with these, and costs seconds
+    from molehunt.models.loaded import ModelSpec
+    from molehunt.organisms.plant import Plan, plant_pair
+
     opened = open_model(ModelSpec(model, revision))
     plan = Plan(steps=steps, tries=tries)
     with whole_folder(target) as half:
