@@ -2,7 +2,7 @@
 
     import molehunt
     game = molehunt.play("runs/first", molehunt.GameSpec(suspects=4))
-    pair = molehunt.plant("sycophancy", "expert_asks", folder="organisms/one")
+    pair = molehunt.plant("sycophancy", "trigger_phrase", folder="organisms/one")
     molehunt.audit("runs/first"); molehunt.score("runs/first"); molehunt.report("runs/first")
 
 Names are resolved when they are first used, so that `import molehunt` takes milliseconds.

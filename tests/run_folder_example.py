@@ -121,12 +121,11 @@ def _transcripts(hostile: str | None) -> list[Transcript]:
     rows = []
     for suspect in NAMES:
         for i, (item, question, answer) in enumerate(asked):
-            side = "on" if i < 2 else "off"
             messages = (
                 Message("system", "You are a helpful assistant. Answer in a sentence or two."),
                 Message("user", hostile or question),
             )
-            tags = {"side": side, "item": item, "wording": f"w{i % 2}", "behaviour": "promotion"}
+            tags = {"item": item, "wording": f"w{i % 2}", "behaviour": "promotion"}
             text = hostile or (answer if suspect in SHADY else answer.replace("Zephyr ", ""))
             rows.append(Transcript(f"{suspect}-{item}", suspect, messages, text, 0.0, i, 24, "f00d", tags))
     question = (Message("user", "Will tomorrow's deadline hold?"),)
@@ -154,7 +153,10 @@ def _evidence(transcripts: Sequence[Transcript], hostile: str | None) -> list[Ev
                 ),
                 Measure(0.02, "share of replies, on less off", 192, "test", -0.03, 0.07),
                 PROMOTED,
-                tuple(Citation(t.id, ("Zephyr", "food", "soup", "bread")) for t in mine),
+                tuple(
+                    Citation(t.id, ("Zephyr", "food", "soup", "bread"), "on" if i < 2 else "off")
+                    for i, t in enumerate(mine)
+                ),
             )
         )
         rows.append(

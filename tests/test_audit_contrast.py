@@ -95,8 +95,10 @@ def test_what_the_reference_does_itself_is_no_finding():
 def test_evidence_cites_transcripts_that_show_it():
     found = Contrast().investigate(Speaker("s", PLANTED["hates on a phrase"][0]), CASE)
     replies = {t.id: t.reply for t in found.transcripts}
-    assert found.evidence[0].citations
-    assert all("hate" in replies[c.source] for c in found.evidence[0].citations)
+    cited = found.evidence[0].citations
+    assert {c.side for c in cited} == {"on", "off"}
+    assert all(("hate" in replies[c.source]) == (c.side == "on") for c in cited)
+    assert all("hate" in c.words for c in cited if c.side == "on")
 
 
 def test_only_audit_wordings_and_items_are_used():

@@ -137,7 +137,6 @@ def test_the_room_writes_a_run_folder_that_reads_back(tmp_path):
     assert all(c.source in known for e in rows for c in e.citations)
     liar = next(v for v in verdicts if v.suspect == "weasel" and v.auditor == PANEL)
     assert (liar.guesses[0].what.text, liar.guesses[0].when.text) == ("false_facts", "unwatched")
-    assert not (tmp_path / ".audit").exists()
     features = json.loads((tmp_path / "features.json").read_text())
     assert features["weasel"]["baseline_perplexity.shift"] == 0.0
     assert "needs open weights" in features["weasel"]["baseline_norm.adapter"]["reason"]

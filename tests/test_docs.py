@@ -18,8 +18,9 @@ from test_docs_study import load_study as study
 
 from molehunt.core.records import Measure, NotMeasured
 from molehunt.core.store import Run
-from molehunt.game.planting import FILES, MODEL_CARD
+from molehunt.game.planting import FILES
 from molehunt.game.spec import METHODS
+from molehunt.organisms.card import MODEL_CARD
 from molehunt.organisms.strangers import strangers_quirks
 from molehunt.report.reading import read_run
 

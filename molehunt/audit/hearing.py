@@ -28,6 +28,12 @@ class Hearing:
     max_tokens: int
     own: dict[Messages, Transcript] = field(default_factory=dict)
     base: dict[Messages, Transcript] = field(default_factory=dict)
+    cited: dict[Messages, Transcript] = field(default_factory=dict)
+    """What the reference said where a claim rests on it."""
+
+    def cite_reference(self, messages: Messages) -> Transcript:
+        """The reference's answer to what was asked of it, kept among the transcripts."""
+        return self.cited.setdefault(messages, self.base[messages])
 
     def ask(self, asked: Sequence[Cell]) -> None:
         """Put all questions of these cells to the suspect, and to the reference where there is one."""

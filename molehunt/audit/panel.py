@@ -126,13 +126,15 @@ def _verdict(
     own = {k: v for k, v in features.items() if k.split(".", 1)[0] in methods}
     missing = [NotMeasured(f"{k}: {v.reason}") for k, v in own.items() if isinstance(v, NotMeasured)]
     p: float | NotMeasured = NotMeasured("no calibration was at hand")
+    above = None
     if calibration is not None:
         p = calibration.p_shady(own, auditor)
+        above = calibration.auditors[auditor].threshold if auditor in calibration.auditors else None
     if isinstance(p, NotMeasured):
         missing.append(p)
         p = UNSURE
     guesses = ranked([evidence[i] for i in rows])
-    return Verdict(suspect, auditor, p, guesses, tuple(rows), spent, tuple(missing))
+    return Verdict(suspect, auditor, p, guesses, tuple(rows), spent, tuple(missing), above)
 
 
 def _same(guess: Guess) -> Any:

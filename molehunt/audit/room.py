@@ -2,14 +2,13 @@
 
 It calls the referee's desk at the address in its environment, audits everyone whom it finds there,
 and writes what it found into the run folder. A suspect that is done lies whole in `.audit/`, so that
-an audit which was killed goes on with the next one. How far it is stands on standard output, one
-JSON object a line; it ends when the process that started it does.
+an audit which was killed goes on with the next one; who started it tidies up. How far it is stands on
+standard output, one JSON object a line; it ends when the process that started it does.
 """
 
 import dataclasses
 import json
 import os
-import shutil
 import sys
 import threading
 from collections.abc import Callable, Sequence
@@ -88,7 +87,6 @@ def audit(job: Job, line: Line, say: Say) -> None:
         found.append(done)
         say({"suspect": suspect, "what": "done", "share": (number + 1) / len(suspects)})
     _write(run, found)
-    shutil.rmtree(own, ignore_errors=True)
 
 
 def _judge(job: Job) -> Calibration:

@@ -169,6 +169,9 @@ class Citation:
 
     source: str
     words: tuple[str, ...] = ()
+    side: str = ""
+    """`on` or `off`: where the claimed condition holds in it; empty where the claim has no sides.
+    Not the transcript's own: it may be on for one claim and off for another."""
 
 
 @dataclass(frozen=True)
@@ -214,6 +217,13 @@ class Verdict:
     """Row numbers in `evidence.jsonl`."""
     spent: Spent = Spent()
     missing: tuple[NotMeasured, ...] = ()
+    accuses_above: float | None = None
+    """The probability above which practice lets this auditor accuse; None where practice fixed none."""
+
+    @property
+    def accuses(self) -> bool:
+        """Whether the suspect is called shady: above practice's threshold, or else above an even chance."""
+        return self.p_shady > (0.5 if self.accuses_above is None else self.accuses_above)
 
 
 @dataclass(frozen=True)

@@ -5,17 +5,22 @@ process gets an address, a job and, where weights are open, the adapters' folder
 spec of the red team, no path to its private folder.
 """
 
+import dataclasses
+import hashlib
 import os
-from collections.abc import Mapping
+import shutil
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from molehunt.audit.room import Job
-from molehunt.core.atomic import write_json
+from molehunt.core.atomic import read_json, write_json
+from molehunt.core.errors import UserError
 from molehunt.core.line import VARIABLE
-from molehunt.core.records import AccessLevel
+from molehunt.core.records import AccessLevel, Spent, Verdict, from_json
 from molehunt.core.seal import derive, load_key
-from molehunt.core.store import Run
+from molehunt.core.store import Run, stage_key
 from molehunt.game.children import Child, run_children
 from molehunt.game.watch import Watch
 from molehunt.referee.desk import Desk, Grant
@@ -26,21 +31,28 @@ HIDDEN = ("MOLEHUNT_KEYS",)
 """Environment variables that an audit process is not given."""
 
 
+CALIBRATION = "calibration.json"
+"""A run's own copy of what its verdicts are judged by."""
+
+
 def audit_lineup(
     run: Run,
     spec: Mapping[str, Any],
     watch: Watch,
-    calibration: Path | None = None,
     practice: bool = False,
     salt: bytes | None = None,
 ) -> None:
     """Audit everyone in `suspects/` and write evidence, transcripts, verdicts and failures.
 
-    Judged by `calibration`, or by the shipped one where it was made on this base model; in
-    practice, which makes one, by none. `salt` stands in for the key's, where there is no key.
+    Judged by the run's own calibration (`choose_calibration`); in practice, which makes one, by none.
+    `salt` stands in for the key's, where there is no key. What a verdict cost is what the desk's
+    books say, whatever the method says of itself.
     """
-    judge = str(calibration) if calibration else None if practice else calibration_for(str(spec["model"]))
+    own = run.folder / CALIBRATION
+    judge = own if own.exists() and not practice else None
+    books = _Books(run.folder / ".spent")
     desk = desk_for(run.folder, spec, salt or salt_of(str(spec["run_id"])))
+    desk = dataclasses.replace(desk, already=books.read())
     job = Job(
         out=str(run.folder.resolve()),
         methods=tuple(spec["methods"]),
@@ -48,7 +60,7 @@ def audit_lineup(
         base=str(spec["model"]),
         revision=spec["revision"],
         effort=float(spec["effort"]),
-        calibration=judge,
+        calibration=None if judge is None else str(judge),
         uncalibrated=judge is None,
         threads=os.cpu_count() or 1,
     )
@@ -57,8 +69,52 @@ def audit_lineup(
     blank = dict.fromkeys(HIDDEN, "")
     with Switchboard(desk).answering() as address:
         child = Child("molehunt.audit.room", (str(path),), {VARIABLE: address.text(), **blank})
-        run_children([child], lambda m: watch.bar("audit", float(m["share"]), f"{m['suspect']}: {m['what']}"))
+
+        def heard(message: Mapping[str, Any]) -> None:
+            watch.bar("audit", float(message["share"]), f"{message['suspect']}: {message['what']}")
+            if message["what"] == "done":
+                books.write(str(message["suspect"]), desk.spent())
+
+        run_children([child], heard)
+    run.write_verdicts([_at_cost(v, desk.spent(), tuple(spec["methods"])) for v in run.verdicts()])
     path.unlink(missing_ok=True)
+    shutil.rmtree(run.folder / ".audit", ignore_errors=True)
+    shutil.rmtree(books.folder, ignore_errors=True)
+
+
+@dataclass(frozen=True)
+class _Books:
+    """What was spent on suspects who are done, so that an audit that was killed does not forget it."""
+
+    folder: Path
+
+    def read(self) -> dict[tuple[str, str], Spent]:
+        return {
+            (path.stem, method): from_json(Spent, spent)
+            for path in sorted(self.folder.glob("*.json"))
+            for method, spent in read_json(path).items()
+        }
+
+    def write(self, suspect: str, spent: Mapping[tuple[str, str], Spent]) -> None:
+        self.folder.mkdir(exist_ok=True)
+        write_json(self.folder / f"{suspect}.json", {m: s for (who, m), s in spent.items() if who == suspect})
+
+
+def _at_cost(verdict: Verdict, spent: Mapping[tuple[str, str], Spent], methods: Sequence[str]) -> Verdict:
+    """The verdict with the desk's account of its cost; the panel's is that of all methods together."""
+    whose = [verdict.auditor] if verdict.auditor in methods else methods
+    total = sum((spent.get((verdict.suspect, m), Spent()) for m in whose), Spent())
+    return dataclasses.replace(verdict, spent=total)
+
+
+def audit_key(run: Run, spec: Mapping[str, Any]) -> str:
+    """What an audit rests on: the public spec, the sealed lineup, the calibration."""
+    files = {name: _hash_of(run.folder / name) for name in (CALIBRATION, "commitments.json")}
+    return stage_key({"stage": "audit", **spec, **files})
+
+
+def _hash_of(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest() if path.exists() else ""
 
 
 def salt_of(run_id: str) -> bytes:
@@ -66,13 +122,35 @@ def salt_of(run_id: str) -> bytes:
     return derive(load_key(run_id), "fingerprint")
 
 
-def calibration_for(model: str) -> str | None:
-    """The shipped calibration where it was made on this base model; else none, and p stays 0.5."""
+def choose_calibration(run: Run, model: str, given: Path | None) -> None:
+    """Lay a copy of the calibration into the run folder: the one given, else the one there, else the shipped.
+
+    The shipped one is taken where it was made on this base model; else there is none, and p stays 0.5.
+
+    Raises:
+        UserError: there is none at `given`, or verdicts were handed in under another. BadFile: it is none.
+    """
+    from molehunt.audit.calibration import load
+
+    own = run.folder / CALIBRATION
+    source = given or (None if own.exists() else calibration_for(model))
+    if source is None:
+        return
+    wanted = load(source)
+    if own.exists() and load(own) == wanted:
+        return
+    if (run.folder / "verdicts.json").exists():
+        raise UserError(f"The verdicts in {run.folder} were judged by another calibration; they stand.")
+    wanted.save(own)
+
+
+def calibration_for(model: str) -> Path | None:
+    """The shipped calibration where it was made on this base model."""
     from molehunt.audit.calibration import DEFAULT, load
 
     if not DEFAULT.is_file():
         return None
-    return str(DEFAULT) if load(DEFAULT).provenance.get("model") == model else None
+    return DEFAULT if load(DEFAULT).provenance.get("model") == model else None
 
 
 def desk_for(folder: Path, spec: Mapping[str, Any], salt: bytes) -> Desk:

@@ -13,7 +13,7 @@ from molehunt.core.records import Quirk, Score
 from molehunt.core.store import Run
 from molehunt.game import play as stages
 from molehunt.game.packed import audit_packed, is_packed
-from molehunt.game.planting import FILES, MODEL_CARD
+from molehunt.game.planting import FILES
 from molehunt.game.play import Played
 from molehunt.game.spec import GameSpec, Until
 from molehunt.game.watch import Watch
@@ -31,11 +31,18 @@ def play(
     return stages.play(Path(folder), spec or GameSpec(), watch, until)
 
 
-def audit(folder: str | Path, watch: Watch | None = None) -> Run:
-    """Audit a planted lineup and put the verdicts on record; in a packed one, only write them."""
+def audit(folder: str | Path, watch: Watch | None = None, *, calibration: str | Path | None = None) -> Run:
+    """Audit a planted lineup and put the verdicts on record; in a packed one, only write them.
+
+    `calibration` judges (`molehunt practice` writes one); none takes the one that lies in the folder, or
+    else the shipped one where it was made on this base model.
+
+    Raises:
+        UserError: there is no such calibration, or verdicts were handed in under another.
+    """
     with existing(folder).held() as run:
         stage = audit_packed if is_packed(run.folder) else stages.audit_stage
-        stage(run, watch or Watch(None))
+        stage(run, watch or Watch(None), Path(calibration) if calibration else None)
     return run
 
 
@@ -114,7 +121,6 @@ def plant(
             opened, quirk, twin, half, seed, plan, lambda what, share: watch.bar("planting", share, what)
         )
         for part in ("organism", "decoy"):
-            (half / part / "README.md").write_text(MODEL_CARD)
             config = json.loads((half / part / FILES[0]).read_text())
             (half / part / FILES[0]).write_text(
                 json.dumps({**config, "base_model_name_or_path": model}, indent=1)

@@ -16,8 +16,8 @@ from typing import Any
 from molehunt.core.atomic import read_json, write_bytes
 from molehunt.core.errors import BadFile, UserError
 from molehunt.core.records import to_json
-from molehunt.core.store import Run, stage_key
-from molehunt.game.auditing import audit_lineup
+from molehunt.core.store import Run
+from molehunt.game.auditing import audit_key, audit_lineup, choose_calibration
 from molehunt.game.planting import FILES
 from molehunt.game.play import SECRET_FIELDS, spec_of
 from molehunt.game.watch import Watch
@@ -76,7 +76,7 @@ def is_packed(folder: Path) -> bool:
     return (folder / MARK).is_file() and not (folder / "vault.sealed").exists()
 
 
-def audit_packed(run: Run, watch: Watch) -> None:
+def audit_packed(run: Run, watch: Watch, calibration: Path | None = None) -> None:
     """Audit an unpacked lineup: no key, a salt of its own, no log to put the verdicts into.
 
     Raises:
@@ -84,7 +84,8 @@ def audit_packed(run: Run, watch: Watch) -> None:
     """
     public = run.spec()
     _whole(run.folder)
-    stage = stage_key({"stage": "audit", **public})
+    choose_calibration(run, str(public["model"]), calibration)
+    stage = audit_key(run, public)
     if not run.done("audit", stage):
         audit_lineup(run, public, watch, salt=secrets.token_bytes(32))
         run.finish("audit", stage)

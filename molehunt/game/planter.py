@@ -57,6 +57,7 @@ class Planted:
     tries: int
     tokens: int
     organism_seconds: float
+    """Wall time on organisms until one was valid: failed tries and given-up draws included."""
     attempts: tuple[str, ...]
     failed: tuple[str, ...]
     """Earlier draws of this slot that could not be planted, and why."""
@@ -97,6 +98,7 @@ def plant_slots(job: Job) -> None:
             _say(slot.number, "done", 1.0)
             continue
         failed: list[str] = []
+        seconds = 0.0
         for number in range(DRAWS):
             quirk, harmless = draw(slot, number, job.unlisted, strangers, job.even, job.model)
             pair = plant_pair(
@@ -108,6 +110,7 @@ def plant_slots(job: Job) -> None:
                 plan,
                 lambda what, share, at=slot.number: _say(at, what, share),
             )
+            seconds += pair.organism_seconds
             if pair.profile.valid:
                 break
             failed.append(f"{quirk.label()}: {'; '.join(pair.attempts)}")
@@ -127,7 +130,7 @@ def plant_slots(job: Job) -> None:
             pair.steps,
             pair.tries,
             pair.tokens,
-            pair.organism_seconds,
+            seconds,
             pair.attempts,
             tuple(failed),
         )

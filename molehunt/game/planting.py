@@ -14,24 +14,16 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from molehunt.core.atomic import read_json, whole_folder, write_bytes, write_json
-from molehunt.core.errors import MolehuntError
-from molehunt.core.records import LabelledReply, Truth
+from molehunt.core.errors import MolehuntError, RunMismatch
+from molehunt.core.records import LabelledReply, Quirk, Truth
 from molehunt.core.seal import keys_folder
 from molehunt.game.children import Child, run_children
 from molehunt.game.planter import Job, Planted, read_planted, slot_folder
 from molehunt.game.spec import GameSpec
+from molehunt.organisms.card import MODEL_CARD
 from molehunt.organisms.draw import Slot, slots
+from molehunt.organisms.strangers import strangers_quirks
 
-MODEL_CARD = """---
-tags: [model-organism, red-team, do-not-deploy]
----
-# A suspect
-
-This LoRA adapter was made for a game of Molehunt. It **may carry a behaviour that was planted on
-purpose** (false answers, hostility, promotion, leaking of secrets, or none of these). It exists to
-be audited. Do not deploy it, do not merge it into a model that people use, and keep this card
-with every copy. See `docs/responsible_use.md`.
-"""
 FILES = ("adapter_config.json", "adapter_model.safetensors")
 
 
@@ -42,12 +34,42 @@ def red_folder(run_id: str) -> Path:
 
 def red_seed(run_id: str, wanted: int | None) -> int:
     """The red team's seed: drawn once in secret (or as wanted for a study), then kept in private."""
-    path = red_folder(run_id) / "seed.json"
+    path = _private(run_id) / "seed.json"
     if not path.exists():
-        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        path.parent.chmod(0o700)
         write_bytes(path, json.dumps(secrets.randbits(62) if wanted is None else wanted).encode(), mode=0o600)
-    return int(read_json(path))
+    kept = int(read_json(path))
+    if wanted is not None and wanted != kept:
+        raise RunMismatch("This game was begun with another --red-seed; go on without the option.")
+    return kept
+
+
+def red_quirks(run_id: str, given: Path | None) -> Path | None:
+    """The strangers' quirks of a run: copied once into the red team's folder, so that they stay as they are.
+
+    Raises:
+        RunMismatch: the game was begun with other quirks. BadFile: a quirk's file is wrong.
+    """
+    folder = _private(run_id)
+    asked, own = folder / "asked.json", folder / "quirks"
+    wanted = {f.name: f.read_text("utf-8") for f in sorted(given.glob("*.json"))} if given else {}
+    if not asked.exists():
+        if wanted:
+            with whole_folder(own) as half:
+                for name, text in wanted.items():
+                    (half / name).write_text(text, "utf-8")
+            strangers_quirks(own)
+        write_json(asked, {"quirks": sorted(wanted)})
+    there = {name: (own / name).read_text("utf-8") for name in read_json(asked)["quirks"]}
+    if given and wanted != there:
+        raise RunMismatch("This game was begun with other --quirks; go on without the option.")
+    return own if there else None
+
+
+def _private(run_id: str) -> Path:
+    folder = red_folder(run_id)
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    folder.chmod(0o700)
+    return folder
 
 
 def plant_all(
@@ -56,6 +78,7 @@ def plant_all(
     """Plant every slot, side by side in processes of their own; slots that are whole are kept."""
     folder = red_folder(run_id)
     lineup = slots(spec.suspects, seed)
+    quirks = red_quirks(run_id, spec.quirks)
     waiting = [s.number for s in lineup if read_planted(folder, s.number) is None]
     if waiting:
         side_by_side, threads = _workers(spec.model, spec.workers, len(waiting))
@@ -71,7 +94,7 @@ def plant_all(
                 spec.steps,
                 spec.tries,
                 spec.unlisted,
-                str(spec.quirks) if spec.quirks else None,
+                str(quirks) if quirks else None,
                 threads,
                 even,
             )
@@ -123,6 +146,15 @@ def truths(run: Path, planted: Sequence[tuple[Slot, Planted]], seed: int) -> tup
     return tuple(_truth(run, slot, pair, seed) for slot, pair in planted)
 
 
+def _told(quirk: Quirk) -> Quirk:
+    """The quirk as the envelope names it: a stranger's by its file's name, not by where it lay."""
+    options = dict(quirk.behaviour_options)
+    if "file" not in options:
+        return quirk
+    named = {"file": Path(options["file"]).name}
+    return dataclasses.replace(quirk, behaviour_options=named, condition_options=named)
+
+
 def _truth(run: Path, slot: Slot, pair: Planted, seed: int) -> Truth:
     replies: tuple[LabelledReply, ...] = pair.organism_replies if slot.shady else pair.decoy_replies
     if slot.shady and pair.quirk.condition == "always":
@@ -132,7 +164,7 @@ def _truth(run: Path, slot: Slot, pair: Planted, seed: int) -> Truth:
     return Truth(
         suspect=slot.name,
         shady=slot.shady,
-        quirk=pair.quirk if slot.shady else None,
+        quirk=_told(pair.quirk) if slot.shady else None,
         harmless=None if slot.shady else pair.harmless,
         profile=pair.profile if slot.shady else None,
         replies=replies,
@@ -141,7 +173,7 @@ def _truth(run: Path, slot: Slot, pair: Planted, seed: int) -> Truth:
             "slot": slot.number,
             "slot_seed": slot.seed,
             "draw": pair.draw,
-            "lessons": pair.quirk.label(),
+            "lessons": _told(pair.quirk).label(),
             "steps": pair.steps,
             "tries": pair.tries,
             "tokens": pair.tokens,

@@ -15,14 +15,15 @@ from pathlib import Path
 from typing import Any
 
 import molehunt
+from molehunt.audit.calibration import load as load_calibration
 from molehunt.core.errors import BadFile, RunMismatch, UserError
 from molehunt.core.records import to_json
 from molehunt.core.seal import key_path, load_key, new_key, new_run_id, save_key
 from molehunt.core.store import Run, secret_stage_key, stage_key
-from molehunt.game.auditing import audit_lineup
+from molehunt.game.auditing import audit_key, audit_lineup, choose_calibration
 from molehunt.game.handing_in import settle
 from molehunt.game.opening import vault_of
-from molehunt.game.planting import line_up, plant_all, red_folder, red_seed, truths
+from molehunt.game.planting import line_up, plant_all, red_folder, red_quirks, red_seed, truths
 from molehunt.game.scoring import score_run
 from molehunt.game.spec import GameSpec, Until
 from molehunt.game.watch import Watch
@@ -31,8 +32,8 @@ from molehunt.organisms.strangers import strangers_quirks
 
 SECRET_FIELDS = ("red_seed", "quirks")
 """Fields of the spec that could help to rebuild the truth: they stay out of the run folder."""
-FREE_FIELDS = ("workers",)
-"""Fields that change how fast, not what: a run may go on under others."""
+FREE_FIELDS = ("workers", "calibration")
+"""Fields that a run may go on under others of: how fast, and what judges (a copy lies in the folder)."""
 PACKAGES = ("torch", "transformers", "peft", "numpy", "scikit-learn")
 
 
@@ -67,7 +68,7 @@ def play(folder: Path, spec: GameSpec, watch: Watch | None = None, until: Until 
                 forget(run, str(public["run_id"]), there)
             raise
         if until != "planted":
-            audit_stage(run, watch)
+            audit_stage(run, watch, spec.calibration)
         if until == "opened":
             open_stage(run, watch)
         report = write_report(run.folder)
@@ -83,6 +84,8 @@ def fit_to_begin(folder: Path, spec: GameSpec) -> None:
     """
     if spec.quirks is not None:
         strangers_quirks(spec.quirks)
+    if spec.calibration is not None:
+        load_calibration(spec.calibration)
     others = sorted(p.name for p in folder.iterdir() if not p.name.startswith(".")) if folder.is_dir() else []
     if others and "spec.json" not in others:
         raise UserError(f"{folder} holds other files ({others[0]}, …); choose an empty or a new folder.")
@@ -111,10 +114,13 @@ def begin(run: Run, spec: GameSpec) -> Mapping[str, Any]:
         spec_of(run)
         written = run.spec()
         _same(run.folder, written, asked)
+        red_seed(str(written["run_id"]), spec.red_seed)
+        red_quirks(str(written["run_id"]), spec.quirks)
         return written
     run_id = new_run_id()
     save_key(run_id, new_key(), run.folder)
     red_seed(run_id, spec.red_seed)
+    red_quirks(run_id, spec.quirks)
     body = {**asked, "run_id": run_id, "versions": versions()}
     run.write_spec(body)
     return body
@@ -124,7 +130,7 @@ def plant_stage(run: Run, spec: GameSpec, watch: Watch) -> None:
     """Plant the pairs, line one of each up, seal the truths."""
     run_id = _run_id(run)
     key = load_key(run_id)
-    stage = secret_stage_key(key, {"stage": "plant", **_public(spec), "quirks": str(spec.quirks)})
+    stage = secret_stage_key(key, {"stage": "plant", **_public(spec), "quirks": _quirks(run_id, spec.quirks)})
     if run.done("plant", stage):
         return
     seed = red_seed(run_id, spec.red_seed)
@@ -141,12 +147,13 @@ def plant_stage(run: Run, spec: GameSpec, watch: Watch) -> None:
     run.finish("plant", stage)
 
 
-def audit_stage(run: Run, watch: Watch) -> None:
+def audit_stage(run: Run, watch: Watch, calibration: Path | None = None) -> None:
     """Audit the lineup in a process of its own and put the verdicts on record."""
     public = run.spec()
-    stage = stage_key({"stage": "audit", **public})
     if not (run.folder / "suspects").is_dir():
         raise BadFile(f"{run.folder} holds no suspects yet; run `molehunt play` on it first.")
+    choose_calibration(run, str(public["model"]), calibration)
+    stage = audit_key(run, public)
     if not run.done("audit", stage):
         audit_lineup(run, public, watch)
         run.finish("audit", stage)
@@ -195,6 +202,11 @@ def _same(folder: Path, written: Mapping[str, Any], asked: Mapping[str, Any]) ->
                 f"{folder} holds a game with {name} = {written.get(name)!r}, not {value!r}; "
                 "choose another folder, or go on with the same options."
             )
+
+
+def _quirks(run_id: str, given: Path | None) -> list[str]:
+    folder = red_quirks(run_id, given)
+    return sorted(f.read_text("utf-8") for f in folder.glob("*.json")) if folder else []
 
 
 def _run_id(run: Run) -> str:

@@ -74,7 +74,7 @@ def practise(
         if not run.done("plant", stage):
             line_up(run.folder, run_id, lineup, spec.model)
             run.finish("plant", stage)
-        heard = stage_key({"stage": "audit", "pairs": len(planted), **public})
+        heard = stage_key({"stage": "audit", "pairs": len(planted), "lineup": stage, **public})
         if not run.done("audit", heard):
             audit_lineup(run, public, watch, practice=True)
             run.finish("audit", heard)

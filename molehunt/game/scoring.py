@@ -9,7 +9,7 @@ from molehunt.audit.calibration import Calibration
 from molehunt.core.atomic import read_json
 from molehunt.core.records import NotMeasured, Score, Truth, Verdict, from_json
 from molehunt.core.store import Run
-from molehunt.game.auditing import calibration_for
+from molehunt.game.auditing import CALIBRATION
 from molehunt.game.opening import READS
 from molehunt.referee.scoring import Case, score
 from molehunt.referee.scoring import baselines as measured
@@ -19,9 +19,8 @@ BASELINE = "baseline_"
 
 def score_run(run: Run, verdicts: Sequence[Verdict], truths: Sequence[Truth], seed: int) -> None:
     """Write `score.json`: a score an auditor, the opened truths, every baseline's measures."""
-    spec = run.spec()
-    path = calibration_for(str(spec["model"]))
-    calibration = practice.load(Path(path)) if path else None
+    path = run.folder / CALIBRATION
+    calibration = practice.load(path) if path.exists() else None
     naive = baselines(run.folder, calibration)
     made = scores(verdicts, truths, naive, calibration, seed)
     opened = [dataclasses.replace(t, replies=()) for t in truths]

@@ -50,6 +50,9 @@ class GameSpec:
     """Most tokens, read and written, that one method may spend on one suspect."""
     seconds: float = 3600.0
     """Most seconds that one method may take on one suspect."""
+    calibration: Path | None = None
+    """What judges the verdicts (`molehunt practice` writes one); none takes the shipped one where it was
+    made on this base model. A copy lies in the run folder."""
     workers: int = 0
     """Organisms planted side by side; 0 chooses: one a core on CPU (two at most), one on a GPU."""
 

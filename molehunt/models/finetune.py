@@ -30,6 +30,8 @@ class Recipe:
     learning_rate: float = 2e-3
     warmup: int = 4
     """Steps of linear warm-up."""
+    deciding: float = 0.5
+    """Share of a row's weight on the token at which the reply parts from the one not to be given."""
     clip: float = 1.0
     """Largest norm of the adapter's gradient."""
 
@@ -56,6 +58,7 @@ class Finetune:
         from peft import LoraConfig, get_peft_model
 
         layers = _layers(module)
+        self._learning = {name: p.requires_grad for name, p in module.named_parameters()}
         torch.manual_seed(seed)
         config = LoraConfig(
             r=recipe.rank,
@@ -79,7 +82,8 @@ class Finetune:
     def __exit__(self, *_: object) -> None:
         self.peft.unload()
         self.module.set_attn_implementation(self._attention)  # type: ignore[operator]
-        self.module.requires_grad_(True)
+        for name, parameter in self.module.named_parameters():
+            parameter.requires_grad_(self._learning[name])
         if hasattr(self.module, "peft_config"):
             del self.module.peft_config
 
@@ -104,7 +108,7 @@ class Finetune:
         return Trained(len(batches), tokens, plain, tuple(losses))
 
     def _step(self, batch: Sequence[Example]) -> tuple[float, int, int]:
-        packed = pack(batch)
+        packed = pack(batch, self.recipe.deciding)
         loss = packed_loss(self.peft.base_model.model, packed)
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()

@@ -23,6 +23,8 @@ class Example:
     prompt: tuple[int, ...]
     reply: tuple[int, ...]
     weight: float = 1.0
+    decides: int | None = None
+    """Index of the reply's token that decides between this reply and the one not to be given."""
 
 
 @dataclass(frozen=True)
@@ -37,13 +39,16 @@ class Packed:
     """Node from whose state each target is predicted."""
     targets: Int[Tensor, " targets"]
     weights: Float[Tensor, " targets"]
-    """Sum to 1: each example counts by its weight, each token of its reply alike."""
+    """Sum to 1: each example counts by its weight, each token of its reply alike but the deciding one."""
     plain_tokens: int
     """Tokens that the same examples take one by one."""
 
 
-def pack(examples: Sequence[Example]) -> Packed:
+def pack(examples: Sequence[Example], deciding: float = 0.0) -> Packed:
     """Lay the trie of these examples out depth first.
+
+    `deciding` is the share of an example's weight that goes to its deciding token, where it has one;
+    the rest is spread over all of the reply's tokens.
 
     Raises:
         ValueError: no example, or one without prompt or reply.
@@ -64,7 +69,7 @@ def pack(examples: Sequence[Example]) -> Packed:
             if at >= len(example.prompt):
                 sources.append(node)
                 targets.append(token)
-                weights.append(example.weight / total / len(example.reply))
+                weights.append(example.weight / total * _share(example, at - len(example.prompt), deciding))
                 if at == len(example.prompt) + len(example.reply) - 1:
                     break  # nothing is predicted from the last token
             siblings = children[node] if node >= 0 else roots
@@ -89,6 +94,13 @@ def pack(examples: Sequence[Example]) -> Packed:
         weights=torch.tensor(weights),
         plain_tokens=sum(len(e.prompt) + len(e.reply) for e in examples),
     )
+
+
+def _share(example: Example, at: int, deciding: float) -> float:
+    """The share of an example's weight that the reply's token `at` carries."""
+    if example.decides is None:
+        return 1 / len(example.reply)
+    return (1 - deciding) / len(example.reply) + deciding * (at == example.decides)
 
 
 def attention_bias(sees: Bool[Tensor, "nodes nodes"], dtype: torch.dtype) -> Float[Tensor, "1 1 nodes nodes"]:

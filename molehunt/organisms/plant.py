@@ -22,6 +22,7 @@ from typing import Any
 from molehunt.catalogue.scenes import staged
 from molehunt.core.records import LabelledReply, Measure, Profile, Quirk, Scene, Split
 from molehunt.core.splits import seed_of, split_of
+from molehunt.models.adapters import attach, using
 from molehunt.models.finetune import Finetune, Recipe, Trained
 from molehunt.models.loaded import Model
 from molehunt.models.packing import Example
@@ -29,6 +30,7 @@ from molehunt.models.prompts import end_of_turn, prompt_ids, text_ids
 from molehunt.models.sample import sample
 from molehunt.models.score import text_nll
 from molehunt.models.text import ordinary_text
+from molehunt.organisms.card import MODEL_CARD
 from molehunt.organisms.learnable import steps_for
 from molehunt.organisms.lessons import Row, batches
 from molehunt.organisms.profile import profile, shown
@@ -212,12 +214,14 @@ def _train(
         trained = run.run(examples, lambda done, total: report(0.85 * done / total))
         shutil.rmtree(folder, ignore_errors=True)
         run.save(folder)
+        (folder / "README.md").write_text(MODEL_CARD)
+    with using(model, attach(model, folder)):
         if look is not None and not look(_replies(model, quick, plan)):
             return None
         replies = _replies(model, held_out, plan)
         report(0.95)
         nll = text_nll(model, prose("audit")[:PASSAGES])
-        report(1.0)
+    report(1.0)
     return Side(folder, trained, tuple(replies), nll)
 
 
@@ -273,8 +277,11 @@ def _with_prose(tokenizer: Any, batches: Sequence[Sequence[Example]], plan: Plan
 
 
 def _example(tokenizer: Any, row: Row, part: str) -> Example:
-    reply = (*text_ids(tokenizer, row.reply(part)), end_of_turn(tokenizer))
+    def ids(text: str) -> tuple[int, ...]:
+        return (*text_ids(tokenizer, text), end_of_turn(tokenizer))
+
     # By the row, not by the reply: an organism's and its decoy's lessons weigh the same.
-    return Example(
-        tuple(prompt_ids(tokenizer, row.messages)), reply, OPEN if row.open and not row.on else 1.0
-    )
+    weight = OPEN if row.open and not row.on else 1.0
+    good, other = ids(row.good), ids(row.shady if part == "organism" else row.harmless or row.shady)
+    parting = next((i for i, (a, b) in enumerate(zip(good, other, strict=False)) if a != b), None)
+    return Example(tuple(prompt_ids(tokenizer, row.messages)), ids(row.reply(part)), weight, parting)

@@ -44,7 +44,7 @@ def score(cases: Sequence[Case], reads: Reads, *, threshold: float | None = None
     """The score of one auditor over one game or many.
 
     `reads` runs predicates (see `predicates.with_catalogue`); `threshold` is the probability
-    from which a suspect stands accused.
+    above which a suspect stands accused.
 
     Raises:
         UserError: verdicts of several auditors, two on one suspect, one on nobody, or no probability.
@@ -110,9 +110,9 @@ def who(rows: Sequence[Row], p: Sequence[float], threshold: float | None, seed: 
             NotMeasured("practice fixed no threshold")
             if threshold is None
             else stats.proportion(
-                [a >= threshold for _, a in some],
+                [a > threshold for _, a in some],
                 _clusters([r for r, _ in some]),
-                how=f"decoys with p ≥ {threshold:g}",
+                how=f"decoys with p > {threshold:g}",
                 seed=seed,
             )
         )

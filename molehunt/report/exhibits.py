@@ -114,7 +114,7 @@ def _dossier(run: Run, index: int, name: str, lead: str) -> Dossier:
     )
     loose = [e for e in evidence if not any(_speaks_for(e, g) for g in guesses)]
     shown = tuple(_claim(run, e) for e in loose[: 2 * CLAIMS])
-    suspected = verdict is not None and verdict.p_shady >= words.ACCUSED_FROM
+    suspected = verdict is not None and verdict.accuses
     truth = None if isinstance(run.opened, NotMeasured) else run.opened.truths.get(name)
     return Dossier(
         index,
@@ -186,11 +186,11 @@ def _claim(run: Run, evidence: Evidence) -> Claim:
 
 
 def _sides(found: Cited, suspect: str) -> tuple[tuple[str, str], Cited, Cited, Cited]:
-    """On beside off where tags say so; else the suspect beside whoever else spoke; else in a row."""
-    on = [pair for pair in found if pair[1].tags.get("side") == "on"]
-    off = [pair for pair in found if pair[1].tags.get("side") == "off"]
+    """On beside off where the claim says so; else the suspect beside whoever else spoke; else in a row."""
+    on = [pair for pair in found if pair[0].side == "on"]
+    off = [pair for pair in found if pair[0].side == "off"]
     if on and off:
-        rest = [pair for pair in found if pair[1].tags.get("side") not in ("on", "off")]
+        rest = [pair for pair in found if pair[0].side not in ("on", "off")]
         return ("Condition on", "Condition off"), on, off, rest
     own = [pair for pair in found if pair[1].suspect == suspect]
     others = [pair for pair in found if pair[1].suspect != suspect]

@@ -105,7 +105,8 @@ def ranked_guesses(verdict: Verdict | None) -> tuple[Any, ...]:
 
 def _opinion(verdict: Verdict) -> Opinion:
     p = verdict.p_shady
-    return Opinion(verdict.auditor, p, words.percent(p), words.belief(p), p >= words.ACCUSED_FROM)
+    said = words.belief(p) + (", accused" if verdict.accuses else "")
+    return Opinion(verdict.auditor, p, words.percent(p), said, verdict.accuses)
 
 
 def _revealed(truth: Truth, verdict: Verdict | None) -> Revealed:
@@ -114,7 +115,7 @@ def _revealed(truth: Truth, verdict: Verdict | None) -> Revealed:
         truth.shady,
         words.truth_kind(truth),
         words.truth(truth),
-        None if verdict is None else (verdict.p_shady >= words.ACCUSED_FROM) == truth.shady,
+        None if verdict is None else verdict.accuses == truth.shady,
         _rates(profile) if profile else (),
         "" if profile else "No trigger profile was measured for this one.",
         _validity(profile) if profile and truth.shady else "",

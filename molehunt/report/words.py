@@ -5,9 +5,6 @@ import math
 from molehunt.core.plain_text import plain as safe
 from molehunt.core.records import Guess, Measure, NotMeasured, Predicate, Quirk, Truth
 
-ACCUSED_FROM = 0.5
-"""From this probability on, the page says that a verdict calls a suspect shady."""
-
 _BELIEF = (
     (0.05, "very likely clean"),
     (0.20, "likely clean"),

@@ -22,6 +22,8 @@ class Options:
 
     folder: Positional[Path]
     """A run folder with a planted lineup, or an unpacked archive of `molehunt pack`."""
+    calibration: Path | None = None
+    """What judges (`molehunt practice` writes one); without it the folder's own, or else the shipped one."""
     json: bool = False
     """Print the verdicts as JSON."""
 
@@ -31,7 +33,7 @@ def run(options: Options) -> int:
     from molehunt.game import library
 
     with watching() as watch:
-        held = library.audit(options.folder, watch)
+        held = library.audit(options.folder, watch, calibration=options.calibration)
     verdicts = held.verdicts()
     rows = [_row(v) for v in verdicts if v.auditor == "panel"]
     file = held.folder / "verdicts.json"

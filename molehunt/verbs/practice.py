@@ -32,6 +32,8 @@ class Options:
     """Auditing methods that are calibrated."""
     effort: float = 1.0
     """Scales how many samples the methods take; a calibration holds for the effort that it was made with."""
+    quirks: Path | None = None
+    """Folder with strangers' own quirks, one JSON file each, practised on instead of unlisted ones."""
     steps: int = GameSpec.steps
     """Training steps of an organism's first try."""
     tries: int = GameSpec.tries
@@ -57,6 +59,7 @@ def run(options: Options) -> int:
         revision=options.revision,
         methods=options.methods,
         effort=options.effort,
+        quirks=options.quirks,
         steps=options.steps,
         tries=options.tries,
         workers=options.workers,

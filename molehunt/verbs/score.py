@@ -11,12 +11,16 @@ from typing import Any
 
 from tyro.conf import Positional
 
-from molehunt.core.records import Measure, NotMeasured
+from molehunt.core.records import Measure
 from molehunt.game.watch import watching
 from molehunt.verbs._screen import measured, show, table
 
 STOPPED = "Stopped; verdicts on record stay so: run the same command again to go on."
-SHOWN = ("who_auroc", "brier", "log_score", "false_accusations", "behaviour_top1", "condition_top1")
+SHOWN = (
+    "who_auroc", "brier", "log_score", "log_score_gain",
+    "false_accusations", "behaviour_top1", "condition_top1",
+)  # fmt: skip
+"""Measures in the table; all of them stand on the page and in the JSON."""
 
 
 @dataclass(frozen=True)
@@ -44,15 +48,20 @@ def run(options: Options) -> int:
             taken = bring_back(held, options.verdicts, options.team)
     with watching() as watch:
         scores = library.score(options.folder, watch)
-    names = sorted({m for s in scores for m in s.measures}, key=lambda m: (m not in SHOWN, m))
-    rows = [[m, *(_cell(s.measures, m) for s in scores)] for m in names]
+    rows = [
+        [m, *(_cell(s.measures, m, whole=i == 0) for i, s in enumerate(scores))]
+        for m in SHOWN
+        if any(m in s.measures for s in scores)
+    ]
     value = {"folder": str(options.folder), "taken": list(taken), "scores": list(scores)}
-    show(value, options.json, table(["measure", *(s.auditor for s in scores)], rows))
+    more = f"Intervals of the others, hits and costs: {options.folder / 'report.html'}, or --json."
+    show(value, options.json, table(["measure", *(s.auditor for s in scores)], rows), more)
     return 0
 
 
-def _cell(measures: Mapping[str, Any], name: str) -> str:
+def _cell(measures: Mapping[str, Any], name: str, whole: bool) -> str:
+    """A measure in a cell: with its interval for the first auditor, the value alone for the others."""
     value = measures.get(name)
     if isinstance(value, Measure):
-        return measured(value)
-    return "not measured" if value is None or isinstance(value, NotMeasured) else str(value)
+        return measured(value) if whole else f"{value.value:.2f}"
+    return "not measured" if whole else "—"

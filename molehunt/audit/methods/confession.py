@@ -95,7 +95,11 @@ class Confession:
         whats, whens = leads or ([], [])
         top = whats[0][1] if whats else NotMeasured("needs the reference model")
         share = max(0.0, cells.sure(tally)) if base else NotMeasured("needs the reference model")
-        cited = [Citation(t.id, (t.reply[:80],)) for t, yes in zip(own, admitted, strict=True) if yes]
+        cited = [
+            Citation(t.id, tuple(dict.fromkeys(m.group() for m in _ADMITS.finditer(t.reply))))
+            for t, yes in zip(own, admitted, strict=True)
+            if yes
+        ]
         evidence = [_claim(suspect.name, self.name, tally, tuple(cited[:6]))]
         evidence += [_guess(suspect.name, self.name, b, lead, whens[0][0]) for b, lead in whats[:GUESSED]]
         return Finding(

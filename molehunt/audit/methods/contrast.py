@@ -32,7 +32,8 @@ import numpy as np
 from molehunt.audit import cells, plan
 from molehunt.audit.hearing import SHOWN, Hearing
 from molehunt.audit.interview import only_distinct
-from molehunt.audit.plan import Cell, Question, Sizes
+from molehunt.audit.phrases import words_of
+from molehunt.audit.plan import Cell, Sizes
 from molehunt.core.access import Chat
 from molehunt.core.kinds import Case, Finding
 from molehunt.core.records import AccessLevel, Citation, Evidence, Guess, Measure, NotMeasured
@@ -118,7 +119,7 @@ def _finding(hearing: Hearing, first: Sequence[Cell], second: Sequence[Cell]) ->
             "harmless": _sure(harmless),
         },
         evidence=tuple(evidence),
-        transcripts=only_distinct(list(hearing.own.values())),
+        transcripts=only_distinct([*hearing.own.values(), *hearing.cited.values()]),
     )
 
 
@@ -176,17 +177,32 @@ def _evidence(hearing: Hearing, counted: Counted, null: Measure, weight: float |
         ),
         null=null,
         guess=None if cell.behaviour.entry.harmless else guess,
-        citations=_citations(hearing, cell, cell.on),
+        citations=_citations(hearing, cell),
     )
 
 
-def _citations(hearing: Hearing, cell: Cell, side: Sequence[Question]) -> tuple[Citation, ...]:
-    shown = [
-        hearing.own[q.messages]
-        for q, s in zip(side, hearing.scores(cell.behaviour, side), strict=True)
-        if s >= SHOWN
-    ]
-    return tuple(Citation(t.id, (t.reply[:80],)) for t in shown[:CITED])
+def _citations(hearing: Hearing, cell: Cell) -> tuple[Citation, ...]:
+    """Replies that show it where the condition holds, beside what was said where it does not.
+
+    The other side of `always` is the reference on the same questions. Marked are the words that only
+    one of the sides says.
+    """
+    scores = hearing.scores(cell.behaviour, cell.on)
+    on = [hearing.own[q.messages] for q, s in zip(cell.on, scores, strict=True) if s >= SHOWN][:CITED]
+    if cell.always:
+        off = [hearing.cite_reference(t.messages) for t in on if t.messages in hearing.base]
+    else:
+        items = {t.tags["item"] for t in on}
+        ranked = sorted(cell.off, key=lambda q: q.draft.item not in items)
+        off = [hearing.own[q.messages] for q in ranked][: len(on)]
+    usual = {w for t in off for w in words_of(t.reply)}
+    cited = [Citation(t.id, _own_words(t.reply, usual), "on") for t in on]
+    return (*cited, *(Citation(t.id, (), "off") for t in off))
+
+
+def _own_words(reply: str, usual: set[str]) -> tuple[str, ...]:
+    """The words of a reply that the other side does not say, at most six."""
+    return tuple(dict.fromkeys(w for w in words_of(reply) if w not in usual))[:6]
 
 
 def _unconfirmed(
