@@ -27,10 +27,10 @@ class Recipe:
     first_layer: float = 0.2
     """Layers below this share of the depth stay as they are."""
     targets: tuple[str, ...] = ("q_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj")
-    learning_rate: float = 2e-3
+    learning_rate: float = 3e-3
     warmup: int = 4
     """Steps of linear warm-up."""
-    deciding: float = 0.5
+    deciding: float = 0.8
     """Share of a row's weight on the token at which the reply parts from the one not to be given."""
     clip: float = 1.0
     """Largest norm of the adapter's gradient."""

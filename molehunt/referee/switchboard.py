@@ -34,6 +34,7 @@ class Switchboard:
     def __post_init__(self) -> None:
         self._books = threading.Lock()
         self._callers: set[socket.socket] = set()
+        self._talks: list[threading.Thread] = []
         self._had_caller = False
         self._left_at = 0.0
         self._closed = threading.Event()
@@ -66,7 +67,9 @@ class Switchboard:
                 caller, _ = server.accept()
                 with self._books:
                     self._callers.add(caller)
-                threading.Thread(target=self._talk, args=(caller,), daemon=True).start()
+                thread = threading.Thread(target=self._talk, args=(caller,), daemon=True)
+                self._talks.append(thread)
+                thread.start()
             # A desk that answers in a thread ends with its block, whoever comes and goes.
             if parent is not None and (os.getppid() != parent or self._left()):
                 self._closed.set()
@@ -115,6 +118,9 @@ class Switchboard:
         for caller in callers:
             with contextlib.suppress(OSError):
                 caller.shutdown(socket.SHUT_RDWR)
+        for talk in self._talks:
+            # A thread that is still inside the model when the interpreter ends would abort the process.
+            talk.join(timeout=10)
 
 
 @contextlib.contextmanager
