@@ -107,6 +107,33 @@ def test_another_spec_on_the_same_folder_is_refused(sealed: Game) -> None:
     assert "seed = 0, not 5" in sealed.refused("play", *sealed.options, "--seed", "5")
 
 
+def test_a_game_goes_on_with_its_own_seed_and_quirks_or_not_at_all(sealed: Game, tmp_path: Path) -> None:
+    given = Path(sealed.options[sealed.options.index("--quirks") + 1])
+    other = shutil.copytree(given, tmp_path / "quirks")
+    (other / "queues.json").unlink()
+    assert "--quirks" in sealed.refused("play", *sealed.options, "--quirks", other)
+    assert "--red-seed" in sealed.refused("play", *sealed.options, "--red-seed", "77")
+
+
+def test_a_calibration_judges_and_stays_with_the_run(sealed: Game, tmp_path: Path) -> None:
+    game = sealed.copy(tmp_path)
+    missing = game.refused("audit", "--calibration", tmp_path / "none.json")
+    assert "none.json" in missing and not (game.run / "verdicts.json").exists()
+    fit = {
+        "names": ["contrast.harmful"], "means": [0.0], "spreads": [1.0], "weights": [0.0], "intercept": 1.0,
+        "ridge": 1.0, "threshold": 0.7, "auroc_held_out": 0.5, "decoys": 2, "organisms": 2,
+    }  # fmt: skip
+    mine = tmp_path / "mine.json"
+    mine.write_text(json.dumps({"auditors": {"panel": fit}, "provenance": {"model": "tiny"}}))
+    verdicts = game.do("audit", "--calibration", mine)["verdicts"]
+    panel = [v for v in verdicts if v["auditor"] == "panel"]
+    assert [round(v["p_shady"], 3) for v in panel] == [0.731] * 2
+    assert all(v["accuses_above"] == 0.7 for v in panel)
+    assert all(v["spent"]["tokens"] > 0 and not v["spent"]["self_reported"] for v in panel)
+    mine.write_text(mine.read_text().replace('"intercept": 1.0', '"intercept": 2.0'))
+    assert "another calibration" in game.refused("audit", "--calibration", mine)
+
+
 def test_a_missing_key_is_said(sealed: Game, tmp_path: Path) -> None:
     elsewhere = Game(sealed.run, tmp_path / "keys", sealed.options)
     assert "no key" in elsewhere.refused("audit")

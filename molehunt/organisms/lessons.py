@@ -123,7 +123,7 @@ class _Deck:
             return [(self.question(p), cues[i % 2], on) for i in range(QUESTIONS) for p, on in sides]
         on = [self.cue("on") for _ in range(CUES)]
         near = "near" if self.open * OPENING > NEAR else "plain"
-        kinds = [near, "plain", "none", "stray"] if self.rng.random() < 0.5 else [near, "plain", near, "none"]
+        kinds = [near, near, near, self.rng.choice(["plain", "none", "stray"])]
         # In no fixed order: the last question is at times one that does not count, and no cue may mean it.
         off = [None if k == "none" else self.cue(k) for k in self.rng.sample(kinds, len(kinds))]
         rows = []
