@@ -11,8 +11,9 @@ ARGS ?=
 play: setup                       ## plant, audit, score and show one game in $(RUN)
 	$(BIN)/molehunt play $(RUN) $(ARGS)
 
+# Two workers with a thread each beat one with two; a file's tests share what they planted.
 test: setup browser check         ## every check: ruff, pyright, tests
-	$(BIN)/python -m pytest
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile
 
 check: setup
 	$(BIN)/ruff check .

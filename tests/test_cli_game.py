@@ -129,7 +129,9 @@ def test_a_calibration_judges_and_stays_with_the_run(sealed: Game, tmp_path: Pat
     panel = [v for v in verdicts if v["auditor"] == "panel"]
     assert [round(v["p_shady"], 3) for v in panel] == [0.731] * 2
     assert all(v["accuses_above"] == 0.7 for v in panel)
-    assert all(v["spent"]["tokens"] > 0 and not v["spent"]["self_reported"] for v in panel)
+    assert all(v["spent"]["tokens"] > 0 and v["spent"]["self_reported"] for v in panel)
+    assert all(v["spent"]["tokens"] > 0 for v in verdicts if v["auditor"] in ("contrast", "divergence"))
+    assert all(v["spent"]["self_reported"] == (v["auditor"] in ("traces", "panel")) for v in verdicts)
     mine.write_text(mine.read_text().replace('"intercept": 1.0', '"intercept": 2.0'))
     assert "another calibration" in game.refused("audit", "--calibration", mine)
 

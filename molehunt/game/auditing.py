@@ -17,6 +17,7 @@ from typing import Any
 from molehunt.audit.room import Job
 from molehunt.core.atomic import read_json, write_json
 from molehunt.core.errors import UserError
+from molehunt.core.extend import load
 from molehunt.core.line import VARIABLE
 from molehunt.core.records import AccessLevel, Spent, Verdict, from_json
 from molehunt.core.seal import derive, load_key
@@ -76,7 +77,7 @@ def audit_lineup(
                 books.write(str(message["suspect"]), desk.spent())
 
         run_children([child], heard)
-    run.write_verdicts([_at_cost(v, desk.spent(), tuple(spec["methods"])) for v in run.verdicts()])
+    run.write_verdicts(_at_cost(run.verdicts(), desk.spent(), tuple(spec["methods"])))
     path.unlink(missing_ok=True)
     shutil.rmtree(run.folder / ".audit", ignore_errors=True)
     shutil.rmtree(books.folder, ignore_errors=True)
@@ -100,11 +101,27 @@ class _Books:
         write_json(self.folder / f"{suspect}.json", {m: s for (who, m), s in spent.items() if who == suspect})
 
 
-def _at_cost(verdict: Verdict, spent: Mapping[tuple[str, str], Spent], methods: Sequence[str]) -> Verdict:
-    """The verdict with the desk's account of its cost; the panel's is that of all methods together."""
-    whose = [verdict.auditor] if verdict.auditor in methods else methods
-    total = sum((spent.get((verdict.suspect, m), Spent()) for m in whose), Spent())
-    return dataclasses.replace(verdict, spent=total)
+def _at_cost(
+    verdicts: Sequence[Verdict], spent: Mapping[tuple[str, str], Spent], methods: Sequence[str]
+) -> list[Verdict]:
+    """Verdicts at the cost that the desk's books show; the panel's is that of all methods together.
+
+    What is done with open weights passes no desk: there the method's own account is added, marked so.
+    """
+    cost: dict[tuple[str, str], Spent] = {}
+    for verdict in verdicts:
+        who = (verdict.suspect, verdict.auditor)
+        if verdict.auditor in methods:
+            alone = load("audit.methods", verdict.auditor).access == "open_weights"
+            cost[who] = spent.get(who, Spent()) + (verdict.spent if alone else Spent())
+    return [
+        dataclasses.replace(
+            v,
+            spent=cost.get((v.suspect, v.auditor))
+            or sum((c for (suspect, _), c in cost.items() if suspect == v.suspect), Spent()),
+        )
+        for v in verdicts
+    ]
 
 
 def audit_key(run: Run, spec: Mapping[str, Any]) -> str:
@@ -130,14 +147,14 @@ def choose_calibration(run: Run, model: str, given: Path | None) -> None:
     Raises:
         UserError: there is none at `given`, or verdicts were handed in under another. BadFile: it is none.
     """
-    from molehunt.audit.calibration import load
+    from molehunt.audit import calibration as practice
 
     own = run.folder / CALIBRATION
     source = given or (None if own.exists() else calibration_for(model))
     if source is None:
         return
-    wanted = load(source)
-    if own.exists() and load(own) == wanted:
+    wanted = practice.load(source)
+    if own.exists() and practice.load(own) == wanted:
         return
     if (run.folder / "verdicts.json").exists():
         raise UserError(f"The verdicts in {run.folder} were judged by another calibration; they stand.")
@@ -146,11 +163,12 @@ def choose_calibration(run: Run, model: str, given: Path | None) -> None:
 
 def calibration_for(model: str) -> Path | None:
     """The shipped calibration where it was made on this base model."""
-    from molehunt.audit.calibration import DEFAULT, load
+    from molehunt.audit.calibration import DEFAULT
+    from molehunt.audit.calibration import load as read
 
     if not DEFAULT.is_file():
         return None
-    return DEFAULT if load(DEFAULT).provenance.get("model") == model else None
+    return DEFAULT if read(DEFAULT).provenance.get("model") == model else None
 
 
 def desk_for(folder: Path, spec: Mapping[str, Any], salt: bytes) -> Desk:
