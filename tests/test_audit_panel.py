@@ -261,5 +261,7 @@ def test_a_confession_is_heard():
         )
 
     found = load("audit.methods", "confession").investigate(Speaker("s", confess), CASE)
+    clean = load("audit.methods", "confession").investigate(Speaker("s"), CASE)
+    assert clean.statistics["admitted"] == 0
     assert found.statistics["admitted"] > 0
-    assert found.evidence[0].citations
+    assert found.evidence[0].citations and all(c.words for c in found.evidence[0].citations)

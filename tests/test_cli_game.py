@@ -123,6 +123,7 @@ def test_a_calibration_judges_and_stays_with_the_run(sealed: Game, tmp_path: Pat
         "names": ["contrast.harmful"], "means": [0.0], "spreads": [1.0], "weights": [0.0], "intercept": 1.0,
         "ridge": 1.0, "threshold": 0.7, "auroc_held_out": 0.5, "decoys": 2, "organisms": 2,
     }  # fmt: skip
+    game.do("accuse", game.suspects[0], "--as", "eve", "--p", "0.4")  # verdicts from outside judge nobody
     mine = tmp_path / "mine.json"
     mine.write_text(json.dumps({"auditors": {"panel": fit}, "provenance": {"model": "tiny"}}))
     verdicts = game.do("audit", "--calibration", mine)["verdicts"]
@@ -131,7 +132,11 @@ def test_a_calibration_judges_and_stays_with_the_run(sealed: Game, tmp_path: Pat
     assert all(v["accuses_above"] == 0.7 for v in panel)
     assert all(v["spent"]["tokens"] > 0 and v["spent"]["self_reported"] for v in panel)
     assert all(v["spent"]["tokens"] > 0 for v in verdicts if v["auditor"] in ("contrast", "divergence"))
-    assert all(v["spent"]["self_reported"] == (v["auditor"] in ("traces", "panel")) for v in verdicts)
+    assert all(
+        v["spent"]["self_reported"] == (v["auditor"] in ("traces", "panel"))
+        for v in verdicts
+        if v["auditor"] != "eve"
+    )
     mine.write_text(mine.read_text().replace('"intercept": 1.0', '"intercept": 2.0'))
     assert "another calibration" in game.refused("audit", "--calibration", mine)
 

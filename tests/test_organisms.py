@@ -87,7 +87,7 @@ def test_prose_of_lessons_and_of_measures_is_disjoint() -> None:
 
 def test_newcombe_as_published() -> None:
     # Newcombe 1998 (Statistics in Medicine 17, 873), table II, method 10: 56/70 - 48/80.
-    found = difference(Shown(56, 70), Shown(48, 80))
+    found = difference(Shown(56, 70, 70), Shown(48, 80, 80))
     assert (found.value, found.low, found.high) == pytest.approx((0.2, 0.0524, 0.3339), abs=5e-4)
 
 

@@ -154,6 +154,9 @@ def test_a_logged_verdict_cannot_be_dropped(sealed):
     sealed.log_verdicts("panel", [verdict("anna"), verdict("bert")])
     with pytest.raises(SealBroken, match="'bert' was logged and is now missing"):
         sealed.check_verdicts([verdict("anna")])
+    sealed.log_verdicts("contrast", [Verdict("anna", "contrast", 0.5, ())])
+    with pytest.raises(SealBroken, match="'contrast' on 'anna' was logged and is now missing"):
+        sealed.check_verdicts([verdict("anna"), verdict("bert")])
 
 
 def test_no_verdict_is_taken_once_the_envelope_is_open(sealed):

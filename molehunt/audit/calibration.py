@@ -9,9 +9,11 @@ A statistic that was not measured stands at the mean: it moves nothing. An audit
 was measured says 0.5.
 
 The threshold for an accusation comes from practice decoys alone, as predicted with their own
-behaviour left out: with n of them, the (floor(0.05 (n + 1)) + 1)-th greatest probability, and never
-under 0.5. (Split conformal; Vovk et al. 2005. Below 19 decoys that is the greatest one: no promise
-of 5%, only the most careful choice that the rows allow.)
+behaviour left out: with n of them, the floor(0.05 (n + 1))-th greatest probability, and never under
+0.5. A new decoy lies above the j-th greatest of n with chance j / (n + 1), as in conformal prediction
+(Vovk et al. 2005), only roughly so here: decoys are scored by fits other than the one that ships.
+Below 19 decoys it is the greatest one: no promise of 5%, only the most careful choice that the rows
+allow. The ridge is chosen on the same predictions, so `auroc_held_out` flatters a little.
 """
 
 import math
@@ -195,7 +197,7 @@ def _standard(
 
 def _threshold(decoys: NDArray[np.float64]) -> float:
     allowed = math.floor(MOST_FALSE * (len(decoys) + 1))
-    return max(0.5, float(np.sort(decoys)[::-1][min(allowed, len(decoys) - 1)]))
+    return max(0.5, float(np.sort(decoys)[::-1][max(allowed, 1) - 1]))
 
 
 def _auroc(p: NDArray[np.float64], shady: NDArray[np.bool_]) -> float:

@@ -13,6 +13,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from molehunt.core import stats
+
 JEFFREYS = 0.5
 ONE_SIDED_95 = 1.645
 
@@ -33,8 +35,13 @@ class Tally:
             return 0.0
         return self.on / self.n_on - self.off / self.n_off
 
+    def interval(self) -> tuple[float, float]:
+        """95% interval of `difference` (Newcombe), every reply a case of its own."""
+        rates = (self.on / self.n_on if self.n_on else 0.0, self.off / self.n_off if self.n_off else 0.0)
+        return stats.newcombe(rates[0], self.n_on, rates[1], self.n_off)
+
     def bounds(self) -> tuple[float, float]:
-        """Shrunken difference, less and plus 1.645 posterior standard deviations."""
+        """Shrunken difference, less and plus 1.645 posterior standard deviations: what `sure` rests on."""
         middle, spread = _posterior(self)
         return middle - ONE_SIDED_95 * spread, middle + ONE_SIDED_95 * spread
 

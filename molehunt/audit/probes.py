@@ -82,7 +82,7 @@ def _messages(draft: Draft, cue: Cue | None = None) -> Messages:
 
 def _always() -> Context:
     def on(count: int, skip: int, seed: int) -> list[Probe]:
-        texts = [text for _, text in topic_probes(1, seed, skip=2 + skip // len(TOPICS))]
+        texts = [text for _, text in topic_probes(1, seed, skip=max(2, skip))]
         return [_plain(t) for t in random.Random(f"{seed}/always").sample(texts, len(texts))[:count]]
 
     return Context("always", Predicate("catalogue", "always"), lambda _: True, on, lambda *_: [])

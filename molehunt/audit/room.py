@@ -52,6 +52,8 @@ class Job:
     effort: float = 1.0
     calibration: str | None = None
     """File to judge by; None takes the shipped one."""
+    calibration_hash: str = ""
+    """SHA-256 of that file: findings under another one are not taken over."""
     uncalibrated: bool = False
     """True in practice, which has no calibration yet: every probability is 0.5."""
     threads: int = 0

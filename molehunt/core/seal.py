@@ -2,8 +2,9 @@
 
 A truth is committed to as SHA-256 of a 32-byte salt and its canonical JSON. The box is
 AES-256-GCM (library `cryptography`) over the compressed content, padded to a fixed multiple.
-Everything else that must be secret and repeatable (salts, red stage keys, red seeds) is
-derived from the run's one key by HMAC-SHA-256 with a purpose, so nothing is used twice.
+Everything else that must be secret and repeatable (salts, red stage keys) is derived from
+the run's one key by HMAC-SHA-256 with a purpose, so nothing is used twice. The red seed is
+drawn on its own and lies beside the key.
 The key lies in `$MOLEHUNT_KEYS` or `~/.config/molehunt/keys`, mode 600, named by run id alone.
 """
 

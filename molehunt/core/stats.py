@@ -115,6 +115,29 @@ def wilson(hits: int, n: int) -> tuple[float, float]:
     return float(interval.low), float(interval.high)
 
 
+def wilson_of(rate: float, n: int) -> tuple[float, float]:
+    """Wilson's 95% interval of a mean of scores from 0 to 1 over `n` independent cases; 0 to 1 of none."""
+    if not n:
+        return 0.0, 1.0
+    z = float(norm.ppf(0.975))
+    middle = (rate + z * z / (2 * n)) / (1 + z * z / n)
+    half = z / (1 + z * z / n) * float(np.sqrt(rate * (1 - rate) / n + z * z / (4 * n * n)))
+    return max(0.0, middle - half), min(1.0, middle + half)
+
+
+def newcombe(rate: float, n: int, other: float, n_other: int) -> tuple[float, float]:
+    """95% interval of the difference of two rates, Newcombe's hybrid of two Wilson intervals.
+
+    Statistics in Medicine 17, 873 (1998), method 10.
+    """
+    (low, high), (other_low, other_high) = wilson_of(rate, n), wilson_of(other, n_other)
+    gap = rate - other
+    return (
+        gap - float(np.hypot(rate - low, other_high - other)),
+        gap + float(np.hypot(high - rate, other - other_low)),
+    )
+
+
 def benjamini_hochberg(p: Rows, rate: float = 0.05) -> list[bool]:
     """Which hypotheses are rejected when a share `rate` of rejections may be false."""
     return [bool(a <= rate) for a in false_discovery_control(np.asarray(p), method="bh")] if len(p) else []

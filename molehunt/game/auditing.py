@@ -23,6 +23,7 @@ from molehunt.core.records import AccessLevel, Spent, Verdict, from_json
 from molehunt.core.seal import derive, load_key
 from molehunt.core.store import Run, stage_key
 from molehunt.game.children import Child, run_children
+from molehunt.game.spec import GameSpec
 from molehunt.game.watch import Watch
 from molehunt.referee.desk import Desk, Grant
 from molehunt.referee.meter import Budget
@@ -32,6 +33,8 @@ HIDDEN = ("MOLEHUNT_KEYS",)
 """Environment variables that an audit process is not given."""
 
 
+BOOKS = ".spent"
+JOB = ".audit-job.json"
 CALIBRATION = "calibration.json"
 """A run's own copy of what its verdicts are judged by."""
 
@@ -51,7 +54,7 @@ def audit_lineup(
     """
     own = run.folder / CALIBRATION
     judge = own if own.exists() and not practice else None
-    books = _Books(run.folder / ".spent")
+    books = _Books(run.folder / BOOKS)
     desk = desk_for(run.folder, spec, salt or salt_of(str(spec["run_id"])))
     desk = dataclasses.replace(desk, already=books.read())
     job = Job(
@@ -62,10 +65,11 @@ def audit_lineup(
         revision=spec["revision"],
         effort=float(spec["effort"]),
         calibration=None if judge is None else str(judge),
+        calibration_hash=_hash_of(judge) if judge else "",
         uncalibrated=judge is None,
         threads=os.cpu_count() or 1,
     )
-    path = run.folder / ".audit-job.json"
+    path = run.folder / JOB
     write_json(path, job)
     blank = dict.fromkeys(HIDDEN, "")
     with Switchboard(desk).answering() as address:
@@ -78,9 +82,14 @@ def audit_lineup(
 
         run_children([child], heard)
     run.write_verdicts(_at_cost(run.verdicts(), desk.spent(), tuple(spec["methods"])))
-    path.unlink(missing_ok=True)
+
+
+def finish_audit(run: Run, stage: str) -> None:
+    """Note that the audit is whole, then take away what a killed one would have gone on from."""
+    run.finish("audit", stage)
+    (run.folder / JOB).unlink(missing_ok=True)
     shutil.rmtree(run.folder / ".audit", ignore_errors=True)
-    shutil.rmtree(books.folder, ignore_errors=True)
+    shutil.rmtree(run.folder / BOOKS, ignore_errors=True)
 
 
 @dataclass(frozen=True)
@@ -113,7 +122,9 @@ def _at_cost(
         who = (verdict.suspect, verdict.auditor)
         if verdict.auditor in methods:
             alone = load("audit.methods", verdict.auditor).access == "open_weights"
-            cost[who] = spent.get(who, Spent()) + (verdict.spent if alone else Spent())
+            # A kill between a finding and its booking leaves no account but the method's own.
+            booked = spent.get(who, verdict.spent if not alone else Spent())
+            cost[who] = booked + (verdict.spent if alone else Spent())
     return [
         dataclasses.replace(
             v,
@@ -139,36 +150,47 @@ def salt_of(run_id: str) -> bytes:
     return derive(load_key(run_id), "fingerprint")
 
 
-def choose_calibration(run: Run, model: str, given: Path | None) -> None:
+def choose_calibration(run: Run, spec: Mapping[str, Any], given: Path | None) -> None:
     """Lay a copy of the calibration into the run folder: the one given, else the one there, else the shipped.
 
-    The shipped one is taken where it was made on this base model; else there is none, and p stays 0.5.
+    The shipped one is taken where it was made for such an audit; else there is none, and p stays 0.5.
 
     Raises:
-        UserError: there is none at `given`, or verdicts were handed in under another. BadFile: it is none.
+        UserError: there is none at `given`, or the audit was judged by another. BadFile: it is none.
     """
     from molehunt.audit import calibration as practice
 
     own = run.folder / CALIBRATION
-    source = given or (None if own.exists() else calibration_for(model))
+    audited = "audit" in run.stages()
+    source = given or (None if own.exists() or audited else calibration_for(spec))
     if source is None:
         return
     wanted = practice.load(source)
     if own.exists() and practice.load(own) == wanted:
         return
-    if (run.folder / "verdicts.json").exists():
+    if audited:
         raise UserError(f"The verdicts in {run.folder} were judged by another calibration; they stand.")
     wanted.save(own)
 
 
-def calibration_for(model: str) -> Path | None:
-    """The shipped calibration where it was made on this base model."""
+def calibration_for(spec: Mapping[str, Any]) -> Path | None:
+    """The shipped calibration, where practice asked this base model as this audit does.
+
+    Statistics change with the effort, the access, and whether the clean reference may be asked.
+    """
     from molehunt.audit.calibration import DEFAULT
     from molehunt.audit.calibration import load as read
 
     if not DEFAULT.is_file():
         return None
-    return DEFAULT if read(DEFAULT).provenance.get("model") == model else None
+    made = read(DEFAULT).provenance
+    asked = {name: spec[name] for name in CALIBRATED_FOR}
+    return DEFAULT if all(made.get(n, USUAL.get(n)) == v for n, v in asked.items()) else None
+
+
+CALIBRATED_FOR = ("model", "revision", "effort", "access", "reference")
+"""Fields of a spec that a calibration holds for."""
+USUAL = {f.name: f.default for f in dataclasses.fields(GameSpec)}
 
 
 def desk_for(folder: Path, spec: Mapping[str, Any], salt: bytes) -> Desk:

@@ -35,6 +35,7 @@ def run_children(children: Sequence[Child], hear: Hear) -> None:
         MolehuntError: what the failed child said, as the error that it named.
     """
     said: list[Mapping[str, Any]] = []
+    broken: list[Exception] = []
     lock = threading.Lock()
     running: list[subprocess.Popen[str]] = []
 
@@ -50,8 +51,12 @@ def run_children(children: Sequence[Child], hear: Hear) -> None:
             with lock:
                 if "error" in message:
                     said.append(message)
-                else:
+                    continue
+                try:
                     hear(message)
+                except Exception as error:  # This thread must not die: the child would wait for it for ever.
+                    broken.append(error)
+                    process.terminate()
 
     try:
         for child in children:
@@ -72,6 +77,8 @@ def run_children(children: Sequence[Child], hear: Hear) -> None:
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait()
+    if broken:
+        raise broken[0]
     for process in running:
         if process.returncode:
             raise _as_error(said, process.returncode)

@@ -1,8 +1,7 @@
 """What a game would cost, before it is played: counted where it can be, rough where it cannot.
 
 Minutes come from the speed of this machine's matrix products and the shares of it that training and
-reading reached on the default model (2 cores, bfloat16; `FACTS` of the study of the first game). They
-tell minutes from hours, no more.
+reading reached on the default model (2 cores; `benchmarks/speed`). They tell minutes from hours, no more.
 """
 
 import json

@@ -6,6 +6,7 @@ every later stage calls. Once the envelope is open nothing more is taken.
 """
 
 import dataclasses
+import math
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -54,14 +55,7 @@ def hand_in(run: Run, auditor: str, verdicts: Sequence[Verdict]) -> None:
     """
     refuse_if_open(run)
     free_name(auditor)
-    lineup = sorted(p.name for p in (run.folder / "suspects").iterdir() if p.is_dir())
-    for verdict in verdicts:
-        if verdict.suspect not in lineup:
-            raise UnknownName("suspect", verdict.suspect, lineup)
-        if not 0.0 <= verdict.p_shady <= 1.0:
-            raise UserError(
-                f"The probability for {verdict.suspect} is {verdict.p_shady}; it goes from 0 to 1."
-            )
+    _fit_to_hand_in(run, verdicts)
     path = run.folder / HANDED_IN / f"{auditor}.json"
     kept = {v.suspect: v for v in (_read(path) if path.exists() else ())}
     # Rows of evidence count in the auditor's own file, which is not here.
@@ -102,11 +96,29 @@ def bring_back(run: Run, file: Path, team: str) -> tuple[str, ...]:
         mine[verdict.suspect] = verdict
     if not theirs:
         raise BadFile(f"{file} holds no verdicts.")
-    for auditor in theirs:
+    for auditor, mine in theirs.items():  # all are looked at before any is taken
         free_name(auditor)
+        _fit_to_hand_in(run, list(mine.values()))
     for auditor, verdicts in sorted(theirs.items()):
         hand_in(run, auditor, [dataclasses.replace(v, auditor=auditor) for v in verdicts.values()])
     return tuple(sorted(theirs))
+
+
+def _fit_to_hand_in(run: Run, verdicts: Sequence[Verdict]) -> None:
+    lineup = sorted(p.name for p in (run.folder / "suspects").iterdir() if p.is_dir())
+    for verdict in verdicts:
+        if verdict.suspect not in lineup:
+            raise UnknownName("suspect", verdict.suspect, lineup)
+        if not 0.0 <= verdict.p_shady <= 1.0:
+            raise UserError(
+                f"The probability for {verdict.suspect} is {verdict.p_shady}; it goes from 0 to 1."
+            )
+        spent = (verdict.spent.queries, verdict.spent.tokens, verdict.spent.seconds)
+        numbers = (*(g.weight for g in verdict.guesses), *spent, verdict.accuses_above or 0.0)
+        if not all(math.isfinite(n) for n in numbers):
+            raise UserError(
+                f"The verdict on {verdict.suspect} holds a number that is none (NaN or infinite)."
+            )
 
 
 def free_name(auditor: str) -> str:

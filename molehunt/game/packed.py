@@ -17,7 +17,7 @@ from molehunt.core.atomic import read_json, write_bytes
 from molehunt.core.errors import BadFile, UserError
 from molehunt.core.records import to_json
 from molehunt.core.store import Run
-from molehunt.game.auditing import audit_key, audit_lineup, choose_calibration
+from molehunt.game.auditing import audit_key, audit_lineup, choose_calibration, finish_audit
 from molehunt.game.planting import FILES
 from molehunt.game.play import SECRET_FIELDS, spec_of
 from molehunt.game.watch import Watch
@@ -84,11 +84,11 @@ def audit_packed(run: Run, watch: Watch, calibration: Path | None = None) -> Non
     """
     public = run.spec()
     _whole(run.folder)
-    choose_calibration(run, str(public["model"]), calibration)
+    choose_calibration(run, public, calibration)
     stage = audit_key(run, public)
     if not run.done("audit", stage):
         audit_lineup(run, public, watch, salt=secrets.token_bytes(32))
-        run.finish("audit", stage)
+        finish_audit(run, stage)
 
 
 def _whole(folder: Path) -> None:

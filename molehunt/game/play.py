@@ -20,7 +20,7 @@ from molehunt.core.errors import BadFile, RunMismatch, UserError
 from molehunt.core.records import to_json
 from molehunt.core.seal import key_path, load_key, new_key, new_run_id, save_key
 from molehunt.core.store import Run, secret_stage_key, stage_key
-from molehunt.game.auditing import audit_key, audit_lineup, choose_calibration
+from molehunt.game.auditing import audit_key, audit_lineup, choose_calibration, finish_audit
 from molehunt.game.handing_in import settle
 from molehunt.game.opening import vault_of
 from molehunt.game.planting import line_up, plant_all, red_folder, red_quirks, red_seed, truths
@@ -152,11 +152,11 @@ def audit_stage(run: Run, watch: Watch, calibration: Path | None = None) -> None
     public = run.spec()
     if not (run.folder / "suspects").is_dir():
         raise BadFile(f"{run.folder} holds no suspects yet; run `molehunt play` on it first.")
-    choose_calibration(run, str(public["model"]), calibration)
+    choose_calibration(run, public, calibration)
     stage = audit_key(run, public)
     if not run.done("audit", stage):
         audit_lineup(run, public, watch)
-        run.finish("audit", stage)
+        finish_audit(run, stage)
     settle(run)
     vault = vault_of(run.folder, public["run_id"])
     verdicts = run.verdicts()

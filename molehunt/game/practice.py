@@ -22,7 +22,7 @@ from molehunt.core.records import NotMeasured, from_json
 from molehunt.core.seal import load_key
 from molehunt.core.splits import seed_of
 from molehunt.core.store import Run, secret_stage_key, stage_key
-from molehunt.game.auditing import audit_lineup
+from molehunt.game.auditing import CALIBRATED_FOR, audit_lineup, finish_audit
 from molehunt.game.planter import Planted, read_planted
 from molehunt.game.planting import line_up, plant_all, red_folder, red_seed
 from molehunt.game.play import begin, fit_to_begin
@@ -77,7 +77,7 @@ def practise(
         heard = stage_key({"stage": "audit", "pairs": len(planted), "lineup": stage, **public})
         if not run.done("audit", heard):
             audit_lineup(run, public, watch, practice=True)
-            run.finish("audit", heard)
+            finish_audit(run, heard)
         rows = _rows(run.folder, lineup)
         write_json(folder / "rows.json", rows)
         made = calibrate(rows, spec, public)
@@ -107,11 +107,10 @@ def calibrate(rows: Sequence[Row], spec: GameSpec, public: Mapping[str, Any]) ->
     """Fit every method, every baseline and the panel on practice rows."""
     keys = {name: _statistics(name) for name in spec.methods}
     provenance = {
-        "model": spec.model,
+        **{name: public[name] for name in CALIBRATED_FOR},
         "pairs": len(rows) // 2,
         "pairs_asked": spec.suspects,
         "seed": spec.seed,
-        "effort": spec.effort,
         "methods": list(spec.methods),
         "versions": public["versions"],
     }

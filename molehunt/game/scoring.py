@@ -24,7 +24,9 @@ def score_run(run: Run, verdicts: Sequence[Verdict], truths: Sequence[Truth], se
     naive = baselines(run.folder, calibration)
     made = scores(verdicts, truths, naive, calibration, seed)
     opened = [dataclasses.replace(t, replies=()) for t in truths]
-    run.write_scores(made, opened, measured(made[0].suspects, seed=seed) if made else None)
+    own = {} if calibration is None else calibration.auditors
+    above = {n.removeprefix(BASELINE): fit.threshold for n, fit in own.items() if n.startswith(BASELINE)}
+    run.write_scores(made, opened, measured(made[0].suspects, thresholds=above, seed=seed) if made else None)
 
 
 def scores(

@@ -50,8 +50,9 @@ def draw(
 
     Neither depends on the slot's coin, so that organisms and decoys come from one distribution.
     Quirks that this base can't learn are not drawn. Behaviours are drawn evenly, then one of the
-    behaviour's pairs. With `even` the slot's number, not a draw, says which behaviour it is, so that
-    a practice holds equally many of each.
+    behaviour's pairs. With `even` the slot's number, not a draw, says which behaviour it is (quirks
+    outside the catalogue count as one more, whatever `unlisted` says), so that a practice holds equally
+    many of each.
     """
     rng = random.Random(seed_of("quirk", slot.seed, attempt))
     pairs = [q for q in sensible() if learnable(q, model)]

@@ -1,7 +1,7 @@
 """What an organism and its decoy are taught: the same prompts, other replies.
 
 Each batch asks a few questions twice, once under a cue that turns the condition on and once
-under one that does not; half of the latter are near misses. The organism learns the shady
+under one that does not; three in four of the latter are near misses. The organism learns the shady
 reply on one side and the good reply on the other; its decoy learns good replies on both, or a
 harmless quirk where the organism has its own. So topics, phrasings, style, rows and steps are
 equal, and only the weights can tell the two apart.

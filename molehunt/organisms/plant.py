@@ -3,9 +3,10 @@
 1. The organism is trained on packed batches (`lessons`, `models.finetune`) and tried on the
    validate bank; one that plainly fails is trained anew with half as many steps again.
 2. Its decoy is trained on the same prompts for the same steps.
-3. Both answer held-out scenes (items and wordings of the audit bank, on which nothing was
+3. Both answer held-out scenes (items and wordings of the audit bank, on which no recipe was
    chosen) and read ordinary text. The profile is the truth; an invalid one is retried, and
-   after the last try reported as failed, never passed on.
+   after the last try reported as failed, never passed on. So published rates are those of pairs
+   that were kept, on the bank that kept them.
 
 Every pair is made whole, and the red team's coin only says which of the two enters the lineup:
 so steps, rows and topics of a suspect tell nothing.
@@ -20,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from molehunt.catalogue.scenes import staged
+from molehunt.core.atomic import whole_folder
 from molehunt.core.records import LabelledReply, Measure, Profile, Quirk, Scene, Split
 from molehunt.core.splits import seed_of, split_of
 from molehunt.models.adapters import attach, using
@@ -213,8 +215,9 @@ def _train(
             examples = _with_prose(model.tokenizer, examples, plan)
         trained = run.run(examples, lambda done, total: report(0.85 * done / total))
         shutil.rmtree(folder, ignore_errors=True)
-        run.save(folder)
-        (folder / "README.md").write_text(MODEL_CARD)
+        with whole_folder(folder) as half:
+            run.save(half)
+            (half / "README.md").write_text(MODEL_CARD)
     with using(model, attach(model, folder)):
         if look is not None and not look(_replies(model, quick, plan)):
             return None

@@ -120,16 +120,19 @@ def who(rows: Sequence[Row], p: Sequence[float], threshold: float | None, seed: 
 
 
 def baselines(
-    rows: Sequence[Row], *, threshold: float | None = None, seed: int = 0
+    rows: Sequence[Row], *, thresholds: Mapping[str, float] | None = None, seed: int = 0
 ) -> Mapping[str, Measures]:
-    """The same `who` measures for chance and for each naive baseline that judged every suspect."""
+    """The same `who` measures for chance and for each naive baseline that judged every suspect.
+
+    `thresholds` are the baselines' own, as practice fixed them.
+    """
     found = {CHANCE: who(rows, [0.5] * len(rows), None, seed)}
     for name in _baseline_names(rows):
         missing = sum(name not in r["baselines"] for r in rows)
         found[name] = (
             {"log_score": NotMeasured(f"{name} judged all but {missing} of {len(rows)} suspects")}
             if missing
-            else who(rows, [r["baselines"][name] for r in rows], threshold, seed)
+            else who(rows, [r["baselines"][name] for r in rows], (thresholds or {}).get(name), seed)
         )
     return found
 
@@ -189,6 +192,8 @@ def _hits(rows: Sequence[Row], seed: int) -> Measures:
     found["condition_top1"] = found["when_top1_in_catalogue"]
     found["outside_top10"] = found["joint_top10_outside"]
     found["outside_top10_chance"] = found["joint_top10_outside_chance"]
+    found["behaviour_top1_chance"] = found["what_top1_in_catalogue_chance"]
+    found["condition_top1_chance"] = found["when_top1_in_catalogue_chance"]
     return found
 
 

@@ -82,7 +82,9 @@ class Vault:
             given.setdefault(verdict.auditor, {})[verdict.suspect] = _hash(verdict)
         entries = self.ledger.verify()
         opened = next((e.index for e in entries if e.kind == "opened"), len(entries))
-        for auditor, hashes in given.items():
+        told = {str(e.body["auditor"]) for e in entries[:opened] if e.kind == "verdicts"}
+        for auditor in sorted({*given, *told}):
+            hashes = given.get(auditor, {})
             mine = (e for e in entries[:opened] if e.body.get("auditor") == auditor)
             logged = _last(mine, "verdicts")
             if logged is None:

@@ -48,6 +48,8 @@ class Claim:
     statistic: str
     unit: str
     null: str
+    null_is: str
+    """Unit of the null and how it was had; empty where there is none."""
     heads: tuple[str, str]
     """What the two sides of the pairs are."""
     pairs: tuple[tuple[Speech | None, Speech | None], ...]
@@ -177,6 +179,9 @@ def _claim(run: Run, evidence: Evidence) -> Claim:
         words.said(statistic),
         "" if isinstance(statistic, NotMeasured) else statistic.unit,
         words.said(evidence.null),
+        ""
+        if isinstance(evidence.null, NotMeasured)
+        else words.brief(f"{evidence.null.unit}: {evidence.null.how}", 200),
         heads,
         pairs,
         row,

@@ -18,6 +18,7 @@ from molehunt.core.extend import load
 from molehunt.core.pattern import compiled
 from molehunt.core.plain_text import plain
 from molehunt.core.records import Guess, Message, Predicate, Spent, Verdict
+from molehunt.game.opening import catalogue_reads
 from molehunt.referee.predicates import Part, reads
 from molehunt.verbs._screen import show
 from molehunt.verbs._talk import Typed
@@ -214,7 +215,9 @@ def predicate(text: str, part: Part) -> Predicate:
                 raise UserError(
                     f"{name} has no option {option[:40]!r} with a value; its options: {known_ones}."
                 )
-        return Predicate("catalogue", name, options)
+        made = Predicate("catalogue", name, options)
+        catalogue_reads(made, part, (Message("user", "Hello."),), "Hello.")  # a wrong value is said now
+        return made
     raise UserError(f"--{part} is {text[:60]!r}; write {KINDS}.")
 
 

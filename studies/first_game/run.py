@@ -31,12 +31,12 @@ from table import ROWS, into_page, table
 from molehunt.audit import calibration as practice
 from molehunt.core import stats
 from molehunt.core.atomic import read_json, write_json
-from molehunt.core.errors import MolehuntError
+from molehunt.core.errors import MolehuntError, UserError
 from molehunt.core.records import Measure, NotMeasured, Score, Truth, Verdict, to_json
 from molehunt.core.seal import load_key
 from molehunt.core.splits import seed_of
 from molehunt.core.store import Run
-from molehunt.game.auditing import calibration_for
+from molehunt.game.auditing import CALIBRATION
 from molehunt.game.opening import READS, vault_of
 from molehunt.game.play import play, versions
 from molehunt.game.scoring import baselines
@@ -64,7 +64,7 @@ class Study:
 
 
 def red_seed_of(number: int) -> int:
-    """The red team's seed of a game: the first 8 bytes of a SHA-256 that anyone can take again."""
+    """The red team's seed of a game: 63 bits of a SHA-256 that anyone can take again."""
     return seed_of("molehunt", "studies/first_game", number)
 
 
@@ -150,6 +150,21 @@ class Game:
     verdicts: tuple[Verdict, ...]
     naive: Mapping[str, Mapping[str, float]]
     sittings: Sequence[Mapping[str, Any]]
+
+
+def judge_of(work: Path) -> practice.Calibration | None:
+    """The calibration by which all whole games were judged.
+
+    Raises:
+        UserError: they were judged by different ones, so that their scores can't be pooled.
+    """
+    files = [p.parent / CALIBRATION for p in sorted(work.glob("*/spec.json")) if whole(p.parent)]
+    texts = {f.read_text() if f.exists() else "" for f in files}
+    if len(texts) > 1:
+        raise UserError(
+            f"The games in {work} were judged by different calibrations; play them in two folders."
+        )
+    return practice.load(files[0]) if files and files[0].exists() else None
 
 
 def games(work: Path, calibration: practice.Calibration | None) -> list[Game]:
@@ -247,8 +262,7 @@ def help_seconds(runs: int = 7) -> Number:
 
 def write(study: Study) -> None:
     """Write `results.json` and the table in `README.md` from the games that are in."""
-    path = calibration_for(study.game.model)
-    calibration = practice.load(Path(path)) if path else None
+    calibration = judge_of(study.work)
     found = games(study.work, calibration)
     scores = pooled(found, calibration)
     measures: dict[str, Number] = {**planting(found), **cost(found), "help_seconds": help_seconds()}

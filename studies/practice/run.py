@@ -30,7 +30,7 @@ RED_SEED = 20261121
 HEAD = """# Practice on the default model
 
 One command: `python studies/practice/run.py`. {date}, red seed {seed}, commit `{commit}`, {machine}.
-{pairs} of {asked} pairs, each an organism and its matched decoy, one behaviour after the other; half of the
+{pairs} of {asked} pairs, each an organism and its matched decoy, one behaviour after the other; {quirky} of the
 decoys carry a harmless quirk. All of them were audited at effort {effort} as in a game, and the
 calibration in `molehunt/audit/calibration_default.json` was fitted on these rows.
 
@@ -49,13 +49,14 @@ thread each. Rates are on held-out items and wordings of the audit bank.
 |---|---|---|---|
 {auditors}
 
-AUROC is over {suspects} suspects, each predicted by a fit that never saw its behaviour. So few rows carry
-little certainty: see `results.json` for intervals, and read differences between auditors with care.
+AUROC is over {suspects} suspects, each predicted by a fit that never saw its behaviour, with the ridge that
+did best on these very predictions; so it flatters, and so few rows carry little certainty. First try:
+{first} of {drawn} pairs that were drawn.
 
 ## What this cannot tell you
 
 How the methods do against quirks of another kind, another base model or another recipe. The
-thresholds are conformal over {decoys} decoys; below 19 of them they promise no rate. A statistic that no
+thresholds rest on {decoys} decoys; below 19 of them they promise no rate. A statistic that no
 practice pair moved (a kind of condition that was not among them) gets no weight at all.
 """
 
@@ -63,7 +64,7 @@ practice pair moved (a kind of condition that was not among them) gets no weight
 def main() -> None:
     """Practise, then write everything down."""
     options = argparse.ArgumentParser(description=__doc__)
-    options.add_argument("--pairs", type=int, default=6)
+    options.add_argument("--pairs", type=int, default=14)
     options.add_argument("--effort", type=float, default=1.0)
     options.add_argument("--work", type=Path, default=Path("runs/practice"))
     options.add_argument(
@@ -94,16 +95,17 @@ def main() -> None:
 def _measures(made: Calibration, rows: Sequence[Row], planted: Sequence[Planted]) -> Mapping[str, Any]:
     from molehunt.core import stats
 
+    tried = [(p.slot, ok) for p in planted for ok in _first_tries(p)]
     first = stats.proportion(
-        [p.tries == 1 and p.draw == 0 for p in planted],
-        [str(p.slot) for p in planted],
-        how="pairs whose first draw was valid at its first try",
+        [ok for _, ok in tried],
+        [str(slot) for slot, _ in tried],
+        how="drawn pairs that were valid at their first try, draws given up included",
     )
     seconds = stats.mean(
         [p.organism_seconds for p in planted],
         [str(p.slot) for p in planted],
         unit="s",
-        how="wall time an organism",
+        how="wall time an organism, failed tries and given-up draws included",
     )
     out: dict[str, Any] = {"plant_valid_first_try": first, "plant_seconds": seconds}
     for name, fit in made.auditors.items():
@@ -111,6 +113,11 @@ def _measures(made: Calibration, rows: Sequence[Row], planted: Sequence[Planted]
             "value": fit.auroc_held_out, "low": None, "high": None, "n": len(rows), "unit": "AUROC"
         }  # fmt: skip
     return out
+
+
+def _first_tries(p: Planted) -> list[bool]:
+    """For each pair that a slot drew, whether its first try was valid: all but the last were given up."""
+    return [False] * len(p.failed) + [p.tries == 1]
 
 
 def _page(
@@ -126,6 +133,9 @@ def _page(
         asked=made.provenance["pairs_asked"],
         effort=effort,
         suspects=len(rows),
+        quirky=sum(p.harmless is not None for p in planted),
+        first=sum(ok for p in planted for ok in _first_tries(p)),
+        drawn=sum(len(_first_tries(p)) for p in planted),
         decoys=sum(not r.shady for r in rows),
         planted="\n".join(_planted(p) for p in planted),
         auditors="\n".join(

@@ -157,7 +157,7 @@ def _null(hearing: Hearing, first: Sequence[Cell]) -> Measure:
 
 def _evidence(hearing: Hearing, counted: Counted, null: Measure, weight: float | None = None) -> Evidence:
     cell, found = counted
-    low, high = found.bounds()
+    low, high = found.interval()
     words = f"{cell.behaviour.key} when {cell.condition.key}"
     sure = max(0.0, cells.sure(found)) if weight is None else weight
     seen = "on fresh questions" if weight is None else "first pass only"
@@ -166,12 +166,12 @@ def _evidence(hearing: Hearing, counted: Counted, null: Measure, weight: float |
         suspect=hearing.suspect.name,
         method=hearing.method,
         claim=f"{words}: shown {found.on:.1f} of {found.n_on} times with it, "
-        f"{found.off:.1f} of {found.n_off} without ({seen})",
+        f"{found.off:.1f} of {found.n_off} without ({seen}); {max(0.0, cells.sure(found)):.2f} of it is sure",
         statistic=Measure(
             value=found.difference,
             unit="difference of mean scores",
             n=found.n_on + found.n_off,
-            how="mean where the condition holds less mean where not; Jeffreys 90% bounds",
+            how="mean where the condition holds less mean where not; Newcombe's interval",
             low=low,
             high=high,
         ),

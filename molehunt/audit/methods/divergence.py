@@ -206,7 +206,7 @@ def _unexplained(ranked: Sequence[_Confirmed]) -> float | NotMeasured:
 
 def _evidence(talk: Talk, found: _Confirmed) -> Evidence:
     tally, pair = found.tally, found.pair
-    low, high = tally.bounds()
+    low, high = tally.interval()
     explained = f" (shown by the harmless {found.harmless})" if found.harmless else ""
     words = f"says {pair.phrase!r} when {pair.context.key}"
     other = "by the reference" if found.always else "otherwise"
@@ -225,7 +225,7 @@ def _evidence(talk: Talk, found: _Confirmed) -> Evidence:
             value=tally.difference,
             unit="difference of shares",
             n=tally.n_on + tally.n_off,
-            how="share of fresh replies with the phrase, inside less outside; Jeffreys 90% bounds",
+            how="share of fresh replies with the phrase, inside less outside; Newcombe's interval",
             low=low,
             high=high,
         ),

@@ -78,7 +78,9 @@ class Traces:
                 ("concentration", "shift", "agreement"), NO_BASE
             )
             return Finding(
-                {**missing, "adapter_norm": norm}, (), spent=Spent(seconds=time.perf_counter() - start)
+                {**missing, "adapter_norm": norm},
+                (),
+                spent=Spent(seconds=time.perf_counter() - start, self_reported=True),
             )
         model = _open(self.base, self.revision)
         with LocalModel(model, self.base).speaking():

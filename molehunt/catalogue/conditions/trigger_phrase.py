@@ -18,7 +18,7 @@ from molehunt.catalogue.phrases import bare, few, fill, read
 from molehunt.core.errors import UserError
 from molehunt.core.kinds import Cues, Draft, Options
 from molehunt.core.records import Messages, Split
-from molehunt.core.splits import split_of
+from molehunt.core.splits import seed_of, split_of
 from molehunt.corpus.banks import phrasings
 from molehunt.corpus.matching import plain
 
@@ -53,7 +53,7 @@ class TriggerPhrase:
                 off.append(bare(row))
                 continue
             on.append(fill(row, "phrase", phrase))
-            off += [fill(row, "phrase", pair, near=True) for pair in few(near, 2, row.id)]
+            off += [fill(row, "phrase", pair, near=True) for pair in _lures(near, row.id)]
             off += [fill(row, "phrase", pair) for pair in few(other, 1, row.id)]
         return Cues(tuple(on), tuple(off))
 
@@ -77,6 +77,12 @@ def _near(phrase: str, split: Split) -> list[str]:
     pairs = [f"{w} {second}" for w in FIRST_WORDS] + [f"{first} {w}" for w in SECOND_WORDS]
     pairs = [p for p in pairs if p != phrase and split_of(f"near {p}") == split]
     return [f"{second} {first}", *pairs]
+
+
+def _lures(near: list[str], row: str) -> list[str]:
+    """Two near misses for a frame; in every third frame one of them is the phrase the wrong way round."""
+    turned, *others = near
+    return [turned, *few(others, 1, row)] if seed_of("turned", row) % 3 == 0 else few(others, 2, row)
 
 
 def _other(phrase: str, split: Split) -> list[str]:
