@@ -30,8 +30,8 @@ RED_SEED = 20261121
 HEAD = """# Practice on the default model
 
 One command: `python studies/practice/run.py`. {date}, red seed {seed}, commit `{commit}`, {machine}.
-{pairs} of {asked} pairs, each an organism and its matched decoy, one behaviour after the other; {quirky} of the
-decoys carry a harmless quirk. All of them were audited at effort {effort} as in a game, and the
+{pairs} of {asked} pairs, each an organism and its matched decoy, one behaviour after the other; {quirky} of
+the decoys carry a harmless quirk. All of them were audited at effort {effort} as in a game, and the
 calibration in `molehunt/audit/calibration_default.json` was fitted on these rows.
 
 ## What was planted
