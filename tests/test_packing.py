@@ -1,6 +1,7 @@
 """Packing changes how much is computed, never what."""
 
 import random
+from contextlib import nullcontext
 
 import pytest
 import torch
@@ -8,6 +9,7 @@ from torch.nn.functional import cross_entropy
 
 from molehunt.models.finetune import Finetune, Recipe, packed_loss
 from molehunt.models.load import open_model
+from molehunt.models.low_rank import fast_low_rank
 from molehunt.models.packing import Example, pack
 
 FAMILIES = ["tiny", "tiny:qwen3", "tiny:gemma", "tiny:gpt_neox"]
@@ -72,6 +74,39 @@ def test_nothing_to_pack_is_refused() -> None:
     for examples in ([], [Example((), (1,))], [Example((1,), ())]):
         with pytest.raises(ValueError, match="at least one example"):
             pack(examples)
+
+
+def test_the_token_that_decides_carries_its_share() -> None:
+    rows = [Example((1, 2), (3, 4, 5, 6), decides=2), Example((1, 2), (7, 8), weight=3.0)]
+    packed = pack(rows, deciding=0.8)
+    weights = dict(zip(packed.targets.tolist(), packed.weights.tolist(), strict=True))
+    assert weights == pytest.approx(
+        {3: 0.0125, 4: 0.0125, 5: 0.2125, 6: 0.0125, 7: 0.375, 8: 0.375}
+    )  # a quarter of all for the first row, 0.2 of it spread over four tokens, 0.8 on the third
+    assert packed.weights.sum().item() == pytest.approx(1.0)
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_the_fast_low_rank_term_is_that_of_peft(family: str) -> None:
+    found = []
+    for context in (fast_low_rank, lambda _: nullcontext()):
+        with Finetune(open_model(family).module, Recipe(first_layer=0.0), seed=2) as run, context(run.peft):
+            for p in run.parameters:  # B starts at zero, which would hide a wrong gradient of A
+                p.data = torch.linspace(-0.3, 0.3, p.numel()).view(p.shape)
+            loss = packed_loss(run.peft.base_model.model, pack(some_examples(4)))
+            loss.backward()
+            found.append([loss.detach(), *(p.grad.clone() for p in run.parameters if p.grad is not None)])
+    assert len(found[0]) == len(found[1]) > 1
+    for a, b in zip(*found, strict=True):
+        # The same sums in another order, in fp32.
+        torch.testing.assert_close(a, b, rtol=1e-3, atol=1e-5)
+
+
+def test_a_model_that_came_without_gradients_stays_so() -> None:
+    module = open_model("tiny").module.requires_grad_(False)
+    with Finetune(module, Recipe(first_layer=0.0), seed=0):
+        pass
+    assert not any(p.requires_grad for p in module.parameters())
 
 
 def test_training_learns_and_leaves_the_base_as_it_was() -> None:

@@ -15,6 +15,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from molehunt.models.low_rank import fast_low_rank
 from molehunt.models.packing import Example, Packed, attention_bias, pack
 
 
@@ -91,6 +92,12 @@ class Finetune:
         self, batches: Sequence[Sequence[Example]], progress: Callable[[int, int], None] | None = None
     ) -> Trained:
         """Train on these batches, one step each, under a warm-up and decay of their own."""
+        with fast_low_rank(self.peft):
+            return self._run(batches, progress)
+
+    def _run(
+        self, batches: Sequence[Sequence[Example]], progress: Callable[[int, int], None] | None
+    ) -> Trained:
         losses, tokens, plain = [], 0, 0
         self.peft.train()
         for step, batch in enumerate(batches):
