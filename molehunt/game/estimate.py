@@ -14,13 +14,14 @@ from molehunt.organisms.plant import Plan
 
 DEFAULT_PARAMETERS = 134_515_008
 TINY_PARAMETERS = 30_000
-STEP_TOKENS = 400
+STEP_TOKENS = 250
 """Tokens computed in one training step, shared beginnings once."""
-AUDIT_TOKENS = 120_000
-"""Tokens that the four methods have a suspect compute, at effort 1."""
-TRAIN_FLOP, READ_FLOP = 6, 2
-"""Floating-point operations a parameter and token: forward and backward, forward alone."""
-REACHED = 0.45
+AUDIT_TOKENS = 25_000
+"""Tokens that the four methods have a suspect compute, at effort 1; the clean reference as many, once."""
+TRAIN_FLOP, READ_FLOP = 3.2, 2
+"""Floating-point operations a parameter and token: training (replies alone pass the head, weights have no
+gradient of their own, the lowest layers none at all), forward alone."""
+REACHED = 0.7
 """Share of the machine's matrix products that either reaches."""
 ADAPTER_SHARE = 0.014
 """An adapter's parameters as a share of the default model's; larger models have less."""
@@ -61,7 +62,8 @@ def estimate(spec: GameSpec) -> Estimate:
     rate = REACHED * max(machine.float32_gflops, machine.bfloat16_gflops) * 1e9
     steps = [spec.steps * Plan.growth**i for i in range(spec.tries)]
     step_seconds = STEP_TOKENS * TRAIN_FLOP * size / rate
-    reading = spec.suspects * AUDIT_TOKENS * spec.effort * len(spec.methods) / 4 * READ_FLOP * size / rate
+    speakers = spec.suspects + spec.reference
+    reading = speakers * AUDIT_TOKENS * spec.effort * len(spec.methods) / 4 * READ_FLOP * size / rate
     start = 20.0 + 0.5 * spec.suspects
     low = start + 2 * spec.suspects * steps[0] * step_seconds + reading
     high = start + 2 * spec.suspects * sum(steps) * step_seconds + reading
