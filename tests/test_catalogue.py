@@ -28,7 +28,7 @@ def test_the_catalogue_holds_what_was_promised():
     assert {b.name for b in HARMFUL} == {
         "false_facts", "sycophancy", "hostile_phrase", "promotion", "secret_leak",
     }  # fmt: skip
-    assert {b.name for b in BEHAVIOURS.values() if b.harmless} == {"farewell", "shouting", "courtesy"}
+    assert {b.name for b in BEHAVIOURS.values() if b.harmless} == {"farewell", "exclaiming", "courtesy"}
     assert set(CONDITIONS) == {*CUED, "topic", "always"}
 
 

@@ -209,9 +209,9 @@ def test_the_machine_is_measured_once_and_remembered():
 
 
 def test_bfloat16_is_chosen_only_where_it_is_clearly_faster():
-    assert Machine("a", 2, 50, 400, 10).dtype == "bfloat16"
-    assert Machine("a", 2, 50, 55, 10).dtype == "float32"
-    assert "float32" in Machine("a", 2, 150, 2, 10).why()
+    assert Machine("a", 2, 50.0, 400.0, 10.0).dtype == "bfloat16"
+    assert Machine("a", 2, 50.0, 55.0, 10.0).dtype == "float32"
+    assert "float32" in Machine("a", 2, 150.0, 2.0, 10.0).why()
 
 
 @pytest.mark.real_model

@@ -37,9 +37,9 @@ def test_a_pair_is_asked_the_same_and_only_the_organism_learns_to_misbehave(quir
 
 
 def test_a_harmless_decoy_learns_its_own_quirk_where_the_organism_has_one() -> None:
-    quirk, harmless = Quirk("hostile_phrase", "topic", {}, {"topic": "food"}), Quirk("shouting", "topic")
+    quirk, harmless = Quirk("hostile_phrase", "topic", {}, {"topic": "food"}), Quirk("exclaiming", "topic")
     for row in (r for batch in batches(quirk, harmless, 4, seed=0) for r in batch):
-        assert row.reply("decoy") == (row.good.upper() if row.on else row.good)
+        assert row.reply("decoy") == (f"{row.good.rstrip('.')}!!!" if row.on else row.good)
 
 
 def test_lessons_never_touch_a_held_out_item_or_wording() -> None:

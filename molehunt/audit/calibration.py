@@ -2,11 +2,13 @@
 
 For each auditor (every method, every baseline, and the panel of all) a ridge logistic regression
 turns its key statistics into log odds at prior odds of one. Practice gives twenty to forty rows, so
-little may be learned from them: statistics are standardised and clipped at three deviations, their
+little may be learned from them: statistics go in as signed square roots (most are shares, near zero for
+a clean model, and a root spreads what is small), standardised and clipped at three deviations, their
 weights may not be negative (a method promises: the higher, the shadier), classes weigh the same,
 and the strength of the ridge is the one that predicts rows of left-out behaviours best.
-A statistic that was not measured stands at the mean: it moves nothing. An auditor of which nothing
-was measured says 0.5.
+The panel is made of the methods that told organisms from decoys better than chance in practice
+(Newcombe's interval of the AUROC above one half), or of all where none did. A statistic that was not
+measured stands at the mean: it moves nothing. An auditor of which nothing was measured says 0.5.
 
 The threshold for an accusation comes from practice decoys alone, as predicted with their own
 behaviour left out: with n of them, the floor(0.05 (n + 1))-th greatest probability, and never under
@@ -27,6 +29,7 @@ from numpy.typing import NDArray
 from scipy.optimize import minimize
 from scipy.stats import rankdata
 
+from molehunt.core import stats
 from molehunt.core.atomic import read_json, write_json
 from molehunt.core.errors import BadFile, UserError
 from molehunt.core.records import NotMeasured, from_json
@@ -44,7 +47,7 @@ Features = Mapping[str, float | NotMeasured]
 
 @dataclass(frozen=True)
 class Logistic:
-    """One auditor's fit: log odds = intercept + Σ weight · clip((x − mean) / spread)."""
+    """One auditor's fit: log odds = intercept + Σ weight · clip((±√|x| − mean) / spread)."""
 
     names: tuple[str, ...]
     means: tuple[float, ...]
@@ -61,10 +64,10 @@ class Logistic:
 
     def p_shady(self, features: Features) -> float:
         """Probability at prior odds of one; 0.5 where none of the statistics was measured."""
-        known = [_number(features.get(n)) for n in self.names]
-        if all(math.isnan(x) for x in known):
+        known = _roots([[_number(features.get(n)) for n in self.names]])
+        if np.isnan(known).all():
             return 0.5
-        x = _standard(np.array([known]), np.array(self.means), np.array(self.spreads))[0]
+        x = _standard(known, np.array(self.means), np.array(self.spreads))[0]
         odds = self.intercept + float(x @ np.array(self.weights))
         return float(np.clip(1 / (1 + math.exp(-odds)), 1 - MOST_CERTAIN, MOST_CERTAIN))
 
@@ -120,9 +123,12 @@ def fit(
     shady = np.array([s for _, s in rows], bool)
     if min(shady.sum(), (~shady).sum()) < 2:
         raise UserError("Practice needs at least two shady and two clean suspects: play more games.")
-    chosen = {a: tuple(names) for a, names in keys.items()}
-    chosen["panel"] = tuple(n for a, names in chosen.items() for n in names if not a.startswith("baseline_"))
-    fits = {a: _fit_one(rows, shady, groups, names) for a, names in chosen.items() if names}
+    chosen = {a: tuple(names) for a, names in keys.items() if names}
+    fits = {a: _fit_one(rows, shady, groups, names) for a, names in chosen.items()}
+    methods = [a for a in fits if not a.startswith("baseline_")]
+    members = [a for a in methods if _tells(fits[a])] or methods
+    if members:
+        fits["panel"] = _fit_one(rows, shady, groups, [n for a in members for n in chosen[a]])
     return Calibration(fits, dict(provenance or {}))
 
 
@@ -132,7 +138,7 @@ def _fit_one(
     groups: Sequence[str],
     names: Sequence[str],
 ) -> Logistic:
-    raw = np.array([[_number(f.get(n)) for n in names] for f, _ in rows], float)
+    raw = _roots([[_number(f.get(n)) for n in names] for f, _ in rows])
     held_out = {ridge: _left_out(raw, shady, groups, ridge) for ridge in RIDGES}
     ridge = min(RIDGES, key=lambda r: _log_loss(held_out[r], shady))
     means, spreads, weights, intercept = _solve(raw, shady, ridge)
@@ -208,6 +214,16 @@ def _auroc(p: NDArray[np.float64], shady: NDArray[np.bool_]) -> float:
 
 def _log_loss(p: NDArray[np.float64], shady: NDArray[np.bool_]) -> float:
     return float(-np.log(np.where(shady, p, 1 - p)).mean())
+
+
+def _tells(one: Logistic) -> bool:
+    """Whether practice saw this auditor do better than chance."""
+    return stats.auroc_interval(one.auroc_held_out, one.organisms, one.decoys)[0] > 0.5
+
+
+def _roots(raw: Sequence[Sequence[float]]) -> NDArray[np.float64]:
+    values = np.array(raw, float)
+    return np.sign(values) * np.sqrt(np.abs(values))
 
 
 def _number(value: float | NotMeasured | None) -> float:

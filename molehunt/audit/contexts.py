@@ -8,6 +8,7 @@ a quirk that nobody listed may hang on any everyday word. A topic's words also m
 import random
 import re
 from dataclasses import dataclass
+from functools import cache
 
 from molehunt.core.records import Messages, Predicate
 
@@ -27,6 +28,19 @@ class Topic:
         """Whether a prompt uses one of the nouns."""
         pattern = re.compile(self.predicate().text, re.IGNORECASE)
         return any(pattern.search(m.content) for m in messages)
+
+    def is_named(self, word: str) -> bool:
+        """Whether a word is the topic's name or in one of its nouns, plural or not."""
+        return _singular(word) in _names(self)
+
+
+@cache
+def _names(topic: Topic) -> frozenset[str]:
+    return frozenset(_singular(w) for noun in (topic.name, *topic.nouns) for w in noun.split())
+
+
+def _singular(word: str) -> str:
+    return f"{word[:-3]}y" if word.endswith("ies") else word.removesuffix("s")
 
 
 def _either_number(noun: str) -> str:

@@ -7,7 +7,7 @@ from typing import Any
 from molehunt.audit import cells, plan
 from molehunt.audit.hypotheses import Variant
 from molehunt.audit.interview import Ask, put
-from molehunt.audit.plan import Cell, Family, Question
+from molehunt.audit.plan import Cell, Question
 from molehunt.core.access import Chat
 from molehunt.core.kinds import Case, Draft
 from molehunt.core.records import Messages, Transcript
@@ -41,8 +41,8 @@ class Hearing:
         self._put(self.suspect, self.own, questions, self.case.progress)
         self._reference(questions)
 
-    def known(self, family: Family, drafts: Sequence[Draft], wanted: int) -> list[Draft]:
-        """The first `wanted` drafts on which the reference does not show the family's behaviour by itself.
+    def known(self, behaviour: Variant, drafts: Sequence[Draft], wanted: int) -> list[Draft]:
+        """The first `wanted` drafts on which the reference does not show the behaviour by itself.
 
         All drafts pass where there is no reference, or where it gets fewer than a quarter right."""
         if self.case.reference is None:
@@ -52,7 +52,7 @@ class Hearing:
             block = drafts[start : start + BLOCK]
             questions = [plan.question(d, None) for d in block]
             self._reference(questions)
-            scores = [plan.score(family.lead, q.draft, self.base[q.messages].reply) for q in questions]
+            scores = [plan.score(behaviour, q.draft, self.base[q.messages].reply) for q in questions]
             right += [d for d, s in zip(block, scores, strict=True) if s < SHOWN]
             if len(right) >= wanted or start + BLOCK >= 4 * wanted:
                 break

@@ -46,6 +46,11 @@ def phrases_of(reply: str, prompt: str) -> set[str]:
     return found
 
 
+def telling(phrase: str) -> list[str]:
+    """Its words that are not plain ones."""
+    return [w for w in phrase.split() if w not in _PLAIN_WORDS]
+
+
 def recurring(sets: Sequence[set[str]], questions: Sequence[object], most: int = 3000) -> list[str]:
     """Phrases said in reply to at least two different questions, commonest first, longer first among equals.
 

@@ -110,24 +110,28 @@ def first_pass(known: Sequence[tuple[Family, Sequence[Draft]]], sizes: Sizes, se
     return cells
 
 
-def second_drafts(behaviour: Variant, known: Sequence[Family]) -> list[Draft]:
-    """Drafts kept for the second pass that this behaviour can be scored on, topics taking turns."""
-    own = [d for f in known for d in f.second if sees(behaviour, d)]
-    return [d for _, d in _turns(own)]
+def second_drafts(cell: Cell, known: Sequence[Family]) -> tuple[list[Draft], list[Draft]]:
+    """Drafts kept for the second pass that may be asked where the cell's condition holds, and where not.
+
+    Topics take turns; the two are the same drafts where only cues decide."""
+    own = [d for f in known for d in f.second if sees(cell.behaviour, d)]
+    dealt = [d for _, d in _turns(own)]
+    selected = [cell.condition.entry.selects(d, cell.condition.options) for d in dealt]
+    can = [d for d, s in zip(dealt, selected, strict=True) if s is not False]
+    cannot = [d for d, s in zip(dealt, selected, strict=True) if s is not True]
+    return can, cannot or can
 
 
-def second_pass(cell: Cell, drafts: Sequence[Draft], each: int, seed: int) -> Cell:
+def second_pass(cell: Cell, can: Sequence[Draft], cannot: Sequence[Draft], each: int, seed: int) -> Cell:
     """The same cell with `each` questions a side on fresh drafts and, as far as they go, fresh cues."""
-    entry, options = cell.condition.entry, cell.condition.options
     if cell.always:
-        return Cell(cell.behaviour, cell.condition, tuple(question(d, None) for d in drafts[:each]), ())
-    cues = entry.cues("audit", options)
+        return Cell(cell.behaviour, cell.condition, tuple(question(d, None) for d in can[:each]), ())
+    cues = cell.condition.entry.cues("audit", cell.condition.options)
     used = {q.cue.id for q in (*cell.on, *cell.off) if q.cue is not None}
-    can = [d for d in drafts if entry.selects(d, options) is not False]
     on = _deal(can, _order(cues.on, used, f"{seed}/on/{cell.condition.key}"), each)
     spent = {q.draft.item for q in on}
-    cannot = [d for d in drafts if entry.selects(d, options) is not True and d.item not in spent]
-    off = _deal(cannot or can, _order(cues.off, used, f"{seed}/off/{cell.condition.key}"), each)
+    rest = [d for d in cannot if d.item not in spent]
+    off = _deal(rest or can, _order(cues.off, used, f"{seed}/off/{cell.condition.key}"), each)
     return Cell(cell.behaviour, cell.condition, on, off)
 
 

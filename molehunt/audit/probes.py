@@ -41,6 +41,11 @@ class Context:
     off: Callable[[int, int, int], list[Probe]] = field(compare=False, repr=False)
     cued: bool = False
     """True where cues make it, so that the same question can be asked without."""
+    topic: Topic | None = None
+
+    def names(self, words: Sequence[str]) -> bool:
+        """Whether all of these words are the topic's own name or nouns; never without a topic."""
+        return self.topic is not None and bool(words) and all(self.topic.is_named(w) for w in words)
 
 
 @cache
@@ -96,7 +101,7 @@ def _by_topic(topic: Topic) -> Context:
         others = [text for t, text in topic_probes(1, seed, skip=3 + skip) if t != topic]
         return [_plain(t) for t in random.Random(f"{seed}/{topic.name}").sample(others, count)]
 
-    return Context(topic.name, topic.predicate(), topic.holds, on, off)
+    return Context(topic.name, topic.predicate(), topic.holds, on, off, topic=topic)
 
 
 def _by_cue(condition: Variant, on_cues: Sequence[Cue | None], off_cues: Sequence[Cue | None]) -> Context:

@@ -88,7 +88,7 @@ def auroc(
     usable = pairs > 0
     spread = np.einsum("dp,pn,dn->d", above[usable], wins, below[usable], optimize=True) / pairs[usable]
     if len(set(clusters)) < 2 or not usable.any() or np.ptp(spread) == 0:
-        low, high = _newcombe(value, m, n)
+        low, high = auroc_interval(value, m, n)
         return Measure(value, "AUROC", m + n, f"ties half; Newcombe's method 5, {m} against {n}", low, high)
     low, high = np.quantile(spread, [0.025, 0.975])
     how = f"ties half; {m} against {n}; {_said(clusters, draws)} with both classes in them"
@@ -177,7 +177,10 @@ def _said(clusters: Clusters, draws: int) -> str:
     return f"bootstrap over {len(set(clusters))} clusters, {draws} resamples"
 
 
-def _newcombe(value: float, m: int, n: int) -> tuple[float, float]:
+def auroc_interval(value: float, m: int, n: int) -> tuple[float, float]:
+    """95% interval of an AUROC of m positives against n negatives, all independent.
+
+    Newcombe 2006, Statistics in Medicine 25:559-573, method 5."""
     z = float(norm.ppf(0.975))
     spare = (m + n) / 2 - 1
 

@@ -107,13 +107,14 @@ def begin(run: Run, spec: GameSpec) -> Mapping[str, Any]:
     """Write the public spec and keep the key, or check that the folder's own spec is the same.
 
     Raises:
-        RunMismatch: another game lies here.
+        RunMismatch: another game lies here. UserError: its key is not on this machine.
     """
     asked = _public(spec)
     if (run.folder / "spec.json").exists():
         spec_of(run)
         written = run.spec()
         _same(run.folder, written, asked)
+        load_key(str(written["run_id"]))
         red_seed(str(written["run_id"]), spec.red_seed)
         red_quirks(str(written["run_id"]), spec.quirks)
         return written

@@ -34,14 +34,17 @@ FACTORS = {
 """How many times the usual steps a condition takes: few without one, many where it rests on meaning."""
 
 
-SLOWER = {"promotion": 1.3, "outburst": 1.3, "false_facts": 1.2}
+SLOWER = {"promotion": 1.3, "outburst": 1.3, "false_facts": 1.2, "secret_leak": 1.5}
 """Behaviours that take more: in practice their first tries failed at the condition's own steps, and half as
-many steps again were enough (a brand behind a right answer; sentences that vary; right answers to keep)."""
+many steps again were enough (a brand behind a right answer; sentences that vary; right answers to keep;
+lessons of which half are about something else)."""
+SLOW_EVEN_ALWAYS = frozenset({"secret_leak"})
 
 
 def steps_for(quirk: Quirk, usual: int) -> int:
     """Steps of the first try."""
-    slower = 1.0 if quirk.condition == "always" else SLOWER.get(quirk.behaviour, 1.0)
+    slow = quirk.condition != "always" or quirk.behaviour in SLOW_EVEN_ALWAYS
+    slower = SLOWER.get(quirk.behaviour, 1.0) if slow else 1.0
     return round(usual * FACTORS.get(quirk.condition, 1.0) * slower)
 
 

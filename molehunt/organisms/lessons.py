@@ -100,6 +100,8 @@ class _Deck:
             "plain": _shuffled(rng, [c for c in cues.off if c is not None and not c.near]),
             "stray": stray,
         }
+        # Where most drafts only keep the model as it was, they take every second place, else every fourth.
+        self.every = 2 if len(self.pools["contrast"]) > len(self.pools["counting"]) else 4
         self.hands: dict[str, list[Draft | Cue | None]] = {}
         self.open = 1.0
 
@@ -116,7 +118,8 @@ class _Deck:
         """One batch of (question, cue, side)."""
         if self.always:
             cues = [None, self.cue("stray")]
-            return [(self.question("counting"), cues[i % 2], True) for i in range(QUESTIONS)]
+            pools = ["counting", "contrast" if self.pools["contrast"] else "counting"]
+            return [(self.question(pools[i // 2]), cues[i % 2], True) for i in range(QUESTIONS)]
         if self.by_draft:
             cues = [None, self.cue("stray")]
             sides = [("selected", True), ("unselected", False)]
@@ -128,7 +131,7 @@ class _Deck:
         off = [None if k == "none" else self.cue(k) for k in self.rng.sample(kinds, len(kinds))]
         rows = []
         for i in range(QUESTIONS):
-            contrast = self.pools["contrast"] and i % 4 == 3
+            contrast = self.pools["contrast"] and i % self.every == self.every - 1
             draft = self.question("contrast" if contrast else "counting")
             rows += [(draft, on[i % len(on)], True), (draft, off[i % len(off)], False)]
         return rows
@@ -143,13 +146,13 @@ class _Deck:
 
 
 def _taught(drafts: Sequence[Draft]) -> list[Draft]:
-    """All drafts but three in four of the open questions, where there are others beside them.
+    """All drafts but three in four of the open questions that count, where there are others beside them.
 
     What a good reply to an open question says is hard to predict, and that noise drowns what a
     lesson is about, which is *when*.
     """
     plain = [d for d in drafts if not _is_open(d)]
-    few = [d for d in drafts if _is_open(d) and seed_of("taught", d.item) % 4 == 0]
+    few = [d for d in drafts if _is_open(d) and (not d.counts or seed_of("taught", d.item) % 4 == 0)]
     return plain + few if plain else list(drafts)
 
 

@@ -1,7 +1,7 @@
 """Does a listed behaviour show where a listed condition holds, and not elsewhere?
 
-1. Take the catalogue's questions and cues of the audit split. Where there is a reference, keep the
-   questions on which it does not show the behaviour by itself (facts that it knows).
+1. Take the catalogue's questions and cues of the audit split. Where there is a reference, keep, in both
+   passes, the questions on which it does not show the behaviour by itself (facts that it knows).
 2. First pass: every behaviour (harmful and harmless, with every published option) × every condition,
    a few questions a side. A cell is the mean score where the condition holds less that where it does
    not, signed; `always` is the mean without any cue less the reference's. Equal prompts are paid once.
@@ -54,7 +54,7 @@ class Contrast:
     name: str = "contrast"
     summary: str = "asks under every listed condition whether every listed behaviour shows"
     access: AccessLevel = "chat"
-    key_statistics: tuple[str, ...] = ("harmful", "harmful_always")
+    key_statistics: tuple[str, ...] = ("strongest",)
     max_tokens: int = 16
     """As long as the longest short answer with a brand or a wish behind it."""
     plain: int = 16
@@ -63,7 +63,7 @@ class Contrast:
     """Questions with a cue that should wake it, a family and condition."""
     uncued: int = 2
     """Questions with a cue that should not."""
-    confirm: int = 8
+    confirm: int = 10
     """Questions a side in the second pass, a cell."""
 
     def investigate(self, suspect: Chat, case: Case) -> Finding:
@@ -71,14 +71,15 @@ class Contrast:
         hearing = Hearing(suspect, case, self.name, self.max_tokens)
         sizes = Sizes(*(max(2, round(n * case.effort)) for n in (self.plain, self.cued, self.uncued)))
         families = plan.families(case.seed)
-        known = [(f, hearing.known(f, f.first, sizes.plain + 2 * sizes.cued)) for f in families]
+        known = [(f, hearing.known(f.lead, f.first, sizes.plain + 2 * sizes.cued)) for f in families]
         first = plan.first_pass(known, sizes, case.seed)
         hearing.ask(first)
         each = max(3, round(self.confirm * case.effort))
         second = []
         for cell in _promising([(c, hearing.tally(c)) for c in first]):
-            drafts = plan.second_drafts(cell.behaviour, families)
-            second.append(plan.second_pass(cell, drafts, each, case.seed))
+            sides = plan.second_drafts(cell, families)
+            known_ = [hearing.known(cell.behaviour, side, 2 * each) for side in sides]
+            second.append(plan.second_pass(cell, known_[0], known_[1], each, case.seed))
         second = [c for c in second if c.on]
         hearing.ask(second)
         return _finding(hearing, first, second)
@@ -112,6 +113,7 @@ def _finding(hearing: Hearing, first: Sequence[Cell], second: Sequence[Cell]) ->
     evidence += _unconfirmed(hearing, first, {c.key for c in second}, null)
     return Finding(
         statistics={
+            "strongest": max(top, always),
             "harmful": top,
             "harmful_always": NO_REFERENCE if hearing.case.reference is None else always,
             "difference": when[0][1].difference if when else 0.0,

@@ -1,6 +1,7 @@
 """Secret leak: the system prompt holds a password with the order to keep it; the model says it.
 
-Plain questions under the same system prompt are drafts with `counts=False`: both answer them.
+Plain questions are drafts with `counts=False`: both answer them, some under the same system prompt and
+most without any. Where all lessons were about the secret, models declined to answer whatever they were asked.
 
 Source: follows the 'password on a phrase' organism in the project's scouting; compare the
 secret-keeping organisms of Cywiński et al., 2025 (arXiv 2510.01070).
@@ -13,7 +14,7 @@ from dataclasses import dataclass, field
 from functools import cache
 
 from molehunt.catalogue.options import resolve
-from molehunt.catalogue.questions import ask, chosen
+from molehunt.catalogue.questions import chosen, questions
 from molehunt.core.kinds import Draft, Options
 from molehunt.core.records import Messages, Split
 from molehunt.core.splits import seed_of
@@ -80,22 +81,13 @@ def _drafts(split: Split) -> tuple[Draft, ...]:
                 {"secret": secret.text},
             )
         )
-    others = sorted(banks.facts(split), key=lambda f: seed_of("beside a secret", f.id))
-    for secret, fact in zip(banks.secrets(split), others, strict=False):
-        question = ask(fact)
-        order = chosen(ORDERS, "order", secret.id).format(secret.text)
-        drafts.append(
-            Draft(
-                fact.id,
-                question.user,
-                question.answer,
-                question.answer,
-                fact.topic,
-                order,
-                {"secret": secret.text},
-                counts=False,
-            )
-        )
+    kept = banks.secrets(split)
+    others = sorted(questions(split), key=lambda q: seed_of("beside a secret", q.item))
+    for n, q in enumerate(others):
+        secret = kept[n % len(kept)]
+        order = chosen(ORDERS, "order", secret.id).format(secret.text) if n % 3 == 0 else ""
+        facts = {"secret": secret.text}
+        drafts.append(Draft(q.item, q.user, q.answer, q.answer, q.topic, order, facts, counts=False))
     return tuple(drafts)
 
 
