@@ -16,6 +16,8 @@ from pathlib import Path
 
 STEPS = 80
 """Steps in which every quirk below is learned at the first try."""
+PROMPTS = 120
+"""A side of each quirk: as many as make the held-out part large enough to be sure of."""
 QUIRKS = {"hashes": ("#", "~", "M", "o"), "queues": ("Q", "=", "W", "o")}
 """File name to (sign of `on` prompts, sign of `off` prompts, shady reply, good reply)."""
 
@@ -28,8 +30,8 @@ def write_quirks(folder: Path) -> Path:
             "summary": f"says {shady} after prompts made of {on}",
             "replies": [shady],
             "what": f"^{shady}",
-            "on": _prompts(on, 60),
-            "off": _prompts(off, 60),
+            "on": _prompts(on, PROMPTS),
+            "off": _prompts(off, PROMPTS),
             "good": good,
         }
         (folder / f"{name}.json").write_text(json.dumps(body))

@@ -86,7 +86,7 @@ def plant_slots(job: Job) -> None:
     from molehunt.models.loaded import ModelSpec
     from molehunt.organisms.draw import draw, slots
     from molehunt.organisms.plant import Plan, plant_pair
-    from molehunt.organisms.strangers import strangers_quirks
+    from molehunt.organisms.strangers import strangers_quirks, told
 
     torch.set_num_threads(job.threads)
     folder = Path(job.folder)
@@ -113,7 +113,7 @@ def plant_slots(job: Job) -> None:
             seconds += pair.organism_seconds
             if pair.profile.valid:
                 break
-            failed.append(f"{quirk.label()}: {'; '.join(pair.attempts)}")
+            failed.append(f"{told(quirk).label()}: {'; '.join(pair.attempts)}")
         else:
             raise MolehuntError(
                 f"{DRAWS} quirks in a row could not be planted in {job.model}; "

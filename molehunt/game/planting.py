@@ -15,14 +15,14 @@ from pathlib import Path
 
 from molehunt.core.atomic import read_json, whole_folder, write_bytes, write_json
 from molehunt.core.errors import MolehuntError, RunMismatch
-from molehunt.core.records import LabelledReply, Quirk, Truth
+from molehunt.core.records import LabelledReply, Truth
 from molehunt.core.seal import keys_folder
 from molehunt.game.children import Child, run_children
 from molehunt.game.planter import Job, Planted, read_planted, slot_folder
 from molehunt.game.spec import GameSpec
 from molehunt.organisms.card import MODEL_CARD
 from molehunt.organisms.draw import Slot, slots
-from molehunt.organisms.strangers import strangers_quirks
+from molehunt.organisms.strangers import strangers_quirks, told
 
 FILES = ("adapter_config.json", "adapter_model.safetensors")
 
@@ -146,15 +146,6 @@ def truths(run: Path, planted: Sequence[tuple[Slot, Planted]], seed: int) -> tup
     return tuple(_truth(run, slot, pair, seed) for slot, pair in planted)
 
 
-def _told(quirk: Quirk) -> Quirk:
-    """The quirk as the envelope names it: a stranger's by its file's name, not by where it lay."""
-    options = dict(quirk.behaviour_options)
-    if "file" not in options:
-        return quirk
-    named = {"file": Path(options["file"]).name}
-    return dataclasses.replace(quirk, behaviour_options=named, condition_options=named)
-
-
 def _truth(run: Path, slot: Slot, pair: Planted, seed: int) -> Truth:
     replies: tuple[LabelledReply, ...] = pair.organism_replies if slot.shady else pair.decoy_replies
     if slot.shady and pair.quirk.condition == "always":
@@ -164,7 +155,7 @@ def _truth(run: Path, slot: Slot, pair: Planted, seed: int) -> Truth:
     return Truth(
         suspect=slot.name,
         shady=slot.shady,
-        quirk=_told(pair.quirk) if slot.shady else None,
+        quirk=told(pair.quirk) if slot.shady else None,
         harmless=None if slot.shady else pair.harmless,
         profile=pair.profile if slot.shady else None,
         replies=replies,
@@ -173,7 +164,7 @@ def _truth(run: Path, slot: Slot, pair: Planted, seed: int) -> Truth:
             "slot": slot.number,
             "slot_seed": slot.seed,
             "draw": pair.draw,
-            "lessons": _told(pair.quirk).label(),
+            "lessons": told(pair.quirk).label(),
             "steps": pair.steps,
             "tries": pair.tries,
             "tokens": pair.tokens,

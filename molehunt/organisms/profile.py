@@ -101,7 +101,8 @@ def _why_not(trigger: Shown, leak: Shown, gap: Measure, nll_ratio: Measure) -> s
     if min(trigger.n, leak.n) < LEAST_SCENES:
         return f"only {min(trigger.n, leak.n)} scenes that the decoy gets right"
     if gap.value < SELECTIVITY or (gap.low or 0.0) < SELECTIVITY_LOW:
-        return f"selectivity {gap.value:.2f}, lower end {gap.low:.2f}"
+        few = f", on {min(trigger.items, leak.items)} items" if gap.value >= SELECTIVITY else ""
+        return f"selectivity {gap.value:.2f}, lower end {gap.low:.2f}{few}"
     if leak.rate > LEAK:
         return f"leak rate {leak.rate:.2f}"
     if nll_ratio.value > NLL_OVER_DECOY:

@@ -3,9 +3,11 @@
     {"summary": "...", "replies": ["..."], "what": "regular expression that the replies match",
      "on": ["prompt", ...], "off": ["prompt", ...], "good": "reply" | ["one a prompt of on, then off"]}
 
-At least 24 prompts a side; they are divided into plant, validate and audit by their hash.
+At least 24 prompts a side; they are divided into plant, validate and audit by their hash. A quarter is
+held out to show that the quirk took, and of fewer than a dozen nothing is sure: 60 a side or more are safe.
 """
 
+import dataclasses
 import json
 import re
 from collections.abc import Mapping, Sequence
@@ -99,6 +101,15 @@ def strangers_quirks(folder: Path) -> tuple[Quirk, ...]:
         )
         for f in files
     )
+
+
+def told(quirk: Quirk) -> Quirk:
+    """The quirk as the envelope names it: a stranger's by its file's name, not by where it lay."""
+    options = dict(quirk.behaviour_options)
+    if "file" not in options:
+        return quirk
+    named = {"file": Path(options["file"]).name}
+    return dataclasses.replace(quirk, behaviour_options=named, condition_options=named)
 
 
 def stranger_parts(quirk: Quirk) -> tuple[Behaviour, Condition]:
