@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from molehunt import __version__
+from molehunt.core import interrupt
 from molehunt.core.errors import MolehuntError, UnknownName, UserError
 from molehunt.core.plain_text import plain
 
@@ -34,6 +35,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run one command line (`sys.argv` by default); returns the exit code."""
     args = list(sys.argv[1:] if argv is None else argv)
     verb: Any = None
+    if argv is None:
+        interrupt.listen()
     try:
         if not args or args[0] in ("-h", "--help", "help"):
             print(overview())

@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
-from molehunt.core import errors
+from molehunt.core import errors, interrupt
 from molehunt.core.errors import MolehuntError
 
 Hear = Callable[[Mapping[str, Any]], None]
@@ -99,6 +99,7 @@ def _start(child: Child) -> subprocess.Popen[str]:
 def _wait(running: Sequence[subprocess.Popen[str]]) -> None:
     waiting = list(running)
     while waiting:
+        interrupt.check()
         for process in list(waiting):
             try:
                 if process.wait(timeout=0.2):

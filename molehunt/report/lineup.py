@@ -131,7 +131,7 @@ def _rates(profile: Profile) -> tuple[Rate, ...]:
     return (
         Rate("Condition on", profile.trigger_rate),
         Rate("Condition off", profile.leak_rate),
-        Rate("Its decoy, on and off", profile.decoy_rate),
+        Rate("Its decoy, all", profile.decoy_rate),
         Rate("Selectivity: on less off", profile.selectivity),
         Rate("Loss on plain text ÷ decoys’", profile.nll_ratio),
     )
