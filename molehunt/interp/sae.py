@@ -92,14 +92,14 @@ class SparseAutoencoder(nn.Module):
         """The code of each row by itself, as at inference. Gradients flow through the chosen entries."""
         pre = self.pre(x)
         if self.shape.kind == "topk":
-            return self._read(x, pre, *_largest_of_each(pre, self.shape.k))
+            return self.read(x, pre, *_largest_of_each(pre, self.shape.k))
         rows, latents = ((pre > self.threshold) & (pre > 0)).nonzero(as_tuple=True)
-        return self._read(x, pre, rows, latents)
+        return self.read(x, pre, rows, latents)
 
     def encode_batch(self, x: Float[Tensor, "rows d"], pre: Float[Tensor, "rows latents"]) -> Code:
         """The code of a batch as in training, from its pre-activations."""
         choose = _largest_of_each if self.shape.kind == "topk" else _largest_of_all
-        return self._read(x, pre, *choose(pre, self.shape.k))
+        return self.read(x, pre, *choose(pre, self.shape.k))
 
     def decode(self, code: Code) -> Float[Tensor, "rows d"]:
         """What a code says the activations were."""
@@ -120,7 +120,8 @@ class SparseAutoencoder(nn.Module):
         for part in (self.encoder_bias, self.decoder_bias, self.threshold):
             part /= scale
 
-    def _read(self, x: Tensor, pre: Tensor, rows: Tensor, latents: Tensor) -> Code:
+    def read(self, x: Tensor, pre: Tensor, rows: Tensor, latents: Tensor) -> Code:
+        """The code of these (row, latent) entries, rows ascending, with gradients."""
         found = pre[rows, latents].to(x.dtype)
         centred = x - self.decoder_bias
         values = pick(centred, self.encoder, self.encoder_bias, latents, rows, found)

@@ -13,11 +13,11 @@ from torch import Tensor
 
 from molehunt.core.errors import ModelUnfit
 from molehunt.models.anatomy import anatomy
+from molehunt.models.edits import add
 from molehunt.models.loaded import Model
 from molehunt.models.passes import prefill
 from molehunt.models.prompts import text_ids
 from molehunt.models.sample import sample_ids
-from molehunt.models.edits import add
 from molehunt.models.taps import (
     ENDS,
     SITES,
