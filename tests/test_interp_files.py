@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 import torch
@@ -47,7 +48,7 @@ def test_another_model_or_address_is_refused_and_both_are_named(tmp_path):
     other = tiny_model(seed=1)
     with pytest.raises(UserError, match=f"{MODEL.fingerprint[:12]}.*{other.fingerprint[:12]}"):
         load_sae(tmp_path / "a", other)
-    with pytest.raises(UserError, match="resid_post.0.*mlp_out.1"):
+    with pytest.raises(UserError, match=r"resid_post.0.*mlp_out.1"):
         load_sae(tmp_path / "a", MODEL, "mlp_out.1")
 
 
@@ -100,7 +101,7 @@ def test_what_cannot_be_read_is_said(tmp_path):
     export_sae(tmp_path / "a", saved, "saelens")
     with pytest.raises(UserError, match="hook_resid_post"):
         import_sae(tmp_path / "a", MODEL, "mlp_out.0")
-    with pytest.raises(BadFile, match="cfg.json"):
+    with pytest.raises(BadFile, match=r"cfg.json"):
         import_sae(tmp_path, MODEL, AT)
     path = tmp_path / "a" / "cfg.json"
     config = json.loads(path.read_text())
@@ -158,7 +159,7 @@ def test_one_that_says_nothing_scores_nothing(tmp_path):
 
 def test_variance_explained_is_its_definition(tmp_path):
     sae, spec = exact(k=5), text(tmp_path)
-    ids = MODEL.tokenizer(open(spec.text[0]).read())["input_ids"][:64]
+    ids = MODEL.tokenizer(Path(spec.text[0]).read_text())["input_ids"][:64]
     x = activations(MODEL, [ids], AT)[0, 1:]
     top = x.abs().topk(5, -1).indices
     kept = torch.zeros_like(x).scatter(-1, top, x.gather(-1, top))

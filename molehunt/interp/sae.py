@@ -116,7 +116,7 @@ class SparseAutoencoder(nn.Module):
 
     @torch.no_grad()
     def rescaled(self, scale: float) -> None:
-        """Turn an autoencoder of `scale`·x into one of x: relu is homogeneous, so biases and threshold divide."""
+        """Turn an autoencoder of `scale`·x into one of x; relu is homogeneous, so biases divide."""
         for part in (self.encoder_bias, self.decoder_bias, self.threshold):
             part /= scale
 

@@ -80,7 +80,8 @@ def load_sae(folder: Path, model: Model | None = None, address: str | None = Non
         ) from None
     if model is not None and saved.model != model.fingerprint:
         raise UserError(
-            f"The autoencoder in {folder} is of model {saved.model_id or '?'} ({saved.model[:12] or 'unknown'}), "
+            f"The autoencoder in {folder} is of model {saved.model_id or '?'} "
+            f"({saved.model[:12] or 'unknown'}), "
             f"not of {model.spec.id} ({model.fingerprint[:12]})."
         )
     if address is not None and saved.address != address:

@@ -40,7 +40,7 @@ def pick(
     rows: Int[Tensor, " n"],
     found: Float[Tensor, " n"],
 ) -> Float[Tensor, " n"]:
-    """`found`, which is inputs[row]·weight[latent] + bias[latent] as computed elsewhere, with its gradients."""
+    """`found`, which is inputs[row]·weight[latent] + bias[latent] computed elsewhere, with gradients."""
     return _Pick.apply(inputs, weight, bias, latents, rows, found)  # type: ignore[return-value]
 
 

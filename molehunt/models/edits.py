@@ -146,8 +146,8 @@ def _chosen(at: Where, here: Pass) -> Bool[Tensor, "rows new"]:
         mask = mask.expand(rows, -1)
     elif mask.ndim != 2 or len(mask) != rows or not here.ordered:
         raise UserError(
-            f"A mask of shape {tuple(at.shape)} cannot be laid on a pass of {rows} rows, whose order may have "
-            "changed; give a mask over positions, [seq], or run the batch in one plain pass."
+            f"A mask of shape {tuple(at.shape)} cannot be laid on a pass of {rows} rows, whose order may "
+            "have changed; give a mask over positions, [seq], or run the batch in one plain pass."
         )
     inside = here.positions < mask.shape[1]
     picked = mask.gather(1, here.positions.clamp(0, mask.shape[1] - 1))
