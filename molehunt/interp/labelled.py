@@ -1,10 +1,10 @@
-"""Texts or conversations with two labels, from a JSON-lines file, divided into training, validation and tests.
+"""Texts or conversations with two labels, from a JSON-lines file, split into training, validation and tests.
 
 A line holds `text` or `messages`, a `label` (0 or 1, or true or false), and if wanted `split` and
 `group`. Splits called `train`, `validate` and `test` are what they say; any other name is a *shifted*
-test set. Without a split the group's hash decides (a half, a quarter, a quarter), so that rows of one group stay
-together. A group, or one and the same text, on two sides of training, validation and test is refused:
-it would let a probe remember instead of read.
+test set. Without a split the group's hash decides (a half, a quarter, a quarter), so that rows of one
+group stay together. A group, or one and the same text, on two sides of training, validation and test is
+refused: it would let a probe remember instead of read.
 
 What this cannot tell you: whether the labels are right, or whether two groups are the same thing
 under two names.
@@ -78,7 +78,7 @@ def _example(value: Any, where: str) -> Example:
     group, split = value.get("group", text), value.get("split")
     if isinstance(group, int) and not isinstance(group, bool):
         group = str(group)
-    if not isinstance(group, str) or not (split is None or isinstance(split, str) and split):
+    if not isinstance(group, str) or not (split is None or (isinstance(split, str) and split)):
         raise BadFile(f"{where} has a split or group that is no text.")
     return Example(text, messages, bool(label), split or OWN[split_of(group)], group)
 

@@ -3,7 +3,7 @@
 1. For each kind of probe, fit at every address on training rows; logistic regression tries several
    penalties. The (address, penalty) with the highest AUROC on *validation* is kept, ties to the earlier
    layer and the stronger penalty. Platt's sigmoid is fitted there too. No test row takes part.
-2. On the test set, on each shifted set, and on each of them once more without texts that hold tell-tale words:
+2. On the test set, on each shifted set, and on each once more without texts that hold tell-tale words:
    AUROC, recall at 1% false positives, calibration error, and the AUROC of a bag of words.
 3. The null: training labels are shuffled between rows (`SHUFFLES` times), the probe is fitted again at
    the kept place, and its AUROC on the real test labels shows what no knowledge gets.
@@ -234,5 +234,3 @@ def recall(
     hits = (scores[positive] > bar).tolist()
     clusters = [g for g, t in zip(groups, positive, strict=True) if t]
     return stats.proportion(hits, clusters, how="recall at 1% false positives, bar held fixed", seed=seed)
-
-
