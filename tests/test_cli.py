@@ -17,7 +17,7 @@ from molehunt.game.spec import GameSpec
 HEAVY = ("torch", "pyarrow", "sklearn", "pydantic", "transformers", "scipy")
 VERBS = {
     *("accuse", "audit", "catalogue", "chat", "doctor", "open"),
-    *("pack", "plant", "play", "practice", "report", "score"),
+    *("pack", "plant", "play", "practice", "probe", "report", "score", "steer"),
 }
 
 
