@@ -139,7 +139,7 @@ def first_token_logs(model: Model, prompts: Sequence[Messages]) -> Float[Tensor,
     parts, found = anatomy(model.module), {}
     rows = rows_that_fit(model, max(map(len, ids)))
     for start in range(0, len(ids), rows):
-        some = ids[start : start + rows]
+        some: list[Sequence[int]] = [*ids[start : start + rows]]
         layout = planned(model, some, [1] * len(some), 0)
         for _, part, hidden in prefill(model, layout):
             logs = parts.logits(hidden[:, -1]).float().log_softmax(-1).cpu()

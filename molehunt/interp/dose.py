@@ -117,7 +117,7 @@ def run_cells(
         )
     key = experiment.key(model.fingerprint)
     plan = folder / "plan.json"
-    if plan.is_file() and read_json(plan).get("key") != key:
+    if plan.is_file() and read_json(plan) != {"key": key}:
         raise RunMismatch(
             f"{folder} was begun with other settings; choose another folder or the same settings."
         )
@@ -130,7 +130,7 @@ def run_cells(
     before: Float[Tensor, "prompts vocab"] | None = None
     found = []
     for number, (name, direction, strength) in enumerate(todo):
-        path = folder / "cells" / f"{name}_{strength:g}.json"
+        path = folder / "cells" / f"{name}_{strength!r}.json"
         if path.is_file():
             found.append(from_json(Cell, read_json(path)))
         else:

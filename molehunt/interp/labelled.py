@@ -84,7 +84,7 @@ def _example(value: Any, where: str) -> Example:
 
 
 def _messages(value: Any, where: str) -> Messages:
-    turns = value if isinstance(value, list) else [None]
+    turns: list[Any] = value if isinstance(value, list) else [None]
     for turn in turns:
         good = isinstance(turn, dict) and set(turn) == {"role", "content"} and turn["role"] in ROLES
         if not good or not isinstance(turn["content"], str):

@@ -19,13 +19,13 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from molehunt.core import stats
-from molehunt.core.errors import UserError
+from molehunt.core.errors import UnknownName, UserError
 from molehunt.core.records import Measure, NotMeasured
 from molehunt.interp.labelled import TEST, TRAIN, VALIDATE, Example, examples_hash
 from molehunt.interp.platt import calibration_error, platt
 from molehunt.interp.pooled import pooled
 from molehunt.interp.probe_file import KeptProbe, Provenance
-from molehunt.interp.probes import PENALTIES, auroc, fit
+from molehunt.interp.probes import KINDS, PENALTIES, auroc, fit
 from molehunt.interp.telltale import BagOfWords, bag_of_words, tell_tales, without
 from molehunt.models.loaded import Model
 
@@ -83,8 +83,14 @@ def study(
     """Train and measure.
 
     Raises:
+        UnknownName: no such kind.
         UserError: training or validation lacks a label, or an example cannot be read by the model.
     """
+    if not kinds or not addresses:
+        raise UserError("Name at least one kind of probe and one layer.")
+    for kind in kinds:
+        if kind not in KINDS:
+            raise UnknownName("probe", kind, KINDS)
     parts = {s: [i for i, e in enumerate(examples) if e.split == s] for s in (TRAIN, VALIDATE)}
     for split, rows in parts.items():
         if len({examples[i].label for i in rows}) < 2:

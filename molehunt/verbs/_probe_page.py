@@ -20,6 +20,9 @@ HEADS = (
 )
 
 
+SHORT = ("probe", "set", "AUROC", "words alone", "calibration error")
+
+
 def result_rows(results: Sequence[Any]) -> list[tuple[str, ...]]:
     """One row a probe and set."""
     return [
@@ -31,6 +34,29 @@ def result_rows(results: Sequence[Any]) -> list[tuple[str, ...]]:
         )
         for r in results
     ]
+
+
+def short_rows(results: Sequence[Any]) -> list[tuple[str, ...]]:
+    """As `result_rows` for a narrow terminal: what was left out stands on the page and in the JSON."""
+    return [
+        (
+            r.kind,
+            f"{r.where}, −{r.dropped} told" if r.filtered else r.where,
+            short(r.auroc),
+            short(r.bag_of_words),
+            short(r.calibration),
+        )
+        for r in results
+    ]
+
+
+def short(value: Measure | NotMeasured) -> str:
+    """A measure in few characters."""
+    if isinstance(value, NotMeasured):
+        return "not measured"
+    if value.low is None or value.high is None:
+        return words.number(value.value)
+    return f"{words.number(value.value)} [{words.number(value.low)}, {words.number(value.high)}]"
 
 
 def write_probe_page(path: Path, found: Any, facts: Sequence[tuple[str, str]]) -> None:
@@ -51,7 +77,7 @@ def write_probe_page(path: Path, found: Any, facts: Sequence[tuple[str, str]]) -
     across = f"place, from {places[0]} (0) to {places[-1]} ({len(places) - 1})"
     drawing = curves(lines, across, "AUROC on validation", "sweep", "Layer sweep")
     swept = tuple((s.address, s.kind, words.number(s.validation), f"{s.penalty:g}") for s in found.swept)
-    null = tuple((kind, _said(m)) for kind, m in found.null.items())
+    null = tuple((kind, words.said(m)) for kind, m in found.null.items())
     tales = next(iter(found.kept.values())).made.tell_tales
     told = ", ".join(t.word for t in tales[:40]) or "none found"
     chosen = "; ".join(f"{k} at {p.made.address}" for k, p in found.kept.items())
@@ -81,7 +107,3 @@ def write_probe_page(path: Path, found: Any, facts: Sequence[tuple[str, str]]) -
         CANNOT,
     )
     write_sheet(path, sheet)
-
-
-def _said(value: Measure | NotMeasured) -> str:
-    return words.said(value)

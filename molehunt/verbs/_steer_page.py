@@ -6,14 +6,17 @@ from typing import Any
 
 from molehunt.core.records import Measure, NotMeasured
 from molehunt.report import words
+from molehunt.verbs._probe_page import short
 
 CANNOT = (
-    "What the model does by itself: steering shows what a direction can cause, at strengths that may be rare.",
+    "What the model does by itself: steering shows what a direction can cause, however rarely.",
     "What lies between or beyond these strengths. Where the curve is no line, its slope says little.",
     "That random directions are a fair rival in all: activations fill few dimensions, and these lie outside.",
     "Whether a reply means what a pattern finds in it: read the texts.",
 )
 HEADS = ("strength", "behaviour", "NLL of ordinary text", "change of it", "KL of first tokens")
+
+SHORT = ("strength", "behaviour", "NLL", "KL")
 
 
 def dose_rows(doses: Sequence[Any]) -> list[tuple[str, ...]]:
@@ -21,6 +24,11 @@ def dose_rows(doses: Sequence[Any]) -> list[tuple[str, ...]]:
     return [
         (f"{d.strength:g}", *(words.said(m) for m in (d.behaviour, d.nll, d.nll_change, d.kl))) for d in doses
     ]
+
+
+def short_rows(doses: Sequence[Any]) -> list[tuple[str, ...]]:
+    """As `dose_rows`, for a narrow terminal."""
+    return [(f"{d.strength:g}", *(short(m) for m in (d.behaviour, d.nll, d.kl))) for d in doses]
 
 
 def verdict(found: Any) -> str:

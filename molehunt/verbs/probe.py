@@ -72,7 +72,7 @@ def _train(options: Options, examples: Any) -> int:
     from molehunt.interp.probe_file import provenance_json, save_probe
     from molehunt.interp.probe_study import study
     from molehunt.models.anatomy import anatomy
-    from molehunt.verbs._probe_page import HEADS, result_rows, write_probe_page
+    from molehunt.verbs._probe_page import SHORT, short_rows, write_probe_page
 
     assert options.out is not None
     model = _model(options)
@@ -112,7 +112,7 @@ def _train(options: Options, examples: Any) -> int:
         value,
         options.json,
         table(["probe", "place", "penalty"], places),
-        table(HEADS, result_rows(found.results)),
+        table(SHORT, short_rows(found.results)),
         f"Page: {options.out / 'probe.html'}",
     )
     return 0
@@ -123,7 +123,7 @@ def _test(options: Options, examples: Any) -> int:
     from molehunt.interp.pooled import pooled
     from molehunt.interp.probe_file import load_probe, provenance_json
     from molehunt.interp.probe_study import measure
-    from molehunt.verbs._probe_page import HEADS, result_rows
+    from molehunt.verbs._probe_page import SHORT, short_rows
 
     assert options.probe is not None
     load_probe(options.probe)  # what is wrong with the file is said before a model is loaded
@@ -139,7 +139,7 @@ def _test(options: Options, examples: Any) -> int:
     values = pooled(model, examples, [kept.made.address], kept.made.pool)[0]
     results = measure(kept, values, examples, options.seed)
     value = {"probe": provenance_json(kept.made), "results": results}
-    show(value, options.json, table(HEADS, result_rows(results)))
+    show(value, options.json, table(SHORT, short_rows(results)))
     return 0
 
 

@@ -76,7 +76,7 @@ def run(options: Options) -> int:
     from molehunt.interp.behaving import behaviour, read_prompts
     from molehunt.interp.dose import Experiment, response, run_cells
     from molehunt.models.text import ordinary_text
-    from molehunt.verbs._steer_page import HEADS, dose_rows, verdict, write_steer_page
+    from molehunt.verbs._steer_page import SHORT, short_rows, verdict, write_steer_page
 
     counted = behaviour(
         options.pattern,
@@ -123,7 +123,7 @@ def run(options: Options) -> int:
     write_json(options.out / "steer.json", value)
     write_steer_page(options.out / "steer.html", found, counted.unit, asked, told, facts)
     page = f"Page: {options.out / 'steer.html'}"
-    show(value, options.json, table(HEADS, dose_rows(found.doses)), verdict(found), page)
+    show(value, options.json, table(SHORT, short_rows(found.doses)), verdict(found), page)
     return 0
 
 
