@@ -14,12 +14,7 @@ CANNOT = (
     "How the probe does on a shift that no test set here holds.",
     "That texts without tell-tale words hold no give-away: pairs of words, order and length can tell too.",
 )
-HEADS = (
-    *("probe", "set", "AUROC (95%)", "bag of words", "recall at 1% false positives"),
-    *("calibration error", "texts dropped"),
-)
-
-
+HEADS = ("set", "probe", "n", "AUROC", "words alone", "recall at 1% FP", "calibration error", "dropped")
 SHORT = ("probe", "set", "AUROC", "words alone", "calibration error")
 
 
@@ -27,9 +22,10 @@ def result_rows(results: Sequence[Any]) -> list[tuple[str, ...]]:
     """One row a probe and set."""
     return [
         (
-            r.kind,
-            f"{r.where}, without tell-tale words" if r.filtered else r.where,
-            *(words.said(m) for m in (r.auroc, r.bag_of_words, r.recall, r.calibration)),
+            f"{r.where}, no tell-tale words" if r.filtered else r.where,
+            r.kind.replace("_", " "),
+            f"{r.auroc.n:,}" if isinstance(r.auroc, Measure) else "—",
+            *(short(m) for m in (r.auroc, r.bag_of_words, r.recall, r.calibration)),
             str(r.dropped) if r.filtered else "—",
         )
         for r in results
@@ -48,6 +44,13 @@ def short_rows(results: Sequence[Any]) -> list[tuple[str, ...]]:
         )
         for r in results
     ]
+
+
+def unmeasured(results: Sequence[Any]) -> str:
+    """Why what is missing is missing, each reason once; nothing where all was measured."""
+    every = [m for r in results for m in (r.auroc, r.bag_of_words, r.recall, r.calibration)]
+    reasons = dict.fromkeys(words.brief(m.reason) for m in every if isinstance(m, NotMeasured))
+    return f" Not measured: {'; '.join(reasons)}." if reasons else ""
 
 
 def short(value: Measure | NotMeasured) -> str:
@@ -89,7 +92,7 @@ def write_probe_page(path: Path, found: Any, facts: Sequence[tuple[str, str]]) -
             Section(
                 "What they are worth",
                 "On examples that neither training nor the choice of a layer has seen, beside a bag of "
-                f"words. Tell-tale words ({len(tales)}): {told}.",
+                f"words, with 95% intervals. Tell-tale words ({len(tales)}): {told}.{unmeasured(found.results)}",
                 tables=(Grid(HEADS, tuple(result_rows(found.results))),),
             ),
             Section(

@@ -21,9 +21,7 @@ SHORT = ("strength", "behaviour", "NLL", "KL")
 
 def dose_rows(doses: Sequence[Any]) -> list[tuple[str, ...]]:
     """One row a strength."""
-    return [
-        (f"{d.strength:g}", *(words.said(m) for m in (d.behaviour, d.nll, d.nll_change, d.kl))) for d in doses
-    ]
+    return [(f"{d.strength:g}", *(short(m) for m in (d.behaviour, d.nll, d.nll_change, d.kl))) for d in doses]
 
 
 def short_rows(doses: Sequence[Any]) -> list[tuple[str, ...]]:
