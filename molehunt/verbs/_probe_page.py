@@ -91,8 +91,8 @@ def write_probe_page(path: Path, found: Any, facts: Sequence[tuple[str, str]]) -
         (
             Section(
                 "What they are worth",
-                "On examples that neither training nor the choice of a layer has seen, beside a bag of "
-                f"words, with 95% intervals. Tell-tale words ({len(tales)}): {told}.{unmeasured(found.results)}",
+                "On examples that neither training nor the choice of a layer saw, beside a bag of words, "
+                f"with 95% intervals. Tell-tale words ({len(tales)}): {told}.{unmeasured(found.results)}",
                 tables=(Grid(HEADS, tuple(result_rows(found.results))),),
             ),
             Section(
