@@ -50,7 +50,7 @@ def same(one, other, atol=1e-5):
 
 def test_batch_and_shard_size_change_nothing(tmp_path, text):
     one = capture_text(MODEL, spec(text), tmp_path / "a", TOKENS)
-    other = capture_text(MODEL, spec(text), tmp_path / "b", TOKENS, shard_rows=700, batch_tokens=64)
+    other = capture_text(MODEL, spec(text), tmp_path / "b", TOKENS, shard_rows=700, batch_tokens=128)
     assert len(one.about["shards"]) == 1 and len(other.about["shards"]) > 2
     same(rows(one), rows(other))
 

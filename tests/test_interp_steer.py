@@ -102,6 +102,23 @@ def test_a_direction_that_was_not_written_in_does_nothing(written, tmp_path):
     assert found.clear is not True
 
 
+def test_every_address_can_be_pushed_in_its_own_unit():
+    model = tiny_model()
+    places = ("embed", "resid_pre.1", "attn_out.1", "mlp_out.0", "head_out.0", "resid_post.1", "final_norm")
+    norms = median_norms(model, places, ["abcd", "efg"])
+    assert norms["attn_out.1"] == norms["resid_post.1"] and norms["mlp_out.0"] == norms["resid_pre.1"]
+    assert len(set(norms.values())) == 5 and min(norms.values()) > 0
+    ids = [text_ids(model.tokenizer, "abcd")]
+    plain = capture(model, ids, places).values
+    for place in places:
+        with steered(model, axis(7, place), [Place(place, norms[place])], 1.0):
+            gap = activations(model, ids, place) - plain[place]
+        assert torch.allclose(gap.norm(dim=-1), torch.tensor(norms[place]), rtol=1e-4), place
+    narrow = direction(np.ones(7), "embed", "by hand")
+    with pytest.raises(UserError, match="does not fit"), steered(model, narrow, [Place("embed", 1.0)], 1.0):
+        capture(model, ids, ["final_norm"])
+
+
 def test_a_difference_of_means_finds_the_written_direction(written):
     found = from_texts(written, ["aZbc", "Zdef"], ["aybc", "ydef"], "resid_post.0", "last")
     wanted = np.zeros(32)

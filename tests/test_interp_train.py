@@ -22,6 +22,7 @@ class Made:
 
     addresses: tuple[str, ...] = ("one", "two")
     model: str = "made"
+    origin: str = "made"
     loud: float = 1.0
 
     def blocks(self, start):
@@ -43,7 +44,7 @@ SPEC = TrainSpec(64, ACTIVE, "topk", 60_000, 256, 5e-3, 5_000, pool_rows=1024)
 @pytest.mark.parametrize("kind", KINDS)
 def test_hidden_directions_are_found(kind):
     seen = []
-    saes = train(Made(), replace(SPEC, kind=kind), report=lambda *a: seen.append(a))
+    saes = train(Made(("one",)), replace(SPEC, kind=kind), report=lambda *a: seen.append(a))
     assert seen[-1][:2] == (SPEC.steps, SPEC.steps) and seen[-1][2] > 0
     _, x = next(Made().blocks(10**6))
     for address, sae in saes.items():
@@ -77,9 +78,9 @@ def test_dead_latents_are_brought_back_and_not_by_themselves(remedy, dead_after)
 
 @pytest.mark.parametrize("resample", [True, False])
 def test_broken_off_it_goes_on_to_the_same_weights(tmp_path, monkeypatch, resample):
-    spec = replace(SPEC, tokens=20_000, kind="batchtopk", resample=resample, dead_after=2_000)
+    spec = replace(SPEC, tokens=10_000, kind="batchtopk", resample=resample, dead_after=2_000)
     whole = train(Made(), spec)
-    step, left = Site.step, [70]
+    step, left = Site.step, [50]
 
     def dying(self, *args):
         if not left[0]:
@@ -99,8 +100,13 @@ def test_broken_off_it_goes_on_to_the_same_weights(tmp_path, monkeypatch, resamp
             whole[address].state_dict().values(), resumed[address].state_dict().values(), strict=True
         ):
             assert torch.equal(a, b)
-    with pytest.raises(RunMismatch, match="something else"):
-        train(Made(), replace(spec, k=4), checkpoint=tmp_path)
+    again = []
+    train(Made(), spec, checkpoint=tmp_path, report=lambda *a: again.append(a))
+    ((done, total, speed, shown),) = again  # nothing is left to do, and what the last step showed is known
+    assert done == total and speed == 0.0 and 0 < shown["one"].variance_explained < 1
+    for flow, other in ((Made(), replace(spec, k=4)), (Made(origin="other text"), spec)):
+        with pytest.raises(RunMismatch, match="something else"):
+            train(flow, other, checkpoint=tmp_path)
 
 
 def test_a_live_model_and_its_shards_are_the_same_rows(tmp_path):
@@ -126,6 +132,26 @@ def test_a_live_flow_goes_on_where_it_is_told_to_and_begins_anew(tmp_path):
         assert number == seen[start][0]
         assert torch.equal(block["resid_post.0"], seen[start][1]["resid_post.0"])
     assert torch.equal(seen[0][1]["resid_post.0"], seen[3][1]["resid_post.0"])
+
+
+def test_text_that_leaves_no_row_ends_in_a_sentence(tmp_path):
+    (tmp_path / "text.txt").write_text("a")
+    flow = LiveFlow(Reader(tiny_model(), ReadSpec((str(tmp_path / "text.txt"),), ("resid_post.0",), 16)))
+    with pytest.raises(UserError, match="No row was kept"):
+        train(flow, SPEC)
+
+
+def test_a_short_training_reads_no_more_than_it_learns_from():
+    asked = []
+
+    class Watched(Made):
+        def blocks(self, start):
+            for number, block in super().blocks(start):
+                asked.append(number)
+                yield number, block
+
+    train(Watched(("one",)), replace(SPEC, tokens=1024, pool_rows=65_536))
+    assert len(asked) == 2  # blocks of 512 rows
 
 
 def test_pools_are_shuffled_and_whole():

@@ -7,13 +7,14 @@ needs to remember nothing else, and a resumed training sees the very same batche
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Protocol
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from molehunt.core.atomic import canonical
 from molehunt.core.errors import UserError
 from molehunt.core.splits import seed_of
 from molehunt.interp.capture import Capture
@@ -33,6 +34,11 @@ class Flow(Protocol):
     @property
     def model(self) -> str:
         """Fingerprint of the model that they are from."""
+        ...
+
+    @property
+    def origin(self) -> str:
+        """What is read and how, so that a training does not go on with other rows than it began with."""
         ...
 
     def blocks(self, start: int) -> Iterator[tuple[int, Block]]:
@@ -61,6 +67,12 @@ class ShardFlow:
         """Fingerprint of the model that they are from."""
         return self.capture.model
 
+    @property
+    def origin(self) -> str:
+        """What is read and how."""
+        spec, rows = self.capture.about["spec"], self.capture.rows
+        return canonical({"spec": spec, "rows": rows, "shuffled": self.seed}).decode()
+
     def blocks(self, start: int) -> Iterator[tuple[int, Block]]:
         """Endless blocks, one a shard."""
         count = len(self.capture.about["shards"])
@@ -88,18 +100,26 @@ class LiveFlow:
         """Fingerprint of the model that they are from."""
         return self.reader.model.fingerprint
 
+    @property
+    def origin(self) -> str:
+        """What is read and how."""
+        return canonical(asdict(self.reader.spec)).decode()
+
     def blocks(self, start: int) -> Iterator[tuple[int, Block]]:
         """Endless blocks, one a group of contexts; skipped ones are tokenised and not run."""
-        number = 0
+        number = rows = 0
         if start and not self.reader.limits:
             next(self.reader.groups(), None)  # what counts as a sink is decided by the first group
         while True:
             before = number
             for group in self.reader.groups(max(0, start - number)):
                 number = max(number, start) + 1
+                rows += len(group.token)
                 yield number, dict(group.values)
             if number == before:
                 number += self._count()
+            elif not rows:
+                raise UserError("No row was kept: the text is too short, or every row counts as a sink.")
 
     def _count(self) -> int:
         from molehunt.interp.reading import contexts

@@ -5,6 +5,11 @@ share of latents that fire on none of the rows. Loss recovered puts the reconstr
 activation's place while the model reads on: (L_zero − L_spliced) / (L_zero − L_plain), with L the mean
 negative log-likelihood of the next token in nats, L_zero with zeros in its place. It is 1 where nothing
 is lost. The splice leaves position 0 as it is, as training did, and so does the ablation.
+
+What this cannot tell you: whether its features mean anything, or whether the model uses them: a rotated
+basis may explain as much. Loss recovered is near 1 for many a poor autoencoder, because zeros are a very
+low bar; read the nats. Rows that count as sinks are spliced though no autoencoder was trained on them. And
+text that it was trained on flatters it.
 """
 
 import math

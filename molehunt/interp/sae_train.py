@@ -10,8 +10,13 @@ to zero over the last fifth. With `resample`, dead latents are instead set to ba
 Pre-activations are computed once, without a gradient; both backward products run over active entries
 (`interp.sparse`). With `half`, the encoder's product runs in bfloat16: it picks and fills the code, and
 the gradient treats what it gave as exact.
+
+What this cannot tell you: whether a latent is one thing. Training asks for few latents and a small error;
+another seed, width or k cuts the same activations otherwise, and nothing here prefers one cut. What a step
+shows (variance explained, dead) is of its own batch; `interp.sae_eval` measures on text that you choose.
 """
 
+import json
 import math
 import time
 from collections.abc import Callable, Mapping
@@ -83,7 +88,8 @@ class Step:
 
 
 Report = Callable[[int, int, float, Mapping[str, Step]], None]
-"""Called now and then with steps done, steps in all, rows a second, and what each site shows."""
+"""Called each step with steps done, steps in all, rows a second (0 where all was done before), and what
+each site shows."""
 
 
 @dataclass
@@ -171,14 +177,15 @@ def train(
     """
     if spec.batch < 1 or spec.tokens < 1:
         raise UserError("An autoencoder needs at least one token and batches of at least one.")
-    key = canonical({"spec": asdict(spec), "model": flow.model, "addresses": flow.addresses}).decode()
+    about = {"spec": asdict(spec), "model": flow.model, "addresses": flow.addresses, "origin": flow.origin}
+    key = canonical(about).decode()
     sites: dict[str, Site] = {}
     done, start = _resume(checkpoint, key, sites, spec, device)
     saved, began, first = time.monotonic(), time.monotonic(), done
-    for start, batches in pools(flow, spec.pool_rows, spec.batch, spec.seed, start):  # noqa: B020
-        for batch in batches:
-            if done >= spec.steps:
-                break
+    dealt = pools(flow, min(spec.pool_rows, spec.tokens), spec.batch, spec.seed, start)
+    while done < spec.steps:
+        start, batches = next(dealt)
+        for batch in batches[: spec.steps - done]:
             for address, x in batch.items():
                 if address not in sites:
                     sites[address] = _site(x, spec, device)
@@ -192,8 +199,8 @@ def train(
         if checkpoint is not None and (time.monotonic() - saved >= every or done >= spec.steps):
             _save(checkpoint, key, done, start, sites)
             saved = time.monotonic()
-        if done >= spec.steps:
-            break
+    if report is not None and done == first:
+        report(done, spec.steps, 0.0, {a: s.shown for a, s in sites.items()})
     for site in sites.values():
         site.sae.rescaled(site.scale)
     return {address: site.sae for address, site in sites.items()}
@@ -239,7 +246,8 @@ def _save(folder: Path, key: str, done: int, start: tuple[int, int], sites: Mapp
         for name, part in site.sae.named_parameters():
             for moment, value in site.optimizer.state[part].items():
                 tensors[f"{address}/adam/{name}/{moment}"] = value
-    said = {"key": key, "done": str(done), "block": str(start[0]), "pool": str(start[1])}
+    shown = json.dumps({a: asdict(s.shown) for a, s in sites.items()})
+    said = {"key": key, "done": str(done), "block": str(start[0]), "pool": str(start[1]), "shown": shown}
     write_bytes(folder / CHECKPOINT, save({n: t.contiguous().cpu() for n, t in tensors.items()}, said))
 
 
@@ -256,9 +264,11 @@ def _resume(
             raise RunMismatch(
                 f"{folder} holds a training of something else; give another folder, or the same command."
             )
+        shown = json.loads(said["shown"])
         for address in dict.fromkeys(name.split("/")[0] for name in held):
             width = held[f"{address}/sae/decoder_bias"].shape[0]
             site = _bare(width, spec, device, float(held[f"{address}/scale"]))
+            site.shown = Step(**shown[address])
             head = f"{address}/sae/"
             site.sae.load_state_dict({n.removeprefix(head): t for n, t in held.items() if n.startswith(head)})
             site.silent.copy_(held[f"{address}/silent"])
@@ -269,7 +279,7 @@ def _resume(
                 }
             sites[address] = site
         return int(said["done"]), (int(said["block"]), int(said["pool"]))
-    except (OSError, SafetensorError, KeyError, ValueError, RuntimeError) as error:
+    except (OSError, SafetensorError, KeyError, TypeError, ValueError, RuntimeError) as error:
         raise BadFile(
             f"{folder / CHECKPOINT} is damaged ({str(error)[:80]}); delete it to begin anew."
         ) from None

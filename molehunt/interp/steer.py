@@ -16,12 +16,12 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from torch import Tensor
 
 from molehunt.interp.direction import Direction
+from molehunt.models.edits import Edit, add
 from molehunt.models.loaded import Model
 from molehunt.models.prompts import text_ids
-from molehunt.models.taps import Change, capture, edited
+from molehunt.models.taps import capture, edited
 from molehunt.models.text import ordinary_text
 
 TEXTS, LONGEST = 32, 128
@@ -30,9 +30,9 @@ TEXTS, LONGEST = 32, 128
 def median_norms(
     model: Model, addresses: Sequence[str], texts: Sequence[str] | None = None
 ) -> dict[str, float]:
-    """Median residual norm at each address: of `resid_pre` where that is read, else of the layer's end."""
+    """Median norm at each address; where attention or MLP writes, that of the stream at the layer's end."""
     texts = ordinary_text(TEXTS) if texts is None else texts
-    streams = {a: a if a.startswith("resid_pre") else f"resid_post.{a.partition('.')[2]}" for a in addresses}
+    streams = {a: _stream(a) for a in addresses}
     norms: dict[str, list[np.ndarray]] = {s: [] for s in streams.values()}
     for text in texts:
         seen = capture(model, [text_ids(model.tokenizer, text)[:LONGEST]], list(norms))
@@ -41,14 +41,9 @@ def median_norms(
     return {a: float(np.median(np.concatenate(norms[s]))) for a, s in streams.items()}
 
 
-def adding(vector: np.ndarray, amount: float) -> Change:
-    """An edit that adds `amount` times a vector [d_model] at every token; for 0, one that does nothing."""
-    push = torch.from_numpy(np.asarray(vector, dtype=np.float32)) * amount
-
-    def change(stream: Tensor) -> Tensor:
-        return stream if amount == 0 else stream + push.to(stream.device, stream.dtype)
-
-    return change
+def adding(vector: np.ndarray, amount: float) -> Edit:
+    """An edit that adds `amount` times a vector [width] at every token; for 0, one that does nothing."""
+    return add(torch.from_numpy(np.asarray(vector, dtype=np.float32)), amount)
 
 
 @dataclass(frozen=True)
@@ -65,10 +60,15 @@ def steered(model: Model, direction: Direction, places: Sequence[Place], strengt
     """While the block runs, whatever the model computes is computed with the direction added.
 
     Raises:
-        UserError: an address that this model does not have.
+        UserError: an address that this model does not have, or one of another width.
     """
-    changes: Mapping[str, Change] = (
+    changes: Mapping[str, Edit] = (
         {p.address: adding(direction.vector, strength * p.norm) for p in places} if strength else {}
     )
     with edited(model, changes):
         yield
+
+
+def _stream(address: str) -> str:
+    site, _, layer = address.partition(".")
+    return f"resid_post.{layer}" if site in ("attn_out", "mlp_out") else address

@@ -42,7 +42,7 @@ class Options:
     kinds: tuple[str, ...] = ("diff_mean", "mass_mean", "logistic")
     """Kinds of probe."""
     site: str = "resid_post"
-    """`resid_pre`, `attn_out`, `mlp_out` or `resid_post`."""
+    """`resid_pre`, `head_out`, `attn_out`, `mlp_out` or `resid_post`."""
     layers: tuple[int, ...] = ()
     """Layers that are tried; all where none are given."""
     pool: Literal["last", "mean"] = "last"

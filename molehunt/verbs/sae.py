@@ -46,8 +46,8 @@ class Options:
     """Train: active latents of a row; of the average row for batchtopk."""
     kind: Literal["topk", "batchtopk"] = "batchtopk"
     """Train: how active latents are chosen."""
-    tokens: int = 1_000_000
-    """Train: rows to learn from. Eval: rows to measure on."""
+    tokens: int | None = None
+    """Train: rows to learn from, 1,000,000 if not said. Eval: rows to measure on, 20,000 if not said."""
     batch: int = 1024
     """Train: rows a step."""
     learning_rate: float = 0.0
@@ -106,32 +106,38 @@ def _train(options: Options) -> int:
         "half",
         "seed",
     )
-    spec = TrainSpec(**{name: getattr(options, name) for name in names})
+    asked = {name: getattr(options, name) for name in names}
+    spec = TrainSpec(**{name: value for name, value in asked.items() if value is not None})
     rows: list[dict[str, Any]] = []
     with watching() as watch:
         if options.source is not None:
             held = open_capture(options.source)
             flow, device = ShardFlow(held, options.addresses or held.addresses, options.seed), "cpu"
-            model_id = held.about["model_id"]
+            model_id, text = held.about["model_id"], held.about["spec"]["text"]
         elif options.addresses:
             model = _model(options)
             flow, device = LiveFlow(Reader(model, _reading(options))), str(model.device)
-            model_id = model.spec.id
+            model_id, text = model.spec.id, options.text
         else:
             raise UserError("Name a capture with --source, or what to read with --addresses.")
 
         def report(done: int, total: int, speed: float, seen: Any) -> None:
             first = next(iter(seen.values()))
-            said = f"{speed:,.0f} tokens/s, {first.variance_explained:.2f} explained, {first.dead:.1%} dead"
+            said = f"{first.variance_explained:.2f} explained, {first.dead:.1%} dead"
+            said = f"{speed:,.0f} tokens/s, {said}" if speed else said
             watch.bar("training", done / total, said)
             rows[:] = [
-                {"address": a, "tokens_per_second": speed, **vars(s), "folder": str(options.folder / a)}
+                {
+                    **{"address": a, "tokens_per_second": speed or None},
+                    **vars(s),
+                    "folder": str(options.folder / a),
+                }
                 for a, s in seen.items()
             ]
 
         made = train(flow, spec, device=device, checkpoint=options.folder, report=report)
     for address, sae in made.items():
-        how = {"spec": {n: getattr(spec, n) for n in names}, "text": list(options.text)}
+        how = {"spec": {n: getattr(spec, n) for n in names}, "text": list(text)}
         save_sae(options.folder / address, SavedSae(sae, flow.model, address, model_id, how))
     heads = ["address", "explained (last batch)", "L0", "dead", "folder"]
     cells = [
@@ -161,7 +167,7 @@ def _eval(options: Options) -> int:
         saved = load_sae(options.folder, model)
         watch.bar("measuring", 0.1, saved.address)
         spec = replace(_reading(options), addresses=(saved.address,))
-        found = evaluate(model, saved.sae, spec, min(options.tokens, 20_000))
+        found = evaluate(model, saved.sae, spec, options.tokens or 20_000)
     rows = [
         (
             name,
@@ -170,9 +176,14 @@ def _eval(options: Options) -> int:
         )
         for name, m in found.items()
     ]
-    show(
-        {"address": saved.address, "measures": found}, options.json, table(["measure", "value", "how"], rows)
+    shared = sorted(set(options.text) & set(saved.made.get("text", ())))
+    value = {"address": saved.address, "measures": found, "trained_on_too": shared}
+    note = (
+        [f"Trained on {', '.join(shared)} too, which flatters; name other text with --text."]
+        if shared
+        else []
     )
+    show(value, options.json, table(["measure", "value", "how"], rows), *note)
     return 0
 
 
