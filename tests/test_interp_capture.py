@@ -111,6 +111,15 @@ def test_another_capture_does_not_go_on_here(tmp_path, text):
     (tmp_path / "c" / "mine.txt").write_text("x")
     with pytest.raises(UserError, match="not empty"):
         capture_text(MODEL, spec(text), tmp_path / "c", 100)
+    with pytest.raises(UserError, match="is a file"):
+        capture_text(MODEL, spec(text), tmp_path / "c" / "mine.txt", 100)
+
+
+def test_a_mistake_that_is_found_before_any_row_leaves_no_folder(tmp_path, text):
+    for how in (spec("nowhere"), spec(text, addresses=("resid_post.9",))):
+        with pytest.raises(UserError, match="There is no"):
+            capture_text(MODEL, how, tmp_path / "a", 100)
+        assert not (tmp_path / "a").exists()
 
 
 def test_a_damaged_shard_is_named(tmp_path, text):

@@ -55,6 +55,12 @@ def test_hidden_directions_are_found(kind):
         assert torch.allclose(sae.decoder.norm(dim=-1), torch.ones(64), atol=1e-5)
 
 
+def test_the_threshold_of_a_short_training_keeps_as_many_latents_as_it_was_asked_for():
+    sae = train(Made(("one",)), replace(SPEC, kind="batchtopk", tokens=40 * 256))["one"]
+    _, x = next(Made().blocks(10**6))
+    assert sae.encode(x["one"]).values.numel() / 512 == pytest.approx(ACTIVE, rel=0.25)
+
+
 def test_the_units_of_activations_do_not_matter():
     few = replace(SPEC, tokens=5_000)
     both = train(Made(), few)  # the second site is the first in doubled units
@@ -102,6 +108,7 @@ def test_broken_off_it_goes_on_to_the_same_weights(tmp_path, monkeypatch, resamp
             assert torch.equal(a, b)
     again = []
     train(Made(), spec, checkpoint=tmp_path, report=lambda *a: again.append(a))
+    assert list(again[0][3]) == ["one", "two"]
     ((done, total, speed, shown),) = again  # nothing is left to do, and what the last step showed is known
     assert done == total and speed == 0.0 and 0 < shown["one"].variance_explained < 1
     for flow, other in ((Made(), replace(spec, k=4)), (Made(origin="other text"), spec)):

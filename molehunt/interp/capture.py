@@ -143,12 +143,12 @@ def capture_text(
             if progress is not None:
                 progress(kept, tokens)
             if sum(len(g.token) for g in held) >= shard_rows or kept >= tokens:
-                shards.append(_write(folder, len(shards), held, done, reader.limits))
+                shards.append(_write(folder, len(shards), held, done, reader.limits, about))
                 held = []
             if kept >= tokens:
                 break
     if any(len(g.token) for g in held):
-        shards.append(_write(folder, len(shards), held, done, reader.limits))
+        shards.append(_write(folder, len(shards), held, done, reader.limits, about))
     if not kept:
         raise UserError("No row was kept: the text is too short, or every row counts as a sink.")
     counts = {"rows": kept, "dropped": sum(s["dropped"] for s in shards)}
@@ -159,20 +159,23 @@ def capture_text(
 
 def _begun(folder: Path, about: dict[str, Any]) -> list[dict[str, Any]] | None:
     """What the shards that stand say of themselves; None where everything is there."""
+    if folder.exists() and not folder.is_dir():
+        raise UserError(f"{folder} is a file; give a new folder.")
     if not (folder / FILE).exists():
         if folder.exists() and any(p for p in folder.iterdir() if not p.name.startswith(HALF)):
             raise UserError(f"{folder} is not empty and holds no capture; give a new folder.")
-        write_json(folder / FILE, {**about, "done": False})
         return []
     sweep(folder)
     before = read_json(folder / FILE)
+    if not shard_path(folder, 0).exists():  # it ended before anything was kept
+        return []
     for key, value in about.items():
         old = before.get(key) if isinstance(before, dict) else None
         if old != (
             value if key != "spec" else {k: list(v) if isinstance(v, tuple) else v for k, v in value.items()}
         ):
             raise RunMismatch(
-                f"{folder} holds a capture with another {key}; give another folder, or the same command."
+                f"{folder} holds another capture (its {key} differ); give a new folder, or the same command."
             )
     if before.get("done"):
         return None
@@ -199,8 +202,10 @@ def _cut(group: Group, rows: int) -> Group:
 
 
 def _write(
-    folder: Path, number: int, held: list[Group], done: int, limits: dict[str, float]
+    folder: Path, number: int, held: list[Group], done: int, limits: dict[str, float], about: dict[str, Any]
 ) -> dict[str, Any]:
+    if not number:  # not sooner: what fails before any row is read leaves nothing behind
+        write_json(folder / FILE, {**about, "done": False})
     tensors = {a: torch.cat([g.values[a] for g in held]).contiguous() for a in held[0].values}
     tensors |= {m: torch.cat([getattr(g, m) for g in held]).to(torch.int32) for m in MARKS}
     read = [c for g in held for c in g.contexts]

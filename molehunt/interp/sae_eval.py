@@ -57,7 +57,7 @@ def _reconstruction(model: Model, sae: SparseAutoencoder, spec: ReadSpec, tokens
         x = group.values[address].to(sae.decoder.device)
         if x.shape[1] != sae.shape.d_model:
             raise UserError(f"The autoencoder reads {sae.shape.d_model} numbers; {address} has {x.shape[1]}.")
-        for some in x.split(1024):
+        for some in x[: tokens - sums.rows].split(1024):
             sums.take(some, sae)
         if sums.rows >= tokens:
             break

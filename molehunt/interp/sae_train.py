@@ -127,19 +127,21 @@ class Site:
             torch.nn.utils.clip_grad_norm_(sae.parameters(), 1.0)
             self.optimizer.step()
             sae.unit_norm()
-            self._note(code, len(x))
+            self._note(code, len(x), spec)
             share = float((self.silent >= spec.dead_after).float().mean())
             if spec.resample and bool((self.silent >= spec.dead_after).any()):
                 self._resample(x, error.detach(), spec)
         self.shown = Step(1 - float(unexplained.detach()), len(code.values) / len(x), share)
 
-    def _note(self, code: Code, rows: int) -> None:
+    def _note(self, code: Code, rows: int, spec: TrainSpec) -> None:
         self.silent += rows
         self.silent[code.latents] = 0
         if self.sae.shape.kind == "batchtopk" and len(code.values):
             smallest = code.values.detach().min()
             first = not bool(self.sae.threshold.any())
-            self.sae.threshold += (smallest - self.sae.threshold) * (1.0 if first else THRESHOLD_RATE)
+            # A short training has fewer steps than the mean has memory, and would keep what it began with.
+            rate = 1.0 if first else min(1.0, max(THRESHOLD_RATE, 5 / spec.steps))
+            self.sae.threshold += (smallest - self.sae.threshold) * rate
 
     def _resample(self, x: Tensor, error: Tensor, spec: TrainSpec) -> None:
         """Point dead latents at the rows that are explained worst; forget what Adam knew of them."""
@@ -181,6 +183,7 @@ def train(
     key = canonical(about).decode()
     sites: dict[str, Site] = {}
     done, start = _resume(checkpoint, key, sites, spec, device)
+    sites = {a: sites[a] for a in flow.addresses if a in sites}  # in the order that was asked for
     saved, began, first = time.monotonic(), time.monotonic(), done
     dealt = pools(flow, min(spec.pool_rows, spec.tokens), spec.batch, spec.seed, start)
     while done < spec.steps:
