@@ -33,14 +33,15 @@ def result_rows(results: Sequence[Any]) -> list[tuple[str, ...]]:
 
 
 def short_rows(results: Sequence[Any]) -> list[tuple[str, ...]]:
-    """As `result_rows` for a narrow terminal: what was left out stands on the page and in the JSON."""
+    """As `result_rows` for a narrow terminal; a dash is what `unmeasured` gives the reason of."""
     return [
         (
             r.kind,
             f"{r.where}, −{r.dropped} told" if r.filtered else r.where,
-            short(r.auroc),
-            short(r.bag_of_words),
-            short(r.calibration),
+            *(
+                "—" if isinstance(m, NotMeasured) else short(m)
+                for m in (r.auroc, r.bag_of_words, r.calibration)
+            ),
         )
         for r in results
     ]

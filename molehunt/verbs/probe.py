@@ -72,7 +72,7 @@ def _train(options: Options, examples: Any) -> int:
     from molehunt.interp.probe_file import provenance_json, save_probe
     from molehunt.interp.probe_study import study
     from molehunt.models.anatomy import anatomy
-    from molehunt.verbs._probe_page import SHORT, short_rows, write_probe_page
+    from molehunt.verbs._probe_page import SHORT, short_rows, unmeasured, write_probe_page
 
     assert options.out is not None
     model = _model(options)
@@ -113,6 +113,7 @@ def _train(options: Options, examples: Any) -> int:
         options.json,
         table(["probe", "place", "penalty"], places),
         table(SHORT, short_rows(found.results)),
+        *_missing(unmeasured(found.results)),
         f"Page: {options.out / 'probe.html'}",
     )
     return 0
@@ -123,7 +124,7 @@ def _test(options: Options, examples: Any) -> int:
     from molehunt.interp.pooled import pooled
     from molehunt.interp.probe_file import load_probe, provenance_json
     from molehunt.interp.probe_study import measure
-    from molehunt.verbs._probe_page import SHORT, short_rows
+    from molehunt.verbs._probe_page import SHORT, short_rows, unmeasured
 
     assert options.probe is not None
     load_probe(options.probe)  # what is wrong with the file is said before a model is loaded
@@ -139,8 +140,12 @@ def _test(options: Options, examples: Any) -> int:
     values = pooled(model, examples, [kept.made.address], kept.made.pool)[0]
     results = measure(kept, values, examples, options.seed)
     value = {"probe": provenance_json(kept.made), "results": results}
-    show(value, options.json, table(SHORT, short_rows(results)))
+    show(value, options.json, table(SHORT, short_rows(results)), *_missing(unmeasured(results)))
     return 0
+
+
+def _missing(said: str) -> list[str]:
+    return [said.strip()] if said else []
 
 
 def _model(options: Options) -> Any:
