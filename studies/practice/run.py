@@ -32,7 +32,7 @@ HEAD = """# Practice on the default model
 One command: `python studies/practice/run.py`. {date}, red seed {seed}, commit `{commit}`, {machine}.
 {pairs} of {asked} pairs, each an organism and its matched decoy, one behaviour after the other; {quirky} of
 the decoys carry a harmless quirk. All of them were audited at effort {effort} as in a game, and the
-calibration in `molehunt/audit/calibration_default.json` was fitted on these rows.
+calibration in `molehunt/audit/calibration_default.json` was fitted on these rows.{remark}
 
 ## What was planted
 
@@ -50,7 +50,8 @@ thread each. Rates are on held-out items and wordings of the audit bank.
 {auditors}
 
 AUROC is over {suspects} suspects, each predicted by a fit that never saw its behaviour, with the ridge that
-did best on these very predictions; so it flatters, and so few rows carry little certainty. First try:
+did best on these very predictions; so it flatters, and so few rows carry little certainty. The methods, too,
+were mended after a look at these suspects: only games with fresh draws say how good they are. First try:
 {first} of {drawn} pairs that were drawn.
 
 ## What this cannot tell you
@@ -70,6 +71,7 @@ def main() -> None:
     options.add_argument(
         "--whole-only", action="store_true", help="plant no more; use the pairs that are whole"
     )
+    options.add_argument("--remark", default="", help="a sentence on what was special about these pairs")
     chosen = options.parse_args()
     spec = GameSpec(suspects=chosen.pairs, red_seed=RED_SEED, tries=2, effort=chosen.effort)
     with watching() as watch:
@@ -88,7 +90,7 @@ def main() -> None:
     made.save(DEFAULT)
     write_json(HERE / "rows.json", rows)
     write_json(HERE / "results.json", {**stamp, "measures": _measures(made, rows, planted)})
-    write_bytes(HERE / "README.md", _page(made, rows, planted, stamp, chosen.effort).encode())
+    write_bytes(HERE / "README.md", _page(made, rows, planted, stamp, chosen.effort, chosen.remark).encode())
     print(json.dumps(to_json(_measures(made, rows, planted)), indent=1))
 
 
@@ -126,9 +128,11 @@ def _page(
     planted: Sequence[Planted],
     stamp: Mapping[str, Any],
     effort: float,
+    remark: str,
 ) -> str:
     return HEAD.format(
         **stamp,
+        remark=f"\n{remark}" if remark else "",
         pairs=len(planted),
         asked=made.provenance["pairs_asked"],
         effort=effort,
