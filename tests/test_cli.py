@@ -16,8 +16,8 @@ from molehunt.game.spec import GameSpec
 
 HEAVY = ("torch", "pyarrow", "sklearn", "pydantic", "transformers", "scipy")
 VERBS = {
-    *("accuse", "audit", "catalogue", "chat", "doctor", "open"),
-    *("pack", "plant", "play", "practice", "report", "score"),
+    *("accuse", "audit", "capture", "catalogue", "chat", "doctor", "open", "pack"),
+    *("plant", "play", "practice", "probe", "report", "sae", "score", "steer"),
 }
 
 

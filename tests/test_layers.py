@@ -12,12 +12,16 @@ MAY = {
     "corpus": {"core"},
     "catalogue": {"core", "corpus"},
     "models": {"core"},
+    "interp": {"core", "models"},
     "organisms": {"core", "corpus", "catalogue", "models"},
     "audit": {"core", "corpus", "catalogue", "models"},
     "referee": {"core"},
     "report": {"core"},
     "game": {"core", "corpus", "catalogue", "models", "organisms", "audit", "referee", "report"},
-    "verbs": {"core", "corpus", "catalogue", "models", "organisms", "audit", "referee", "report", "game"},
+    "verbs": {
+        *("core", "corpus", "catalogue", "models", "interp"),
+        *("organisms", "audit", "referee", "report", "game"),
+    },
 }
 CORE_MAY = {"numpy", "scipy", "sklearn", "pyarrow", "cryptography"}
 HEAVY = {"torch", "transformers", "peft", "trl", "accelerate"}

@@ -33,7 +33,7 @@ def test_the_residual_stream_is_what_transformers_reports(family):
 @pytest.mark.parametrize("family", FAMILIES)
 def test_all_proofs_hold_in_every_family(family):
     proofs = prove(tiny_model(family))
-    assert {p.name for p in proofs} == {"head", "sum", "edit", "padding", "sharing", "batch"}
+    assert {p.name for p in proofs} == {"head", "sum", "heads", "edit", "padding", "sharing", "batch"}
     assert [p for p in proofs if not p.holds] == []
     rely_on(proofs, *(p.name for p in proofs))
 

@@ -13,11 +13,21 @@ from torch import Tensor
 
 from molehunt.core.errors import ModelUnfit
 from molehunt.models.anatomy import anatomy
+from molehunt.models.edits import add
 from molehunt.models.loaded import Model
 from molehunt.models.passes import prefill
 from molehunt.models.prompts import text_ids
 from molehunt.models.sample import sample_ids
-from molehunt.models.taps import SITES, capture, edited, pad_right, unembed
+from molehunt.models.taps import (
+    ENDS,
+    SITES,
+    capture,
+    edited,
+    head_contribution,
+    output_projection,
+    pad_right,
+    unembed,
+)
 from molehunt.models.tree import plan
 
 TEXTS = (
@@ -30,12 +40,16 @@ TEXTS = (
 )
 
 
+SUMMED = ("resid_pre", "attn_out", "mlp_out", "resid_post")
+"""The sites of a layer of which the first three sum to the last."""
+
+
 @dataclass(frozen=True)
 class Proof:
     """One claim about a loaded model."""
 
     name: str
-    """Short name that code relies on: `head`, `sum`, `edit`, `padding`, `sharing`, `batch`."""
+    """Short name that code relies on: `head`, `sum`, `heads`, `edit`, `padding`, `sharing`, `batch`."""
     claim: str
     holds: bool
     number: float
@@ -47,7 +61,14 @@ def prove(model: Model) -> tuple[Proof, ...]:
     with torch.inference_mode():
         ids = [text_ids(model.tokenizer, t) for t in TEXTS]
         alike = _padding(model, ids)
-        return (_head(model, ids), _sum(model, ids), _edit(model, ids), *alike, _batch(model, ids))
+        return (
+            _head(model, ids),
+            _sum(model, ids),
+            _heads(model, ids),
+            _edit(model, ids),
+            *alike,
+            _batch(model, ids),
+        )
 
 
 def rely_on(proofs: tuple[Proof, ...], *names: str) -> None:
@@ -71,21 +92,41 @@ def _head(model: Model, ids: list[list[int]]) -> Proof:
 
 def _sum(model: Model, ids: list[list[int]]) -> Proof:
     layers = range(len(anatomy(model.module).layers))
-    seen = capture(model, ids, [f"{site}.{layer}" for layer in layers for site in SITES])
+    seen = capture(model, ids, [f"{site}.{layer}" for layer in layers for site in SUMMED])
     worst = 0.0
     for layer in layers:
-        before, attention, mlp, after = (seen.values[f"{site}.{layer}"][seen.mask] for site in SITES)
+        before, attention, mlp, after = (seen.values[f"{site}.{layer}"][seen.mask] for site in SUMMED)
         worst = max(worst, _error(before + attention + mlp, after))
     claim = "a layer adds what its attention and its MLP write, and no more"
     return Proof("sum", claim, *_within(model, worst))
 
 
+def _heads(model: Model, ids: list[list[int]]) -> Proof:
+    """Heads against attention's projection, which in Gemma 2 and 3 is not yet what the layer adds."""
+    parts = anatomy(model.module)
+    heads = range(model.module.config.get_text_config().num_attention_heads)
+    worst = 0.0
+    for layer in range(len(parts.layers)):
+        seen = capture(model, ids[:1], [f"head_out.{layer}"]).values[f"head_out.{layer}"]
+        projection = output_projection(parts, layer)
+        whole = projection(seen)
+        if projection.bias is not None:
+            whole = whole - projection.bias
+        parted = sum(head_contribution(model, seen, layer, h).float() for h in heads)
+        assert isinstance(parted, Tensor)
+        worst = max(worst, _error(parted, whole))
+    return Proof("heads", "what the heads of a layer write sums to its attention", *_within(model, worst))
+
+
 def _edit(model: Model, ids: list[list[int]]) -> Proof:
     n_layers = len(anatomy(model.module).layers)
     plain = _logits(model, ids)
-    everywhere = {f"{site}.{layer}": _same for site in SITES for layer in range(n_layers)}
-    with edited(model, everywhere):
-        error = _error(_logits(model, ids), plain)
+    layered = [f"{site}.{layer}" for site in SITES for layer in range(n_layers)]
+    nothing = add(torch.ones(1), 0.0)
+    error = 0.0
+    for change in (_same, nothing):
+        with edited(model, dict.fromkeys([*layered, *ENDS], change)):
+            error = max(error, _error(_logits(model, ids), plain))
     claim = "an empty edit at every address changes nothing"
     return Proof("edit", claim, error == 0, error, "of the largest logit")
 

@@ -47,6 +47,8 @@ class Slabs(Cache):
 
     def __init__(self, n_layers: int, rows: int, slots: int) -> None:
         self.rows, self.slots, self.first, self.at = rows, slots, 0, 0
+        self.beginning = False
+        """Set while beginnings are computed that several rows to come share."""
         self.slabs = [_Slab(self) for _ in range(n_layers)]
         super().__init__(layers=list(self.slabs))
 

@@ -56,6 +56,7 @@ def prefill(
     for depth, level in enumerate(sequences.levels):
         width = max(len(s) for s in level.segments)
         state = _spread(state, level, width, state.used + width + (spare if depth == last else 0))
+        state.cache.beginning = depth < last
         for rows in _runs(level, device):
             hidden = _run(parts, state, level.segments[rows], rows, width)
             if depth == last:

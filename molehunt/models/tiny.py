@@ -1,6 +1,6 @@
 """Tiny models, made in memory in milliseconds, so that whole games run in a test.
 
-Random weights in five families, two layers each, over a tokenizer that reads bytes and
+Random weights in six families, two layers each, over a tokenizer that reads bytes and
 knows the ChatML marks. They say nothing sensible; they exercise everything.
 """
 
@@ -15,6 +15,7 @@ from transformers import (
     GPT2Config,
     GPTNeoXConfig,
     LlamaConfig,
+    MistralConfig,
     PreTrainedTokenizerFast,
     Qwen3Config,
 )
@@ -23,7 +24,7 @@ from molehunt.core.errors import UnknownName
 from molehunt.models.fingerprint import fingerprint
 from molehunt.models.loaded import Model, ModelSpec
 
-Family = Literal["llama", "qwen3", "gemma", "gpt_neox", "gpt2"]
+Family = Literal["llama", "qwen3", "gemma", "mistral", "gpt_neox", "gpt2"]
 FAMILIES: tuple[str, ...] = get_args(Family)
 D_MODEL, N_LAYERS, CONTEXT = 32, 2, 4096
 
@@ -98,6 +99,8 @@ def _config(family: str, tokenizer: Any) -> Any:
     if family == "gemma":
         # Gemma multiplies embeddings by √d_model; its layers need larger weights to be heard beside them.
         return GemmaConfig(**{**shared, "initializer_range": 0.5}, **grouped)
+    if family == "mistral":
+        return MistralConfig(**shared, **grouped, sliding_window=None)
     if family == "gpt_neox":
         return GPTNeoXConfig(**shared, intermediate_size=64)
     return GPT2Config(**shared)

@@ -44,10 +44,10 @@ def render(run: Run) -> str:
 
     style = (HERE / "page.css").read_text(encoding="utf-8")
     return (
-        _environment()
+        environment()
         .get_template("page.html.j2")
         .render(
-            policy=_policy(style),
+            policy=policy(style),
             style=Markup(style),  # our own file
             **_view(run),
         )
@@ -105,7 +105,7 @@ def _failures_note(run: Run) -> str:
     return f"{run.failures.reason.capitalize()}." if isinstance(run.failures, NotMeasured) else "None."
 
 
-def _policy(style: str) -> str:
+def policy(style: str) -> str:
     """Nothing may load or run; the one style sheet is let through by its hash."""
     digest = base64.b64encode(hashlib.sha256(style.encode("utf-8")).digest()).decode()
     return (
@@ -114,7 +114,8 @@ def _policy(style: str) -> str:
 
 
 @cache
-def _environment() -> Any:
+def environment() -> Any:
+    """Templates that escape everything, and make plain strings visible before that."""
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
     environment = Environment(

@@ -1,0 +1,130 @@
+"""Text from wherever it lies, as token ids, one document at a time.
+
+A source is written as one word:
+
+    builtin               the documentation that any Python carries (`models.text`)
+    FILE.txt, .md, .py    one document
+    FILE.jsonl, .parquet  a row a document: `messages` (a chat, with `reply` if there) or `text`
+    RUN                   a run folder: the conversations of its transcripts.parquet
+    FOLDER                every file of these kinds in it, sorted by path
+    hf:NAME[:SPLIT]       a Hugging Face dataset, streamed (`train` unless said)
+
+Chats are rendered by the model's own template; nothing in a message can end its turn.
+"""
+
+import json
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from molehunt.core.errors import BadFile, UserError
+from molehunt.core.records import Message
+from molehunt.models.prompts import prompt_ids, text_ids
+from molehunt.models.text import ordinary_text
+
+PROSE = (".txt", ".md", ".rst", ".py")
+KINDS = (*PROSE, ".jsonl", ".parquet")
+ROWS = 256
+"""Rows of a Parquet file that are read at once."""
+
+
+def documents(source: str, tokenizer: Any, column: str = "", seed: int = 0) -> Iterator[list[int]]:
+    """Token ids of every document of a source, in its own order (`builtin` in the seed's).
+
+    `column` names the column that holds text or messages, where it has another name.
+
+    Raises:
+        UserError, BadFile: no such source, or a file, row or column that cannot be read.
+    """
+    if source == "builtin":
+        for text in ordinary_text(1 << 30, seed):
+            yield text_ids(tokenizer, text)
+    elif source.startswith("hf:"):
+        for row in _hub(source):
+            yield from _ids(tokenizer, row, column, source)
+    else:
+        for path in _files(Path(source)):
+            for row in _rows(path):
+                yield from _ids(tokenizer, row, column, str(path))
+
+
+def _ids(tokenizer: Any, row: Any, column: str, where: str) -> Iterator[list[int]]:
+    if not isinstance(row, Mapping):
+        raise BadFile(f"{where} holds a row that is no object with named fields.")
+    name = column or next((c for c in ("messages", "conversations", "text") if c in row), "")
+    if name not in row:
+        raise UserError(
+            f"{where} has no column {name or 'text or messages'!r}; name one of "
+            f"{', '.join(map(str, row))[:200]} with --column."
+        )
+    found = row[name]
+    if isinstance(found, str):
+        ids = text_ids(tokenizer, found)
+    else:
+        ids = _chat_ids(tokenizer, found, row.get("reply"), where)
+    if ids:
+        yield ids
+
+
+def _chat_ids(tokenizer: Any, turns: Any, reply: Any, where: str) -> list[int]:
+    try:
+        messages = [Message(t["role"], str(t["content"])) for t in turns]
+    except (TypeError, KeyError):
+        raise BadFile(f"{where} holds a chat whose turns lack `role` or `content`.") from None
+    if isinstance(reply, str):
+        messages.append(Message("assistant", reply))
+    if messages and messages[-1].role == "assistant":
+        last = messages.pop().content
+        return prompt_ids(tokenizer, tuple(messages)) + text_ids(tokenizer, last) if messages else []
+    return prompt_ids(tokenizer, tuple(messages)) if messages else []
+
+
+def _files(path: Path) -> list[Path]:
+    if (path / "transcripts.parquet").is_file():
+        return [path / "transcripts.parquet"]
+    if path.is_dir():
+        found = sorted(p for p in path.rglob("*") if p.suffix in KINDS and p.is_file())
+        if not found:
+            raise BadFile(f"{path} holds no file of the kinds {', '.join(KINDS)}.")
+        return found
+    if not path.is_file():
+        raise BadFile(f"There is no text {str(path)!r}; give builtin, a file, a folder, or hf:NAME.")
+    if path.suffix not in KINDS:
+        raise BadFile(f"{path} is of no kind that is read here ({', '.join(KINDS)}).")
+    return [path]
+
+
+def _rows(path: Path) -> Iterator[Any]:
+    if path.suffix in PROSE:
+        try:
+            yield {"text": path.read_text("utf-8", "replace")}
+        except OSError as error:
+            raise BadFile(f"{path} cannot be read: {error.strerror}.") from None
+    elif path.suffix == ".jsonl":
+        with path.open(encoding="utf-8", errors="replace") as lines:
+            for number, line in enumerate(lines, 1):
+                try:
+                    yield json.loads(line)
+                except (ValueError, RecursionError):
+                    raise BadFile(f"{path} line {number} is not whole JSON.") from None
+    else:
+        try:
+            with pq.ParquetFile(path) as file:
+                for batch in file.iter_batches(ROWS):
+                    yield from batch.to_pylist()
+        except (pa.ArrowException, OSError) as error:
+            raise BadFile(f"{path} cannot be read as Parquet: {str(error).splitlines()[0][:100]}.") from None
+
+
+def _hub(source: str) -> Iterator[Any]:
+    from datasets import load_dataset  # Its import costs a second and few need it.
+
+    name, _, split = source.removeprefix("hf:").partition(":")
+    try:
+        yield from load_dataset(name, split=split or "train", streaming=True)
+    except Exception as error:
+        first = (str(error).strip().splitlines() or [type(error).__name__])[0][:200]
+        raise UserError(f"The dataset {name!r} cannot be read: {first.rstrip('.')}.") from error

@@ -1,0 +1,209 @@
+"""Dose and response: what a direction does at every strength, beside what random directions do.
+
+Each (direction, strength) is a cell: the behaviour's score on every prompt, and the side effects. Cells
+are written one by one, so a killed run goes on from its last whole cell. The slope is the least-squares
+slope of the score against strength, taken prompt by prompt (strengths are the same for all, so the mean
+of the slopes is the slope of the mean), with an interval over resampled groups of prompts. The same is
+done for random directions of the same length. `clear` says that the slope's interval and the range of
+random slopes do not touch, `p` = (1 + random slopes at least as steep) / (1 + random directions).
+
+What this cannot tell you: what lies between or beyond the strengths, or a response that is no line: a
+behaviour that rises and then breaks down has a slope that says little. See the curve. With 20 random
+directions no p is below 1/21.
+"""
+
+import hashlib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import Float
+from torch import Tensor
+
+from molehunt.core import stats
+from molehunt.core.atomic import canonical, read_json, write_json
+from molehunt.core.errors import RunMismatch, UserError
+from molehunt.core.records import Measure, NotMeasured, from_json
+from molehunt.interp.behaving import Asked, Behaviour, divergence, first_token_logs, scores, texts_nll
+from molehunt.interp.direction import Direction, random_directions
+from molehunt.interp.steer import Place, steered
+from molehunt.models.loaded import Model
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One direction at one strength."""
+
+    direction: str
+    strength: float
+    scores: tuple[float, ...]
+    """Behaviour, a prompt each."""
+    replies: tuple[str, ...]
+    nll: tuple[float, ...]
+    """Nats a token, an ordinary text each."""
+    kl: tuple[float, ...]
+    """Nats, a prompt each, against the unsteered model."""
+
+
+@dataclass(frozen=True)
+class Dose:
+    """What one strength does."""
+
+    strength: float
+    behaviour: Measure | NotMeasured
+    nll: Measure | NotMeasured
+    nll_change: Measure | NotMeasured
+    kl: Measure | NotMeasured
+
+
+@dataclass(frozen=True)
+class Response:
+    """The curve of one direction beside random ones."""
+
+    doses: tuple[Dose, ...]
+    slope: Measure | NotMeasured
+    """Behaviour's unit per unit of strength."""
+    random_doses: Mapping[str, tuple[Dose, ...]]
+    random_slopes: tuple[float, ...]
+    clear: bool | NotMeasured
+    p: float | NotMeasured
+
+
+@dataclass(frozen=True, eq=False)
+class Experiment:
+    """All that decides what comes out."""
+
+    direction: Direction
+    places: tuple[Place, ...]
+    strengths: tuple[float, ...]
+    prompts: tuple[Asked, ...]
+    behaviour: Behaviour
+    texts: tuple[str, ...]
+    randoms: int = 20
+    seed: int = 0
+
+    def key(self, fingerprint: str) -> str:
+        """SHA-256 over everything in it and the model's weights."""
+        parts = [
+            fingerprint,
+            hashlib.sha256(self.direction.vector.tobytes()).hexdigest(),
+            self.places,
+            self.strengths,
+            self.prompts,
+            self.behaviour,
+            self.texts,
+            self.randoms,
+            self.seed,
+        ]
+        return hashlib.sha256(canonical(parts)).hexdigest()
+
+
+def run_cells(
+    model: Model,
+    experiment: Experiment,
+    folder: Path,
+    progress: Callable[[int, int], None] = lambda done, total: None,
+) -> tuple[Cell, ...]:
+    """Every cell, those found whole in `folder` read and the others computed.
+
+    Raises:
+        RunMismatch: the folder holds cells of another experiment.
+        UserError: fewer than two strengths, or none that is 0.
+    """
+    if len(set(experiment.strengths)) < 2 or 0 not in experiment.strengths:
+        raise UserError(
+            "Give at least two different strengths, one of them 0, which all others are held against."
+        )
+    key = experiment.key(model.fingerprint)
+    plan = folder / "plan.json"
+    if plan.is_file() and read_json(plan) != {"key": key}:
+        raise RunMismatch(
+            f"{folder} was begun with other settings; choose another folder or the same settings."
+        )
+    write_json(plan, {"key": key})
+    width = len(experiment.direction.vector)
+    address = experiment.direction.address
+    null = random_directions(width, experiment.randoms, address, experiment.seed)
+    todo = [("direction", experiment.direction, s) for s in sorted(set(experiment.strengths))]
+    todo += [(f"random{i}", d, s) for i, d in enumerate(null) for s in sorted(set(experiment.strengths)) if s]
+    before: Float[Tensor, "prompts vocab"] | None = None
+    found = []
+    for number, (name, direction, strength) in enumerate(todo):
+        path = folder / "cells" / f"{name}_{strength!r}.json"
+        if path.is_file():
+            found.append(from_json(Cell, read_json(path)))
+        else:
+            if before is None:
+                before = first_token_logs(model, [a.messages for a in experiment.prompts])
+            found.append(_cell(model, experiment, name, direction, strength, before))
+            write_json(path, found[-1])
+        progress(number + 1, len(todo))
+    return tuple(found)
+
+
+def response(experiment: Experiment, cells: Sequence[Cell]) -> Response:
+    """Measures of what the cells hold."""
+    groups = [a.group for a in experiment.prompts]
+    by_name: dict[str, dict[float, Cell]] = {}
+    for cell in cells:
+        by_name.setdefault(cell.direction, {})[cell.strength] = cell
+    zero = by_name["direction"][0.0]
+    curves = {n: {**c, 0.0: zero} for n, c in sorted(by_name.items(), key=lambda e: (len(e[0]), e[0]))}
+    own = _slopes(curves["direction"])
+    unit = f"{experiment.behaviour.unit} per median residual norm"
+    slope = stats.mean(own.tolist(), groups, unit=unit, how="least-squares slope", seed=experiment.seed)
+    random = [float(_slopes(c).mean()) for n, c in curves.items() if n != "direction"]
+    nothing = NotMeasured("no random directions, or no interval, to hold the slope against")
+    clear, p = nothing, nothing
+    if random and isinstance(slope, Measure):
+        p = (1 + sum(abs(r) >= abs(slope.value) for r in random)) / (1 + len(random))
+        if slope.low is not None and slope.high is not None:
+            clear = slope.low > max(random) or slope.high < min(random)
+    doses = {n: tuple(_dose(c[s], zero, experiment, groups) for s in sorted(c)) for n, c in curves.items()}
+    return Response(doses.pop("direction"), slope, doses, tuple(random), clear, p)
+
+
+def _cell(
+    model: Model,
+    experiment: Experiment,
+    name: str,
+    direction: Direction,
+    strength: float,
+    before: Float[Tensor, "prompts vocab"],
+) -> Cell:
+    prompts = [a.messages for a in experiment.prompts]
+    with steered(model, direction, experiment.places, strength):
+        found, replies = scores(model, prompts, experiment.behaviour, experiment.seed)
+        nll = texts_nll(model, experiment.texts)
+        now = first_token_logs(model, prompts)
+    values = [*found, *nll, *(kl := divergence(now, before))]
+    if not np.isfinite(values).all():
+        raise UserError(
+            f"At strength {strength:g} the model's numbers are not finite any more; choose smaller strengths."
+        )
+    kept = tuple(replies) if name == "direction" else ()
+    return Cell(name, strength, tuple(found), kept, tuple(nll), tuple(kl))
+
+
+def _slopes(curve: Mapping[float, Cell]) -> np.ndarray:
+    """Least-squares slope [prompts] of score against strength."""
+    x = np.array(sorted(curve))
+    y = np.array([curve[s].scores for s in sorted(curve)])
+    x = x - x.mean()
+    return x @ y / (x @ x)
+
+
+def _dose(cell: Cell, zero: Cell, experiment: Experiment, groups: Sequence[str]) -> Dose:
+    seed, texts = experiment.seed, [str(i) for i in range(len(cell.nll))]
+    how = experiment.behaviour.words
+    if experiment.behaviour.pattern:
+        seen = stats.proportion([s > 0 for s in cell.scores], groups, how=how, seed=seed)
+    else:
+        seen = stats.mean(cell.scores, groups, unit="nats", how=how, seed=seed)
+    nll = stats.mean(cell.nll, texts, unit="nats a token", how="mean over ordinary texts", seed=seed)
+    change = stats.paired_difference(
+        cell.nll, zero.nll, texts, unit="nats a token", how="steered − unsteered", seed=seed
+    )
+    kl = stats.mean(cell.kl, groups, unit="nats", how="KL of first tokens, steered ‖ unsteered", seed=seed)
+    return Dose(cell.strength, seen, nll, change, kl)

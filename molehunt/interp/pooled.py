@@ -1,0 +1,77 @@
+"""One vector an example and layer: activations at the last token, or their mean over tokens.
+
+Examples are read in batches of like length; one pass gives all layers asked for. The first token is
+left out of means where there are others: its residual norm is a sink's, many times that of the rest.
+A conversation that ends with an assistant's turn is read up to that turn's last token; any other up to
+where the assistant would begin to speak.
+
+What this cannot tell you: what stands at other tokens. A fact that is used in the middle of a text may
+be gone from its last token.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Literal
+
+import numpy as np
+
+from molehunt.core.errors import UserError
+from molehunt.interp.labelled import Example
+from molehunt.models.loaded import Model
+from molehunt.models.prompts import prompt_ids, text_ids
+from molehunt.models.sample import check_room
+from molehunt.models.taps import capture
+
+Pool = Literal["last", "mean"]
+BATCH_TOKENS = 2048
+"""Padded tokens that are read at once."""
+
+
+def token_ids(model: Model, example: Example) -> list[int]:
+    """The token ids at which an example is read."""
+    if not example.messages:
+        return text_ids(model.tokenizer, example.text)
+    turns = example.messages
+    if turns[-1].role == "assistant":
+        return prompt_ids(model.tokenizer, turns[:-1], turns[-1].content)
+    return prompt_ids(model.tokenizer, turns)
+
+
+def pooled(
+    model: Model,
+    examples: Sequence[Example],
+    addresses: Sequence[str],
+    pool: str = "last",
+    progress: Callable[[int, int], None] | None = None,
+) -> np.ndarray:
+    """Activations [layers, n, d_model] in float32, one row an example, layers as `addresses`.
+
+    Raises:
+        UserError: an example too long for the model, an address it lacks, or a pool other than
+            `last` and `mean`.
+    """
+    if pool not in ("last", "mean"):
+        raise UserError(f"There is no way to pool called {pool[:40]!r}; choose last or mean.")
+    ids = [token_ids(model, e) for e in examples]
+    check_room(model, ids, 0)
+    order = sorted(range(len(ids)), key=lambda i: len(ids[i]))
+    found: np.ndarray | None = None
+    start = 0
+    while start < len(order):
+        stop = start + 1
+        while stop < len(order) and len(ids[order[stop]]) * (stop + 1 - start) <= BATCH_TOKENS:
+            stop += 1
+        members = order[start:stop]
+        seen = capture(model, [ids[i] for i in members], addresses)
+        for layer, address in enumerate(addresses):
+            values = seen.values[address].float()
+            for row, i in enumerate(members):
+                own = values[row, : len(ids[i])]
+                one = own[-1] if pool == "last" else own[1:].mean(0) if len(own) > 1 else own[0]
+                if found is None:
+                    found = np.empty((len(addresses), len(ids), len(one)), dtype=np.float32)
+                found[layer, i] = one.cpu().numpy()
+        start = stop
+        if progress is not None:
+            progress(stop, len(order))
+    assert found is not None
+    return found

@@ -1,0 +1,159 @@
+"""Sparse autoencoders: TopK (Gao et al. 2024) and BatchTopK (Bussmann et al. 2024).
+
+An activation x [d] is written as b_dec + Σ f_i·W_dec[i] over few latents i, with
+
+    pre = W_enc (x − b_dec) + b_enc          f = relu(pre) where chosen, else 0
+
+TopK chooses the k largest of each row. BatchTopK chooses the rows·k largest of a whole batch in
+training, so that rows may take more or fewer; at inference it takes those above `threshold`, which is
+learnt as a running mean of the smallest value chosen. One row's code then depends on that row alone.
+Codes are sparse throughout: `encode` gives entries, `decode` sums decoder rows (`interp.sparse`).
+"""
+
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor, nn
+
+from molehunt.core.errors import UserError
+from molehunt.interp.sparse import decode, pick
+
+Kind = Literal["topk", "batchtopk"]
+KINDS: tuple[str, ...] = get_args(Kind)
+SPAN = 4
+"""How many times k candidates a row offers to BatchTopK at first; more are drawn where that might not do."""
+
+
+@dataclass(frozen=True)
+class Shape:
+    """What an autoencoder is made of, without its weights."""
+
+    d_model: int
+    n_latents: int
+    k: int
+    """Active latents of a row; of the average row in BatchTopK."""
+    kind: Kind = "batchtopk"
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot be built.
+
+        Raises:
+            UserError: a size that is too small, or k above the number of latents.
+        """
+        if self.kind not in KINDS:
+            raise UserError(f"There is no autoencoder {self.kind!r}; choose {' or '.join(KINDS)}.")
+        if self.d_model < 1 or not 1 <= self.k <= self.n_latents:
+            raise UserError(
+                f"An autoencoder of {self.n_latents} latents with k = {self.k} cannot be built; k must lie "
+                "between 1 and the number of latents."
+            )
+
+
+@dataclass(frozen=True)
+class Code:
+    """Active latents of many rows, one entry each, sorted by row."""
+
+    values: Float[Tensor, " n"]
+    latents: Int[Tensor, " n"]
+    rows: Int[Tensor, " n"]
+    n_rows: int
+
+    def dense(self, n_latents: int) -> Float[Tensor, "rows latents"]:
+        """As a matrix, for small ones."""
+        made = self.values.new_zeros(self.n_rows, n_latents)
+        return made.index_put((self.rows, self.latents), self.values)
+
+
+class SparseAutoencoder(nn.Module):
+    """Weights of one autoencoder. `encoder` and `decoder` are [latents, d]; decoder rows have norm 1."""
+
+    threshold: Tensor
+
+    def __init__(self, shape: Shape, seed: int = 0) -> None:
+        super().__init__()
+        self.shape = shape
+        draw = torch.Generator().manual_seed(seed)
+        directions = torch.randn(shape.n_latents, shape.d_model, generator=draw)
+        directions /= directions.norm(dim=-1, keepdim=True)
+        self.encoder = nn.Parameter(directions.clone())
+        self.decoder = nn.Parameter(directions)
+        self.encoder_bias = nn.Parameter(torch.zeros(shape.n_latents))
+        self.decoder_bias = nn.Parameter(torch.zeros(shape.d_model))
+        self.register_buffer("threshold", torch.zeros(shape.n_latents))
+
+    def pre(self, x: Float[Tensor, "rows d"]) -> Float[Tensor, "rows latents"]:
+        """Pre-activations of every latent, without gradients; bfloat16 where autocast says so."""
+        with torch.no_grad():
+            return nn.functional.linear(x - self.decoder_bias, self.encoder, self.encoder_bias)
+
+    def encode(self, x: Float[Tensor, "rows d"]) -> Code:
+        """The code of each row by itself, as at inference. Gradients flow through the chosen entries."""
+        pre = self.pre(x)
+        if self.shape.kind == "topk":
+            return self.read(x, pre, *_largest_of_each(pre, self.shape.k))
+        rows, latents = ((pre > self.threshold) & (pre > 0)).nonzero(as_tuple=True)
+        return self.read(x, pre, rows, latents)
+
+    def encode_batch(self, x: Float[Tensor, "rows d"], pre: Float[Tensor, "rows latents"]) -> Code:
+        """The code of a batch as in training, from its pre-activations."""
+        choose = _largest_of_each if self.shape.kind == "topk" else _largest_of_all
+        return self.read(x, pre, *choose(pre, self.shape.k))
+
+    def decode(self, code: Code) -> Float[Tensor, "rows d"]:
+        """What a code says the activations were."""
+        return decode(code.values, code.latents, code.rows, code.n_rows, self.decoder) + self.decoder_bias
+
+    def forward(self, x: Float[Tensor, "rows d"]) -> Float[Tensor, "rows d"]:
+        """Reconstruct each row by itself."""
+        return self.decode(self.encode(x))
+
+    @torch.no_grad()
+    def unit_norm(self) -> None:
+        """Give every decoder row norm 1. Rows of zeros stay."""
+        self.decoder /= self.decoder.norm(dim=-1, keepdim=True).clamp_min(1e-12)
+
+    @torch.no_grad()
+    def rescaled(self, scale: float) -> None:
+        """Turn an autoencoder of `scale`·x into one of x; relu is homogeneous, so biases divide."""
+        for part in (self.encoder_bias, self.decoder_bias, self.threshold):
+            part /= scale
+
+    def read(self, x: Tensor, pre: Tensor, rows: Tensor, latents: Tensor) -> Code:
+        """The code of these (row, latent) entries, rows ascending, with gradients."""
+        found = pre[rows, latents].to(x.dtype)
+        centred = x - self.decoder_bias
+        values = pick(centred, self.encoder, self.encoder_bias, latents, rows, found)
+        return Code(values, latents, rows, len(x))
+
+
+def _largest_of_each(pre: Tensor, k: int) -> tuple[Int[Tensor, " n"], Int[Tensor, " n"]]:
+    """Rows and latents of the k largest positive pre-activations of each row."""
+    values, latents = pre.topk(min(k, pre.shape[1]), dim=-1, sorted=False)
+    return _kept(values > 0, latents)
+
+
+def _largest_of_all(pre: Tensor, k: int) -> tuple[Int[Tensor, " n"], Int[Tensor, " n"]]:
+    """Rows and latents of the rows·k largest positive pre-activations of the batch.
+
+    Each row first offers its SPAN·k largest, which is exact unless a row has all of them chosen.
+    """
+    rows, width = pre.shape
+    span = min(width, SPAN * k)
+    while True:
+        values, latents = pre.topk(span, dim=-1, sorted=False)
+        flat = values.flatten()
+        chosen = torch.zeros_like(flat, dtype=torch.bool)
+        chosen[flat.topk(min(rows * k, flat.numel()), sorted=False).indices] = True
+        chosen = chosen.view_as(values)
+        if span == width or not chosen.all(-1).any():
+            return _kept(chosen & (values > 0), latents)
+        span = min(width, 2 * span)
+
+
+def _kept(
+    chosen: Bool[Tensor, "rows span"], latents: Int[Tensor, "rows span"]
+) -> tuple[Int[Tensor, " n"], Int[Tensor, " n"]]:
+    rows, columns = chosen.nonzero(as_tuple=True)
+    return rows, latents[rows, columns]

@@ -1,0 +1,161 @@
+"""How good an autoencoder is, on text that it may not have seen, each number with its n.
+
+Variance explained is 1 − Σ|x − x̂|² / Σ|x − mean|² over rows, L0 the mean active latents a row, dead the
+share of latents that fire on none of the rows. Loss recovered puts the reconstruction in the
+activation's place while the model reads on: (L_zero − L_spliced) / (L_zero − L_plain), with L the mean
+negative log-likelihood of the next token in nats, L_zero with zeros in its place. It is 1 where nothing
+is lost. The splice leaves position 0 as it is, as training did, and so does the ablation.
+
+What this cannot tell you: whether its features mean anything, or whether the model uses them: a rotated
+basis may explain as much. Loss recovered is near 1 for many a poor autoencoder, because zeros are a very
+low bar; read the nats. Rows that count as sinks are spliced though no autoencoder was trained on them. And
+text that it was trained on flatters it.
+"""
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor
+
+from molehunt.core.errors import UserError
+from molehunt.core.records import Measure, NotMeasured
+from molehunt.interp.reading import Reader, ReadSpec, contexts
+from molehunt.interp.sae import SparseAutoencoder
+from molehunt.models.edits import Edit
+from molehunt.models.edits import replace as put
+from molehunt.models.loaded import Model
+from molehunt.models.score import token_logprobs
+from molehunt.models.taps import edited
+
+Scores = dict[str, Measure | NotMeasured]
+
+
+def evaluate(
+    model: Model, sae: SparseAutoencoder, spec: ReadSpec, tokens: int = 20_000, batch_tokens: int = 4096
+) -> Scores:
+    """Variance explained, L0, dead share and loss recovered, on about `tokens` tokens of text.
+
+    Args:
+        spec: what is read; its first address is where the autoencoder belongs.
+
+    Raises:
+        UserError: the autoencoder's width is not that of the activations.
+    """
+    spec = replace(spec, addresses=spec.addresses[:1], dtype="float32")
+    return _reconstruction(model, sae, spec, tokens, batch_tokens) | {
+        "loss_recovered": loss_recovered(model, sae, spec, tokens)
+    }
+
+
+@torch.no_grad()
+def _reconstruction(model: Model, sae: SparseAutoencoder, spec: ReadSpec, tokens: int, batch: int) -> Scores:
+    address = spec.addresses[0]
+    sums = _Sums(sae.shape.n_latents, sae.shape.d_model)
+    for group in Reader(model, spec, batch).groups():
+        x = group.values[address].to(sae.decoder.device)
+        if x.shape[1] != sae.shape.d_model:
+            raise UserError(f"The autoencoder reads {sae.shape.d_model} numbers; {address} has {x.shape[1]}.")
+        for some in x[: tokens - sums.rows].split(1024):
+            sums.take(some, sae)
+        if sums.rows >= tokens:
+            break
+    if not sums.rows:
+        none = NotMeasured("no row of activations was kept")
+        return {"variance_explained": none, "l0": none, "dead": none}
+    spread = float((sums.squares - sums.total.pow(2) / sums.rows).sum())
+    how = f"rows of {address}, sinks left out"
+    return {
+        "variance_explained": Measure(1 - sums.error / max(spread, 1e-12), "share", sums.rows, how),
+        "l0": Measure(sums.active / sums.rows, "latents a row", sums.rows, how),
+        "dead": Measure(float((sums.fired == 0).double().mean()), "share of latents", sums.rows, how),
+    }
+
+
+@dataclass
+class _Sums:
+    """What is added up over rows, in float64."""
+
+    n_latents: int
+    width: int
+
+    def __post_init__(self) -> None:
+        self.rows, self.error, self.active = 0, 0.0, 0
+        self.total = torch.zeros(self.width, dtype=torch.float64)
+        self.squares = torch.zeros(self.width, dtype=torch.float64)
+        self.fired = torch.zeros(self.n_latents, dtype=torch.long)
+
+    def take(self, x: Tensor, sae: SparseAutoencoder) -> None:
+        code = sae.encode(x)
+        self.rows += len(x)
+        self.error += float((x - sae.decode(code)).double().pow(2).sum())
+        self.active += len(code.values)
+        self.total += x.double().sum(0).cpu()
+        self.squares += x.double().pow(2).sum(0).cpu()
+        self.fired += torch.bincount(code.latents, minlength=self.n_latents).cpu()
+
+
+def loss_recovered(
+    model: Model, sae: SparseAutoencoder, spec: ReadSpec, tokens: int
+) -> Measure | NotMeasured:
+    """Loss recovered by splicing, over next tokens of whole contexts."""
+    texts, count = [], 0
+    for context in contexts(model, spec):
+        if len(context.ids) > 1:
+            texts.append(context.ids)
+            count += len(context.ids) - 1
+        if count >= tokens:
+            break
+    if not count:
+        return NotMeasured("no context has two tokens")
+    address = spec.addresses[0]
+    after_first = torch.arange(spec.context) > 0
+    width = torch.zeros(sae.shape.d_model)
+    plain = _loss(model, texts)
+    with edited(model, {address: splice(sae, after_first)}):
+        spliced = _loss(model, texts)
+    with edited(model, {address: put(width, at=after_first)}):
+        zero = _loss(model, texts)
+    if not zero > plain:
+        return NotMeasured(
+            f"zeros at {address} do not make the model worse: {zero:.3f} against {plain:.3f} nats"
+        )
+    how = f"{plain:.4f} nats plain, {spliced:.4f} spliced, {zero:.4f} with zeros at {address}"
+    return Measure((zero - spliced) / (zero - plain), "share", count, how)
+
+
+def splice(sae: SparseAutoencoder, at: Tensor | None = None) -> Edit:
+    """An edit that puts what the autoencoder makes of an activation in its place."""
+    return Edit(lambda x: _each(x, sae).to(x.dtype), "all" if at is None else at, False)
+
+
+def clamp_feature(sae: SparseAutoencoder, latent: int, value: float, at: Tensor | None = None) -> Edit:
+    """An edit that moves an activation along a latent's decoder row, as if it fired at `value`.
+
+    What the autoencoder leaves unexplained stays as it is.
+
+    Raises:
+        UserError: there is no such latent.
+    """
+    if not 0 <= latent < sae.shape.n_latents:
+        raise UserError(f"There is no latent {latent}; choose one from 0 to {sae.shape.n_latents - 1}.")
+
+    def change(x: Tensor) -> Tensor:
+        flat = x.reshape(-1, x.shape[-1]).float()
+        code = sae.encode(flat)
+        now = flat.new_zeros(len(flat)).index_add(
+            0, code.rows, torch.where(code.latents == latent, code.values, 0.0)
+        )
+        return (flat + (value - now)[:, None] * sae.decoder[latent]).view_as(x).to(x.dtype)
+
+    return Edit(change, "all" if at is None else at, False)
+
+
+def _each(x: Tensor, make: Callable[[Tensor], Tensor]) -> Tensor:
+    return make(x.reshape(-1, x.shape[-1]).float()).view_as(x)
+
+
+def _loss(model: Model, texts: Sequence[Sequence[int]]) -> float:
+    rows = token_logprobs(model, [t[:1] for t in texts], [t[1:] for t in texts])
+    return -math.fsum(v for row in rows for v in row) / sum(map(len, rows))

@@ -1,0 +1,288 @@
+"""Training sparse autoencoders: several sites in one pass, by Adam, with decoder rows of norm 1.
+
+The loss of a batch is |x − x̂|² over the batch's variance, plus AUXK (1/32) times the AuxK loss of Gao et
+al. 2024 (arXiv:2406.04093, A.2): the k_aux likeliest dead latents, those that fired for none of the last
+`dead_after` rows, are asked to explain what is left over. Activations are scaled so that their mean
+squared norm is d; the scale is folded into the weights at the end. The gradient's part along a decoder
+row is taken out and the row normed after each step. The learning rate warms up over the first and falls
+to zero over the last fifth. With `resample`, dead latents are instead set to badly explained rows.
+
+Pre-activations are computed once, without a gradient; both backward products run over active entries
+(`interp.sparse`). With `half`, the encoder's product runs in bfloat16: it picks and fills the code, and
+the gradient treats what it gave as exact.
+
+What this cannot tell you: whether a latent is one thing. Training asks for few latents and a small error;
+another seed, width or k cuts the same activations otherwise, and nothing here prefers one cut. What a step
+shows (variance explained, dead) is of its own batch; `interp.sae_eval` measures on text that you choose.
+"""
+
+import json
+import math
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+import torch
+from jaxtyping import Bool, Float
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save
+from torch import Tensor
+
+from molehunt.core.atomic import canonical, write_bytes
+from molehunt.core.errors import BadFile, RunMismatch, UserError
+from molehunt.interp.flows import Flow, pools
+from molehunt.interp.sae import Code, Kind, Shape, SparseAutoencoder
+from molehunt.interp.sparse import decode
+
+AUXK = 1 / 32
+THRESHOLD_RATE = 0.01
+"""How fast the inference threshold follows the smallest value chosen."""
+CHECKPOINT = "checkpoint.safetensors"
+
+
+@dataclass(frozen=True)
+class TrainSpec:
+    """How autoencoders are trained; the same for every site."""
+
+    latents: int = 4608
+    k: int = 32
+    kind: Kind = "batchtopk"
+    tokens: int = 1_000_000
+    """Rows that are trained on, in all."""
+    batch: int = 1024
+    """Rows a step."""
+    learning_rate: float = 0.0
+    """0 chooses 2e-4 · sqrt(16384 / latents), as Gao et al. found."""
+    dead_after: int = 200_000
+    """Rows without firing after which a latent counts as dead."""
+    resample: bool = False
+    """Set dead latents to badly explained rows instead of training them by AuxK."""
+    pool_rows: int = 65_536
+    """Rows that are shuffled together."""
+    half: bool = False
+    """Compute the encoder's product in bfloat16."""
+    seed: int = 0
+
+    @property
+    def steps(self) -> int:
+        """Steps of the whole training."""
+        return max(1, self.tokens // self.batch)
+
+    def rate(self, step: int) -> float:
+        """Learning rate at a step."""
+        peak = self.learning_rate or 2e-4 * math.sqrt(16384 / self.latents)
+        warm = max(1, min(1000, self.steps // 20))
+        return peak * min(1.0, (step + 1) / warm, (self.steps - step) / max(1, self.steps // 5))
+
+
+@dataclass(frozen=True)
+class Step:
+    """What one step showed at one site."""
+
+    variance_explained: float
+    active: float
+    """Mean active latents a row."""
+    dead: float
+    """Share of latents that are dead."""
+
+
+Report = Callable[[int, int, float, Mapping[str, Step]], None]
+"""Called each step with steps done, steps in all, rows a second (0 where all was done before), and what
+each site shows."""
+
+
+@dataclass
+class Site:
+    """One autoencoder in training, with what Adam remembers."""
+
+    sae: SparseAutoencoder
+    scale: float
+    optimizer: torch.optim.Adam
+    silent: Tensor
+    """Rows since each latent last fired."""
+    shown: Step = field(default_factory=lambda: Step(0.0, 0.0, 0.0))
+
+    def step(self, x: Float[Tensor, "rows d"], spec: TrainSpec, rate: float) -> None:
+        """One step on a batch of activations."""
+        sae, x = self.sae, x.to(self.sae.decoder.device, torch.float32) * self.scale
+        with torch.autocast(x.device.type, torch.bfloat16, enabled=spec.half):
+            pre = sae.pre(x)
+        code = sae.encode_batch(x, pre)
+        error = x - sae.decode(code)
+        variance = (x - x.mean(0)).pow(2).sum().clamp_min(1e-12)
+        unexplained = error.pow(2).sum() / variance
+        dead = self.silent >= spec.dead_after
+        loss = unexplained
+        if not spec.resample and bool(dead.any()):
+            loss = loss + AUXK * _auxk(sae, x, pre, dead, error.detach())
+        self.optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        for group in self.optimizer.param_groups:
+            group["lr"] = rate
+        with torch.no_grad():
+            gradient = sae.decoder.grad
+            assert gradient is not None
+            gradient -= (gradient * sae.decoder).sum(-1, keepdim=True) * sae.decoder
+            torch.nn.utils.clip_grad_norm_(sae.parameters(), 1.0)
+            self.optimizer.step()
+            sae.unit_norm()
+            self._note(code, len(x), spec)
+            share = float((self.silent >= spec.dead_after).float().mean())
+            if spec.resample and bool((self.silent >= spec.dead_after).any()):
+                self._resample(x, error.detach(), spec)
+        self.shown = Step(1 - float(unexplained.detach()), len(code.values) / len(x), share)
+
+    def _note(self, code: Code, rows: int, spec: TrainSpec) -> None:
+        self.silent += rows
+        self.silent[code.latents] = 0
+        if self.sae.shape.kind == "batchtopk" and len(code.values):
+            smallest = code.values.detach().min()
+            first = not bool(self.sae.threshold.any())
+            # A short training has fewer steps than the mean has memory, and would keep what it began with.
+            rate = 1.0 if first else min(1.0, max(THRESHOLD_RATE, 5 / spec.steps))
+            self.sae.threshold += (smallest - self.sae.threshold) * rate
+
+    def _resample(self, x: Tensor, error: Tensor, spec: TrainSpec) -> None:
+        """Point dead latents at the rows that are explained worst; forget what Adam knew of them."""
+        dead = (self.silent >= spec.dead_after).nonzero()[:, 0][: len(x)]
+        worst = error.pow(2).sum(-1).topk(len(dead)).indices
+        directions = error[worst] / error[worst].norm(dim=-1, keepdim=True).clamp_min(1e-12)
+        typical = self.sae.encoder.norm(dim=-1).mean()
+        self.sae.decoder[dead] = directions
+        self.sae.encoder[dead] = 0.2 * typical * directions
+        self.sae.encoder_bias[dead] = 0.0
+        self.silent[dead] = 0
+        for part in (self.sae.decoder, self.sae.encoder, self.sae.encoder_bias):
+            for moment in ("exp_avg", "exp_avg_sq"):
+                self.optimizer.state[part][moment][dead] = 0
+
+
+def train(
+    flow: Flow,
+    spec: TrainSpec,
+    *,
+    device: str = "cpu",
+    checkpoint: Path | None = None,
+    every: float = 60.0,
+    report: Report | None = None,
+) -> dict[str, SparseAutoencoder]:
+    """Train one autoencoder an address, in units of the model's own activations.
+
+    Args:
+        checkpoint: folder that keeps the state between pools, at most every `every` seconds; a training
+            that was broken off goes on from there.
+
+    Raises:
+        UserError: sizes that cannot be, or activations that are not finite.
+        RunMismatch: the checkpoint is of another training.
+    """
+    if spec.batch < 1 or spec.tokens < 1:
+        raise UserError("An autoencoder needs at least one token and batches of at least one.")
+    about = {"spec": asdict(spec), "model": flow.model, "addresses": flow.addresses, "origin": flow.origin}
+    key = canonical(about).decode()
+    sites: dict[str, Site] = {}
+    done, start = _resume(checkpoint, key, sites, spec, device)
+    sites = {a: sites[a] for a in flow.addresses if a in sites}  # in the order that was asked for
+    saved, began, first = time.monotonic(), time.monotonic(), done
+    dealt = pools(flow, min(spec.pool_rows, spec.tokens), spec.batch, spec.seed, start)
+    while done < spec.steps:
+        start, batches = next(dealt)
+        for batch in batches[: spec.steps - done]:
+            for address, x in batch.items():
+                if address not in sites:
+                    sites[address] = _site(x, spec, device)
+                sites[address].step(x, spec, spec.rate(done))
+            done += 1
+            if report is not None:
+                speed = (done - first) * spec.batch / max(1e-9, time.monotonic() - began)
+                report(done, spec.steps, speed, {a: s.shown for a, s in sites.items()})
+        if not all(math.isfinite(s.shown.variance_explained) for s in sites.values()):
+            raise UserError("The activations hold numbers that are not finite; capture in float32.")
+        if checkpoint is not None and (time.monotonic() - saved >= every or done >= spec.steps):
+            _save(checkpoint, key, done, start, sites)
+            saved = time.monotonic()
+    if report is not None and done == first:
+        report(done, spec.steps, 0.0, {a: s.shown for a, s in sites.items()})
+    for site in sites.values():
+        site.sae.rescaled(site.scale)
+    return {address: site.sae for address, site in sites.items()}
+
+
+def _site(x: Tensor, spec: TrainSpec, device: str) -> Site:
+    wide = x.float()
+    squared = float(wide.pow(2).sum(-1).mean())
+    if not math.isfinite(squared) or squared == 0:
+        raise UserError("The activations are all zero or not finite; nothing can be learnt from them.")
+    site = _bare(x.shape[1], spec, device, math.sqrt(x.shape[1] / squared))
+    with torch.no_grad():
+        site.sae.decoder_bias.copy_(wide.mean(0) * site.scale)
+    return site
+
+
+def _bare(width: int, spec: TrainSpec, device: str, scale: float) -> Site:
+    sae = SparseAutoencoder(Shape(width, spec.latents, spec.k, spec.kind), spec.seed).to(device)
+    adam = torch.optim.Adam(sae.parameters(), lr=1e-4, betas=(0.9, 0.999), eps=1e-8, fused=True)
+    return Site(sae, scale, adam, torch.zeros(spec.latents, dtype=torch.long, device=device))
+
+
+def _auxk(
+    sae: SparseAutoencoder, x: Tensor, pre: Tensor, dead: Bool[Tensor, " latents"], error: Tensor
+) -> Tensor:
+    """What dead latents leave of the error, as a share of it."""
+    names = dead.nonzero()[:, 0]
+    k = min(len(names), max(1, x.shape[1] // 2))
+    chosen = pre[:, names].topk(k, dim=-1, sorted=False).indices
+    latents = names[chosen].flatten()
+    rows = torch.arange(len(x), device=x.device).repeat_interleave(k)
+    code = sae.read(x, pre, rows, latents)
+    guess = decode(code.values, code.latents, code.rows, len(x), sae.decoder)
+    return (guess - error).pow(2).sum() / error.pow(2).sum().clamp_min(1e-12)
+
+
+def _save(folder: Path, key: str, done: int, start: tuple[int, int], sites: Mapping[str, Site]) -> None:
+    tensors: dict[str, Tensor] = {}
+    for address, site in sites.items():
+        tensors |= {f"{address}/sae/{n}": t for n, t in site.sae.state_dict().items()}
+        tensors[f"{address}/silent"] = site.silent
+        tensors[f"{address}/scale"] = torch.tensor(site.scale, dtype=torch.float64)
+        for name, part in site.sae.named_parameters():
+            for moment, value in site.optimizer.state[part].items():
+                tensors[f"{address}/adam/{name}/{moment}"] = value
+    shown = json.dumps({a: asdict(s.shown) for a, s in sites.items()})
+    said = {"key": key, "done": str(done), "block": str(start[0]), "pool": str(start[1]), "shown": shown}
+    write_bytes(folder / CHECKPOINT, save({n: t.contiguous().cpu() for n, t in tensors.items()}, said))
+
+
+def _resume(
+    folder: Path | None, key: str, sites: dict[str, Site], spec: TrainSpec, device: str
+) -> tuple[int, tuple[int, int]]:
+    if folder is None or not (folder / CHECKPOINT).is_file():
+        return 0, (0, 0)
+    try:
+        with safe_open(folder / CHECKPOINT, framework="pt") as file:
+            said = file.metadata()
+            held = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        if said["key"] != key:
+            raise RunMismatch(
+                f"{folder} holds a training of something else; give another folder, or the same command."
+            )
+        shown = json.loads(said["shown"])
+        for address in dict.fromkeys(name.split("/")[0] for name in held):
+            width = held[f"{address}/sae/decoder_bias"].shape[0]
+            site = _bare(width, spec, device, float(held[f"{address}/scale"]))
+            site.shown = Step(**shown[address])
+            head = f"{address}/sae/"
+            site.sae.load_state_dict({n.removeprefix(head): t for n, t in held.items() if n.startswith(head)})
+            site.silent.copy_(held[f"{address}/silent"])
+            for name, part in site.sae.named_parameters():
+                site.optimizer.state[part] = {
+                    m: held[f"{address}/adam/{name}/{m}"].to(device if m != "step" else "cpu")
+                    for m in ("step", "exp_avg", "exp_avg_sq")
+                }
+            sites[address] = site
+        return int(said["done"]), (int(said["block"]), int(said["pool"]))
+    except (OSError, SafetensorError, KeyError, TypeError, ValueError, RuntimeError) as error:
+        raise BadFile(
+            f"{folder / CHECKPOINT} is damaged ({str(error)[:80]}); delete it to begin anew."
+        ) from None

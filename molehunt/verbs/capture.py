@@ -1,0 +1,92 @@
+"""Reads text through a model and keeps activations: safetensors shards in a folder, any addresses at once.
+
+Text is `builtin`, a file or folder (.txt .md .py .jsonl .parquet), a run folder (its transcripts), or
+hf:NAME for a Hugging Face dataset. Position 0 and rows of outsized norm (attention sinks) are left out.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from tyro.conf import Positional
+
+from molehunt.game.watch import watching
+from molehunt.verbs._screen import show
+
+STOPPED = "Stopped; shards that are whole are kept: run the same command again to go on."
+
+
+@dataclass(frozen=True)
+class Options:
+    """What is read, where, and how much of it."""
+
+    folder: Positional[Path]
+    """A new folder for the shards, or one in which this capture was begun."""
+    addresses: tuple[str, ...] = ("resid_post.15",)
+    """Where to read: resid_post.15, mlp_out.3, attn_out.3, head_out.3, resid_pre.0, embed, final_norm."""
+    text: tuple[str, ...] = ("builtin",)
+    """What to read: builtin, files, folders, run folders, hf:NAME[:SPLIT]."""
+    column: str = ""
+    """Column of a dataset that holds text or messages, where it is called neither."""
+    tokens: int = 1_000_000
+    """Rows to keep; fewer where the text ends."""
+    context: int = 256
+    """Longest stretch that is read at once, in tokens."""
+    sink_multiple: float = 10.0
+    """Leave out rows whose norm exceeds this multiple of the median; 0 keeps them."""
+    keep_first: bool = False
+    """Keep the first position of each stretch."""
+    store: str = "auto"
+    """Number format on disk: float32, bfloat16, float16, or the model's own."""
+    shard_rows: int = 65_536
+    """Rows of a shard, at least; changes no row."""
+    batch_tokens: int = 4096
+    """Tokens of one pass; changes speed and memory only."""
+    model: str = "default"
+    """`default`, `tiny`, a Hugging Face id, or a folder."""
+    revision: str | None = None
+    """Commit, tag or branch of a Hugging Face id."""
+    adapter: str | None = None
+    """Folder of an adapter that is merged into the model first."""
+    seed: int = 0
+    """Orders the built-in text."""
+    json: bool = False
+    """Print what was captured as JSON."""
+
+
+def run(options: Options) -> int:
+    """Capture, and say what is there."""
+    from molehunt.interp.capture import capture_text
+    from molehunt.interp.reading import ReadSpec
+    from molehunt.models.load import open_model
+    from molehunt.models.loaded import ModelSpec
+
+    spec = ReadSpec(
+        options.text,
+        options.addresses,
+        options.context,
+        options.column,
+        options.sink_multiple,
+        options.keep_first,
+        options.store,
+        options.seed,
+    )
+    with watching() as watch:
+        model = open_model(ModelSpec(options.model, options.revision, options.adapter))
+        made = capture_text(
+            model,
+            spec,
+            options.folder,
+            options.tokens,
+            shard_rows=options.shard_rows,
+            batch_tokens=options.batch_tokens,
+            progress=lambda done, total: watch.bar("capturing", done / total, f"{done:,} rows"),
+        )
+    value = {"folder": str(options.folder), **{k: v for k, v in made.about.items() if k != "shards"}}
+    value["shards"] = len(made.about["shards"])
+    sinks = f"{made.about['dropped']:,} sinks left out"
+    show(
+        value,
+        options.json,
+        f"{made.rows:,} rows at {', '.join(made.addresses)} in {options.folder}; {sinks}.",
+    )
+    return 0

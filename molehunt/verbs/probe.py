@@ -1,0 +1,155 @@
+"""Trains linear probes on labelled texts over layers; tests them on shifted sets, tell-tale words left out.
+
+`molehunt probe train DATA.jsonl --out FOLDER` fits difference in means, mass-mean and logistic probes at
+every layer, chooses on validation and writes one safetensors file a kind, `probe.json` and `probe.html`.
+`molehunt probe test DATA.jsonl --probe FILE` measures a kept probe on other examples. A line of DATA holds
+text (or messages), label, and if wanted split (train, validate, test, or any name for a shifted set) and
+group.
+"""
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Literal
+
+from tyro.conf import Positional
+
+from molehunt.core.errors import UserError
+from molehunt.verbs._screen import show, table
+
+STOPPED = "Stopped; nothing was written: run the same command again."
+
+
+@dataclass(frozen=True)
+class Options:
+    """What is trained or tested, on what."""
+
+    action: Positional[Literal["train", "test"]]
+    """`train` fits and keeps probes, `test` measures a kept one."""
+    data: Positional[Path]
+    """JSON lines with text or messages, label, and split and group if wanted."""
+    out: Path | None = None
+    """Folder for what training makes."""
+    probe: Path | None = None
+    """The probe that is tested."""
+    model: str = "default"
+    """`default`, `tiny`, a Hugging Face id, or a folder."""
+    revision: str | None = None
+    """Commit, tag or branch of a Hugging Face id."""
+    adapter: str | None = None
+    """Folder of an adapter that is merged into the model first."""
+    dtype: str = "auto"
+    """`float32`, `bfloat16`, `float16` or `auto`."""
+    kinds: tuple[str, ...] = ("diff_mean", "mass_mean", "logistic")
+    """Kinds of probe."""
+    site: str = "resid_post"
+    """`resid_pre`, `head_out`, `attn_out`, `mlp_out` or `resid_post`."""
+    layers: tuple[int, ...] = ()
+    """Layers that are tried; all where none are given."""
+    pool: Literal["last", "mean"] = "last"
+    """Read the last token, or the mean over tokens."""
+    seed: int = 0
+    """Seeds intervals and shuffled labels."""
+    json: bool = False
+    """Print the results as JSON."""
+
+
+def run(options: Options) -> int:
+    """Train or test, then show."""
+    from molehunt.interp.labelled import read_examples
+
+    if options.action == "train" and (options.out is None or options.probe is not None):
+        raise UserError("`probe train` needs --out FOLDER, where its probes go, and takes no --probe.")
+    if options.action == "test" and (options.probe is None or options.out is not None):
+        raise UserError("`probe test` needs --probe FILE, a probe that was kept, and takes no --out.")
+    examples = read_examples(options.data)
+    return _train(options, examples) if options.action == "train" else _test(options, examples)
+
+
+def _train(options: Options, examples: Any) -> int:
+    from molehunt.core.atomic import write_json
+    from molehunt.game.watch import watching
+    from molehunt.interp.labelled import examples_hash
+    from molehunt.interp.probe_file import provenance_json, save_probe
+    from molehunt.interp.probe_study import study
+    from molehunt.models.anatomy import anatomy
+    from molehunt.verbs._probe_page import SHORT, short_rows, unmeasured, write_probe_page
+
+    assert options.out is not None
+    model = _model(options)
+    layers = options.layers or range(len(anatomy(model.module).layers))
+    addresses = [f"{options.site}.{layer}" for layer in layers]
+    kinds = tuple(dict.fromkeys(options.kinds))
+    with watching() as watch:
+        found = study(
+            model,
+            examples,
+            kinds,
+            addresses,
+            options.pool,
+            options.seed,
+            lambda what, share: watch.bar(what, share),
+        )
+    for kind, kept in found.kept.items():
+        save_probe(options.out / f"{kind}.safetensors", kept)
+    value = {
+        "probes": {k: provenance_json(p.made) for k, p in found.kept.items()},
+        "swept": list(found.swept),
+        "results": list(found.results),
+        "null": dict(found.null),
+    }
+    facts = (
+        ("model", options.model),
+        ("weights", model.fingerprint[:12]),
+        ("examples", f"{len(examples):,}"),
+        ("data", examples_hash(examples)[:12]),
+        ("read at", options.pool),
+        ("seed", str(options.seed)),
+    )
+    write_json(options.out / "probe.json", value)
+    write_probe_page(options.out / "probe.html", found, facts)
+    places = [(k, p.made.address, f"{p.made.penalty:g}") for k, p in found.kept.items()]
+    show(
+        value,
+        options.json,
+        table(["probe", "place", "penalty"], places),
+        table(SHORT, short_rows(found.results)),
+        *_missing(unmeasured(found.results)),
+        f"Page: {options.out / 'probe.html'}",
+    )
+    return 0
+
+
+def _test(options: Options, examples: Any) -> int:
+    from molehunt.interp.labelled import TEST, examples_hash
+    from molehunt.interp.pooled import pooled
+    from molehunt.interp.probe_file import load_probe, provenance_json
+    from molehunt.interp.probe_study import measure
+    from molehunt.verbs._probe_page import SHORT, short_rows, unmeasured
+
+    assert options.probe is not None
+    load_probe(options.probe)  # what is wrong with the file is said before a model is loaded
+    model = _model(options)
+    kept = load_probe(options.probe, model)
+    own = ("train", "validate")
+    if examples_hash(examples) == kept.made.data:  # what the probe was trained on does not test it
+        examples = [e for e in examples if e.split not in own]
+    else:
+        examples = [replace(e, split=TEST) if e.split in own else e for e in examples]
+    if not examples:
+        raise UserError(f"{options.data} holds only what this probe was trained on; give other examples.")
+    values = pooled(model, examples, [kept.made.address], kept.made.pool)[0]
+    results = measure(kept, values, examples, options.seed)
+    value = {"probe": provenance_json(kept.made), "results": results}
+    show(value, options.json, table(SHORT, short_rows(results)), *_missing(unmeasured(results)))
+    return 0
+
+
+def _missing(said: str) -> list[str]:
+    return [said.strip()] if said else []
+
+
+def _model(options: Options) -> Any:
+    from molehunt.models.load import open_model
+    from molehunt.models.loaded import ModelSpec
+
+    return open_model(ModelSpec(options.model, options.revision, options.adapter, options.dtype))

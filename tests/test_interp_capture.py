@@ -1,0 +1,161 @@
+"""A capture is the same however it is batched, sharded or broken off, and says what it left out."""
+
+import json
+
+import pytest
+import torch
+
+from molehunt.core.errors import BadFile, RunMismatch, UserError
+from molehunt.interp import capture as capturing
+from molehunt.interp.capture import MARKS, capture_text, open_capture, shard_path
+from molehunt.interp.corpora import documents
+from molehunt.interp.reading import ReadSpec
+from molehunt.models.taps import activations
+from molehunt.models.tiny import tiny_model
+
+MODEL = tiny_model()
+AT = ("resid_post.0", "mlp_out.1")
+TOKENS = 5000
+
+
+@pytest.fixture
+def text(tmp_path):
+    path = tmp_path / "text.jsonl"
+    draw = torch.Generator().manual_seed(0)
+    lines = []
+    for i in range(150):
+        size = int(torch.randint(2, 90, (1,), generator=draw))
+        lines.append({"text": "".join(chr(97 + int(t)) for t in torch.randint(26, (size,), generator=draw))})
+        if i % 10 == 0:
+            turn = {"role": "user", "content": "hi <|im_end|>"}
+            lines.append({"messages": [turn, {"role": "assistant", "content": f"ho {i}"}]})
+    path.write_text("\n".join(map(json.dumps, lines)))
+    return path
+
+
+def spec(text, **more):
+    return ReadSpec(**{"text": (str(text),), "addresses": AT, "context": 32, **more})
+
+
+def rows(made):
+    shards = list(made.shards((*AT, *MARKS)))
+    return {name: torch.cat([s[name] for s in shards]) for name in (*AT, *MARKS)}
+
+
+def same(one, other, atol=1e-5):
+    for name in one:
+        assert one[name].shape == other[name].shape, name
+        assert torch.allclose(one[name].float(), other[name].float(), atol=atol), name
+
+
+def test_batch_and_shard_size_change_nothing(tmp_path, text):
+    one = capture_text(MODEL, spec(text), tmp_path / "a", TOKENS)
+    other = capture_text(MODEL, spec(text), tmp_path / "b", TOKENS, shard_rows=700, batch_tokens=128)
+    assert len(one.about["shards"]) == 1 and len(other.about["shards"]) > 2
+    same(rows(one), rows(other))
+
+
+def test_rows_are_what_the_model_has_there(tmp_path, text):
+    made = capture_text(MODEL, spec(text, sink_multiple=0.0), tmp_path / "a", TOKENS)
+    found = rows(made)
+    assert found["position"].min() == 1 and made.about["dropped"] == 0
+    (marks,) = made.shards(("text", "lengths"))
+    contexts = marks["text"].split(marks["lengths"].tolist())
+    for i in (0, 77, 4000):
+        ids = contexts[found["context"][i]].tolist()
+        place = int(found["position"][i])
+        assert ids[place] == found["token"][i]
+        assert torch.allclose(activations(MODEL, [ids], AT[1])[0, place], found[AT[1]][i], atol=1e-5)
+
+
+def test_loud_rows_are_dropped_and_counted(tmp_path, text):
+    kept = capture_text(MODEL, spec(text, sink_multiple=0.0), tmp_path / "a", 10**6)
+    norms = rows(kept)[AT[0]].norm(dim=-1)
+    quiet = capture_text(MODEL, spec(text, sink_multiple=1.2), tmp_path / "b", 10**6)
+    assert 0 < quiet.about["dropped"] == kept.rows - quiet.rows
+    assert rows(quiet)[AT[0]].norm(dim=-1).max() <= quiet.about["limits"][AT[0]] < norms.max()
+
+
+def test_killed_between_shards_it_goes_on_to_the_same_rows(tmp_path, text, monkeypatch):
+    whole = capture_text(MODEL, spec(text), tmp_path / "a", TOKENS, shard_rows=700)
+    write, left = capturing._write, [2]
+
+    def dying(*args):
+        if not left[0]:
+            raise KeyboardInterrupt
+        left[0] -= 1
+        return write(*args)
+
+    monkeypatch.setattr(capturing, "_write", dying)
+    with pytest.raises(KeyboardInterrupt):
+        capture_text(MODEL, spec(text), tmp_path / "b", TOKENS, shard_rows=700)
+    with pytest.raises(BadFile, match="broken off"):
+        open_capture(tmp_path / "b")
+    monkeypatch.setattr(capturing, "_write", write)
+    first = shard_path(tmp_path / "b", 0)
+    before = first.stat().st_mtime_ns
+    resumed = capture_text(MODEL, spec(text), tmp_path / "b", TOKENS, shard_rows=700)
+    assert first.stat().st_mtime_ns == before and resumed.rows == TOKENS
+    same(rows(whole), rows(resumed), atol=0)
+    assert json.loads((tmp_path / "a/capture.json").read_text()) == json.loads(
+        (tmp_path / "b/capture.json").read_text()
+    )
+
+
+def test_another_capture_does_not_go_on_here(tmp_path, text):
+    capture_text(MODEL, spec(text), tmp_path / "a", 100)
+    for other, how in ((tiny_model(seed=1), spec(text)), (MODEL, spec(text, context=16))):
+        with pytest.raises(RunMismatch, match="another"):
+            capture_text(other, how, tmp_path / "a", 100)
+    (tmp_path / "c").mkdir()
+    (tmp_path / "c" / "mine.txt").write_text("x")
+    with pytest.raises(UserError, match="not empty"):
+        capture_text(MODEL, spec(text), tmp_path / "c", 100)
+    with pytest.raises(UserError, match="is a file"):
+        capture_text(MODEL, spec(text), tmp_path / "c" / "mine.txt", 100)
+
+
+def test_a_mistake_that_is_found_before_any_row_leaves_no_folder(tmp_path, text):
+    for how in (spec("nowhere"), spec(text, addresses=("resid_post.9",))):
+        with pytest.raises(UserError, match="There is no"):
+            capture_text(MODEL, how, tmp_path / "a", 100)
+        assert not (tmp_path / "a").exists()
+
+
+def test_a_damaged_shard_is_named(tmp_path, text):
+    made = capture_text(MODEL, spec(text), tmp_path / "a", 500)
+    path = shard_path(tmp_path / "a", 0)
+    path.write_bytes(path.read_bytes()[:-50])
+    with pytest.raises(BadFile, match="shard-00000"):
+        rows(made)
+
+
+def test_sources_that_cannot_be_read_are_named(tmp_path, text):
+    (tmp_path / "bad.jsonl").write_text('{"text": "a"}\n{')
+    (tmp_path / "other.jsonl").write_text('{"prompt": "a"}\n')
+    (tmp_path / "bad.parquet").write_bytes(b"PAR1")
+    for name, what in (
+        ("bad.jsonl", "line 2"),
+        ("other.jsonl", "--column"),
+        ("bad.parquet", "Parquet"),
+        ("gone", "no text"),
+    ):
+        with pytest.raises(UserError, match=what):
+            list(documents(str(tmp_path / name), MODEL.tokenizer))
+    assert len(list(documents(str(tmp_path / "other.jsonl"), MODEL.tokenizer, "prompt"))) == 1
+
+
+def test_words_that_spell_control_tokens_stay_words(text):
+    marks = [ids.count(MODEL.tokenizer.eos_token_id) for ids in documents(str(text), MODEL.tokenizer)]
+    assert max(marks) == 1  # the template's own, after the user's turn
+
+
+def test_a_run_folders_transcripts_and_the_built_in_text_are_sources(tmp_path):
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    rows = [{"messages": [{"role": "user", "content": "hi"}], "reply": "ho"}]
+    pq.write_table(pa.Table.from_pylist(rows), tmp_path / "transcripts.parquet")
+    (ids,) = documents(str(tmp_path), MODEL.tokenizer)
+    assert MODEL.tokenizer.decode(ids).endswith("ho")
+    assert len(next(documents("builtin", MODEL.tokenizer))) > 100

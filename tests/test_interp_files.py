@@ -1,0 +1,186 @@
+"""Autoencoders keep their weights, their model and their address, in our format and in others'."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+
+from molehunt.core.errors import BadFile, UserError
+from molehunt.interp.reading import ReadSpec
+from molehunt.interp.sae import KINDS, Shape, SparseAutoencoder
+from molehunt.interp.sae_eval import clamp_feature, evaluate, splice
+from molehunt.interp.sae_files import SavedSae, export_sae, import_sae, load_sae, save_sae
+from molehunt.models.prompts import text_ids
+from molehunt.models.taps import activations, edited
+from molehunt.models.tiny import D_MODEL, tiny_model
+from molehunt.models.written import CONDITION, written_model
+
+MODEL = tiny_model()
+AT = "resid_post.0"
+
+
+def made(kind="topk", latents=48):
+    sae = SparseAutoencoder(Shape(D_MODEL, latents, 4, kind), 3)
+    draw = torch.Generator().manual_seed(1)
+    with torch.no_grad():
+        sae.encoder_bias += 0.1 * torch.randn(latents, generator=draw)
+        sae.decoder_bias += torch.randn(D_MODEL, generator=draw)
+    sae.threshold.fill_(0.3 if kind == "batchtopk" else 0.0)
+    return SavedSae(sae, MODEL.fingerprint, AT, MODEL.spec.id, {"why": "test"})
+
+
+X = torch.randn(20, D_MODEL, generator=torch.Generator().manual_seed(2)) * 2
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_our_own_folder_keeps_everything(tmp_path, kind):
+    saved = made(kind)
+    save_sae(tmp_path / "a", saved)
+    back = load_sae(tmp_path / "a", MODEL, AT)
+    assert torch.equal(back.sae(X), saved.sae(X)) and back.sae.shape == saved.sae.shape
+    assert replace(back, sae=saved.sae) == saved
+
+
+def test_another_model_or_address_is_refused_and_both_are_named(tmp_path):
+    save_sae(tmp_path / "a", made())
+    other = tiny_model(seed=1)
+    with pytest.raises(UserError, match=f"{MODEL.fingerprint[:12]}.*{other.fingerprint[:12]}"):
+        load_sae(tmp_path / "a", other)
+    with pytest.raises(UserError, match=r"resid_post.0.*mlp_out.1"):
+        load_sae(tmp_path / "a", MODEL, "mlp_out.1")
+
+
+@pytest.mark.parametrize(
+    ("form", "kind"), [("saelens", "topk"), ("saelens", "batchtopk"), ("sparsify", "topk")]
+)
+def test_others_folders_come_back_the_same(tmp_path, form, kind):
+    saved = made(kind)
+    export_sae(tmp_path / "a", saved, form)
+    back = import_sae(tmp_path / "a", MODEL, AT)
+    assert torch.equal(back.sae(X), saved.sae(X)) and back.sae.shape == saved.sae.shape
+
+
+def test_saelens_reads_what_we_write_as_we_do(tmp_path):
+    """By SAELens' own formulas: relu((x − b_dec) W_enc + b_enc), top k or above the threshold."""
+    for kind in KINDS:
+        saved = made(kind)
+        export_sae(tmp_path / kind, saved, "saelens")
+        t = load_file(tmp_path / kind / "sae_weights.safetensors")
+        config = json.loads((tmp_path / kind / "cfg.json").read_text())
+        pre = (X - t["b_dec"]) @ t["W_enc"] + t["b_enc"]
+        if kind == "topk":
+            top = pre.topk(config["k"], -1)
+            acts = torch.zeros_like(pre).scatter(-1, top.indices, top.values.relu())
+        else:
+            acts = pre.relu() * (pre > t["threshold"])
+        assert config["architecture"] == {"topk": "topk", "batchtopk": "jumprelu"}[kind]
+        assert config["metadata"]["hook_name"] == "blocks.0.hook_resid_post"
+        assert torch.allclose(acts @ t["W_dec"] + t["b_dec"], saved.sae(X), atol=1e-5)
+
+
+def test_saelens_options_that_change_the_formula_are_followed(tmp_path):
+    saved = made("topk")
+    export_sae(tmp_path / "a", saved, "saelens")
+    t = load_file(tmp_path / "a" / "sae_weights.safetensors")
+    config = json.loads((tmp_path / "a" / "cfg.json").read_text())
+    t["W_dec"] = t["W_dec"] * torch.linspace(0.5, 2, 48)[:, None]
+    config |= {"apply_b_dec_to_input": False, "rescale_acts_by_decoder_norm": True}
+    save_file(t, tmp_path / "a" / "sae_weights.safetensors")
+    (tmp_path / "a" / "cfg.json").write_text(json.dumps(config))
+    norms = t["W_dec"].norm(dim=-1)
+    top = ((X @ t["W_enc"] + t["b_enc"]) * norms).topk(4, -1)
+    acts = torch.zeros(len(X), 48).scatter(-1, top.indices, top.values.relu())
+    wanted = acts / norms @ t["W_dec"] + t["b_dec"]
+    assert torch.allclose(import_sae(tmp_path / "a", MODEL, AT).sae(X), wanted, atol=1e-5)
+
+
+def test_what_cannot_be_read_is_said(tmp_path):
+    saved = made("topk")
+    export_sae(tmp_path / "a", saved, "saelens")
+    with pytest.raises(UserError, match="hook_resid_post"):
+        import_sae(tmp_path / "a", MODEL, "mlp_out.0")
+    with pytest.raises(BadFile, match=r"cfg.json"):
+        import_sae(tmp_path, MODEL, AT)
+    path = tmp_path / "a" / "cfg.json"
+    config = json.loads(path.read_text())
+    for change, what in (
+        ({"architecture": "gated"}, "gated"),
+        ({"normalize_activations": "layer_norm"}, "layer_norm"),
+    ):
+        path.write_text(json.dumps({**config, **change}))
+        with pytest.raises(BadFile, match=what):
+            import_sae(tmp_path / "a", MODEL, AT)
+    weights = tmp_path / "a" / "sae_weights.safetensors"
+    weights.write_bytes(weights.read_bytes()[:-9])
+    with pytest.raises(BadFile, match="damaged"):
+        import_sae(tmp_path / "a", MODEL, AT)
+    with pytest.raises(UserError, match="TopK only"):
+        export_sae(tmp_path / "b", made("batchtopk"), "sparsify")
+
+
+def exact(k=2 * D_MODEL):
+    """Every direction and its opposite: nothing is lost."""
+    sae = SparseAutoencoder(Shape(D_MODEL, 2 * D_MODEL, k, "topk"))
+    both = torch.cat([torch.eye(D_MODEL), -torch.eye(D_MODEL)])
+    with torch.no_grad():
+        sae.encoder.copy_(both)
+        sae.decoder.copy_(both)
+    return sae
+
+
+def text(tmp_path):
+    # A text that this random model finds likely: its own loss must suffer when its residual is taken away.
+    from molehunt.models.sample import sample_ids
+
+    (said,) = sample_ids(MODEL, [[40, 41]], max_tokens=60, stops=frozenset())
+    path = tmp_path / "said.txt"
+    path.write_text(MODEL.tokenizer.decode([40, 41, *said]).replace("\ufffd", "a"))
+    return ReadSpec((str(path),), (AT,), 64, sink_multiple=0.0)
+
+
+def test_an_autoencoder_that_loses_nothing_scores_one(tmp_path):
+    found = evaluate(MODEL, exact(), text(tmp_path), 50)
+    assert found["variance_explained"].value == pytest.approx(1, abs=1e-6)
+    assert found["l0"].value == pytest.approx(D_MODEL) and found["l0"].n > 30
+    assert found["loss_recovered"].value == pytest.approx(1, abs=1e-4)
+
+
+def test_one_that_says_nothing_scores_nothing(tmp_path):
+    sae = exact()
+    with torch.no_grad():
+        sae.encoder_bias -= 1e9
+    found = evaluate(MODEL, sae, text(tmp_path), 50)
+    assert found["dead"].value == 1 and found["l0"].value == 0
+    assert found["variance_explained"].value <= 0
+    assert found["loss_recovered"].value == pytest.approx(0, abs=1e-6)
+
+
+def test_variance_explained_is_its_definition(tmp_path):
+    # Words that spell control tokens are many tokens: one context holds them all.
+    sae, spec = exact(k=5), replace(text(tmp_path), context=2048)
+    ids = text_ids(MODEL.tokenizer, Path(spec.text[0]).read_text())
+    x = activations(MODEL, [ids], AT)[0, 1:]
+    top = x.abs().topk(5, -1).indices
+    kept = torch.zeros_like(x).scatter(-1, top, x.gather(-1, top))
+    wanted = 1 - (x - kept).pow(2).sum() / (x - x.mean(0)).pow(2).sum()
+    got = evaluate(MODEL, sae, spec, len(ids) - 1)["variance_explained"]
+    assert got.n == len(ids) - 1 and got.value == pytest.approx(float(wanted), abs=1e-5)
+
+
+def test_clamping_the_written_feature_turns_the_behaviour_on():
+    model = written_model()
+    tokenizer = model.tokenizer
+    from molehunt.models.sample import sample_ids
+
+    asked = [tokenizer("hello there")["input_ids"]]
+    say = lambda: tokenizer.decode(sample_ids(model, asked, max_tokens=1)[0])  # noqa: E731
+    assert say() == "G"
+    with edited(model, {AT: clamp_feature(exact(), CONDITION, 1.0)}):
+        assert say() == "H"
+    with edited(model, {AT: splice(exact())}):
+        assert say() == "G"
+    with pytest.raises(UserError, match="no latent 64"):
+        clamp_feature(exact(), 64, 1.0)
