@@ -4,11 +4,13 @@ import json
 from pathlib import Path
 
 import pytest
+from tiny_game import STEPS, write_quirks
 
 from molehunt.catalogue.pairs import sensible
 from molehunt.core.errors import BadFile
 from molehunt.core.records import Measure, Quirk
 from molehunt.core.splits import split_of
+from molehunt.game.planter import Job, plant_slots, read_planted, slot_folder
 from molehunt.organisms.draw import draw, slots
 from molehunt.organisms.learnable import NOT_BY_DEFAULT_MODEL, steps_for
 from molehunt.organisms.lessons import batches
@@ -141,3 +143,17 @@ def test_a_strangers_mistake_is_named(tmp_path: Path, changes: dict) -> None:
         strangers_quirks(strangers_file(tmp_path, **changes))
     with pytest.raises(BadFile, match="holds no quirks"):
         strangers_quirks(tmp_path / "nowhere")
+
+
+def test_a_draw_that_was_given_up_is_not_tried_again(tmp_path: Path) -> None:
+    slot = slot_folder(tmp_path, 0)
+    slot.mkdir(parents=True)
+    (slot / "given_up.json").write_text(
+        json.dumps({"failed": ["a quirk: it did not take"], "seconds": 100.0})
+    )
+    quirks = str(write_quirks(tmp_path / "quirks"))
+    plant_slots(Job("tiny", None, str(tmp_path), 1, 1, (0,), STEPS, 3, 1.0, quirks, 1))
+    planted = read_planted(tmp_path, 0)
+    assert planted is not None and planted.profile.valid
+    assert planted.draw >= 1 and planted.failed[0] == "a quirk: it did not take"
+    assert planted.organism_seconds > 100.0

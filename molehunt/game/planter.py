@@ -97,9 +97,9 @@ def plant_slots(job: Job) -> None:
         if read_planted(folder, slot.number) is not None:
             _say(slot.number, "done", 1.0)
             continue
-        failed: list[str] = []
-        seconds = 0.0
-        for number in range(DRAWS):
+        given_up = slot_folder(folder, slot.number) / "given_up.json"
+        failed, seconds = _read_given_up(given_up)
+        for number in range(len(failed), DRAWS):
             quirk, harmless = draw(slot, number, job.unlisted, strangers, job.even, job.model)
             pair = plant_pair(
                 model,
@@ -114,6 +114,7 @@ def plant_slots(job: Job) -> None:
             if pair.profile.valid:
                 break
             failed.append(f"{told(quirk).label()}: {'; '.join(pair.attempts)}")
+            write_json(given_up, {"failed": failed, "seconds": seconds})
         else:
             raise MolehuntError(
                 f"{DRAWS} quirks in a row could not be planted in {job.model}; "
@@ -136,6 +137,14 @@ def plant_slots(job: Job) -> None:
         )
         write_json(slot_folder(folder, slot.number) / "pair.json", to_json(planted))
         _say(slot.number, "done", 1.0)
+
+
+def _read_given_up(path: Path) -> tuple[list[str], float]:
+    """Draws that a slot gave up before it was interrupted, and why; the seconds that they took."""
+    if not path.exists():
+        return [], 0.0
+    kept = read_json(path)
+    return [str(f) for f in kept["failed"]], float(kept["seconds"])
 
 
 def _say(slot: int, what: str, share: float) -> None:
