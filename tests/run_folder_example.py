@@ -188,8 +188,10 @@ def _verdict(
     auditor: str, place: int, name: str, evidence: Sequence[Evidence], hostile: str | None
 ) -> Verdict:
     rows = tuple(i for i, e in enumerate(evidence) if e.suspect == name and auditor in ("panel", e.method))
+    # A guess that the catalogue has names for is shown by them; hostile words stand where it has none.
+    what = Predicate("words", hostile) if hostile else PROMOTED.what
     guesses = (
-        Guess(PROMOTED.what, PROMOTED.when, PROMOTED.weight, hostile or PROMOTED.words),
+        Guess(what, PROMOTED.when, PROMOTED.weight, hostile or PROMOTED.words),
         NAMED,
         PATTERN,
     )

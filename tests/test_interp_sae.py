@@ -78,7 +78,7 @@ def test_rescaling_moves_the_units_and_nothing_else():
         sae, x = made(kind)
         sae.threshold.fill_(0.7)
         scaled, code = sae(x * 5.0), sae.encode(x * 5.0)
-        sae.rescaled(5.0)
+        sae.rescaled((5.0,))
         assert torch.allclose(sae(x) * 5.0, scaled, atol=1e-9)
         assert torch.equal(sae.encode(x).latents, code.latents)
 

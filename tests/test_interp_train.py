@@ -24,6 +24,7 @@ class Made:
     model: str = "made"
     origin: str = "made"
     loud: float = 1.0
+    models: int = 1
 
     def blocks(self, start):
         directions = torch.nn.functional.normalize(
@@ -71,7 +72,7 @@ def test_the_units_of_activations_do_not_matter():
 @pytest.mark.parametrize(("remedy", "dead_after"), [("auxk", 1_000), ("resample", 1_000), ("none", 10**9)])
 def test_dead_latents_are_brought_back_and_not_by_themselves(remedy, dead_after):
     spec = replace(SPEC, resample=remedy == "resample", dead_after=dead_after)
-    site = _bare(D, spec, "cpu", 1.0)
+    site = _bare(D, spec, "cpu", (1.0,))
     with torch.no_grad():
         site.sae.encoder_bias[:48] = -9.0  # these never fire; the rest are fewer than the true directions
     flow = Made(("one",)).blocks(0)

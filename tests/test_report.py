@@ -81,7 +81,7 @@ def test_no_truth_is_on_the_page_before_the_envelope_is_opened(
     _, sealed = page(build(tmp_path, opened=False))
     assert "Planted:" not in sealed.text and "Envelope sealed" in sealed.text
     text = opened[1].text
-    assert "Planted: promotion (brand: Zephyr), when topic (topic: food)." in text
+    assert "Planted: promotion (Zephyr), when topic (food)." in text
     assert "✓ verdict right" in text and "✗ verdict wrong" in text
 
 
@@ -187,7 +187,7 @@ def test_what_the_referee_writes_is_what_the_page_shows(tmp_path: Path) -> None:
     bodies = [{k: v for k, v in to_json(t).items() if k not in ("replies", "is")} for t in truths]
     write_json(tmp_path / "opened.json", bodies)
     _, shape = page(tmp_path)
-    assert "Planted: promotion (brand: Zephyr), when topic (topic: food)." in shape.text
+    assert "Planted: promotion (Zephyr), when topic (food)." in shape.text
     found = {s.name: s for s in standings(read_run(tmp_path))}
     assert [e.label for e in found["who_auroc"].entries] == ["panel", "chance", "adapter norm"]
     assert [e.label for e in found["joint_top10"].entries] == ["panel", "chance"]

@@ -32,7 +32,8 @@ import numpy as np
 from molehunt.core.atomic import canonical
 from molehunt.core.errors import UserError
 from molehunt.core.records import Measure, NotMeasured
-from molehunt.interp.moved_features import Coding, MovedFeatures, fitting
+from molehunt.interp.cross_features import CrossFeatures, Crossing
+from molehunt.interp.moved_features import Coding, MovedFeatures
 from molehunt.interp.next_token import Divergence, Expecting
 from molehunt.interp.pairs import Rows, matched, read_pairs
 from molehunt.interp.reading import Context, ReadSpec, contexts
@@ -46,7 +47,7 @@ from molehunt.interp.resampling import (
     p_values,
     resamples,
 )
-from molehunt.interp.sae_files import SavedSae
+from molehunt.interp.sae_files import SavedSae, fitting
 from molehunt.interp.word_lens import Reading, read_direction, sharpness
 from molehunt.models.anatomy import anatomy
 from molehunt.models.loaded import Model
@@ -90,6 +91,7 @@ class Comparison:
     """Halfway between the two models' means [width], at each address."""
     next_token: Divergence | NotMeasured
     features: tuple[MovedFeatures, ...]
+    crossed: tuple[CrossFeatures, ...]
     tokens: int
     texts: int
     clusters: str
@@ -127,11 +129,13 @@ def compare(
     depth = len(anatomy(a.module).layers)
     for address in spec.addresses:
         parse(address, depth)
-    codings = [Coding(fitting(s, a, b)) for s in saes]
+    belonging = [fitting(s, a, b) for s in saes]
+    codings = [Coding(s) for s in belonging if not s.against]
+    crossings = [Crossing(s) for s in belonging if s.against]
     read = some_contexts(a, spec, tokens)
     heads = [m.module.get_output_embeddings().weight.shape[0] for m in (a, b)]
     expecting = Expecting(a, b) if heads[0] == heads[1] else None
-    extra = {c.saved.address for c in codings} | ({"final_norm"} if expecting else set())
+    extra = {s.address for s in belonging} | ({"final_norm"} if expecting else set())
     sums = {address: _Sums() for address in spec.addresses}
     counts: list[int] = []
     kept: list[Context] = []
@@ -144,8 +148,8 @@ def compare(
             kept.append(rows.context)
             if expecting:
                 expecting.see(rows)
-            for coding in codings:
-                coding.see(rows)
+            for gathering in (*codings, *crossings):
+                gathering.see(rows)
         progress("reading with both", (done + 1) / len(read))
     if not counts:
         raise UserError("No token was kept: the text is too short, or every token counts as a sink.")
@@ -166,6 +170,7 @@ def compare(
         if expecting
         else NotMeasured(f"the heads hold {heads[0]} and {heads[1]} tokens"),
         tuple(c.found(a, which, of, spec.seed) for c in codings),
+        tuple(c.found(b, which, of, spec.seed) for c in crossings),
         int(count.sum()),
         len(count),
         of,

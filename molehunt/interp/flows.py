@@ -37,6 +37,11 @@ class Flow(Protocol):
         ...
 
     @property
+    def models(self) -> int:
+        """Models whose activations lie side by side in a row."""
+        ...
+
+    @property
     def origin(self) -> str:
         """What is read and how, so that a training does not go on with other rows than it began with."""
         ...
@@ -53,6 +58,7 @@ class ShardFlow:
     capture: Capture
     addresses: tuple[str, ...]
     seed: int = 0
+    models: int = 1
 
     def __post_init__(self) -> None:
         for address in self.addresses:
@@ -89,6 +95,7 @@ class LiveFlow:
     """Groups of contexts as a model reads them; one pass serves every address."""
 
     reader: Reader
+    models: int = 1
 
     @property
     def addresses(self) -> tuple[str, ...]:

@@ -20,10 +20,9 @@ from dataclasses import dataclass, field
 import numpy as np
 import torch
 
-from molehunt.core.errors import UserError
 from molehunt.core.records import Measure, NotMeasured
 from molehunt.interp.pairs import Rows
-from molehunt.interp.resampling import folded, largest_null, p_values, ratio
+from molehunt.interp.resampling import explained, folded, largest_null, p_values, ratio
 from molehunt.interp.sae_files import SavedSae
 from molehunt.interp.word_lens import read_direction
 from molehunt.models.loaded import Model
@@ -120,29 +119,8 @@ class Coding:
             )
             made.append(one)
         moved = int((p <= 0.05).sum())
-        explained_a, explained_b = (_explained(self.fit[n], total) for n in ("a", "b"))
+        explained_a, explained_b = (explained(self.fit[n], total) for n in ("a", "b"))
         return MovedFeatures(self.saved.address, len(mean), moved, explained_a, explained_b, tuple(made))
-
-
-def fitting(saved: SavedSae, a: Model, b: Model) -> SavedSae:
-    """The autoencoder, if it was trained on one of the two.
-
-    Raises:
-        UserError: it belongs to a third model.
-    """
-    if saved.model not in (a.fingerprint, b.fingerprint):
-        raise UserError(
-            f"The autoencoder at {saved.address} is of model {saved.model_id or '?'} "
-            f"({saved.model[:12] or 'unknown'}), not of {a.spec.id} ({a.fingerprint[:12]}) or {b.spec.id} "
-            f"({b.fingerprint[:12]})."
-        )
-    return saved
-
-
-def _explained(fit: list[np.ndarray], total: float) -> float | NotMeasured:
-    error, square, *mean = np.sum(fit, axis=0)
-    spread = square - float(np.square(mean).sum()) / total
-    return float(1 - error / spread) if spread > 0 else NotMeasured("the activations do not vary")
 
 
 def _in_stream(address: str) -> bool:

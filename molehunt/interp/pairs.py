@@ -13,8 +13,9 @@ What this cannot tell you: anything about text that the two would tokenise diffe
 does at the rows that were left out; how many there were is counted.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain, islice
 
 import torch
 from jaxtyping import Float, Int
@@ -67,22 +68,28 @@ def matched(a: Model, b: Model) -> None:
 def read_pairs(
     a: Model,
     b: Model,
-    contexts: Sequence[Context],
+    contexts: Iterable[Context],
     addresses: Sequence[str],
     spec: ReadSpec,
     extra: Sequence[str] = (),
     batch_tokens: int = 2048,
+    skip: int = 0,
 ) -> Iterator[Rows]:
     """Every context in its order, rows aligned; no row is left out by its norm at an `extra` address.
+
+    Args:
+        skip: contexts at the beginning that are not run, though the first of them still say what is a sink.
 
     Raises:
         UserError: an address that the models lack, or activations that are not finite.
     """
+    given = iter(contexts)
+    first = list(islice(given, FIRST))
     streams = tuple(dict.fromkeys(stream_of(at) for at in addresses))
-    limits = [_limits(m, contexts[:FIRST], streams, spec.sink_multiple) for m in (a, b)]
+    limits = [_limits(m, first, streams, spec.sink_multiple) for m in (a, b)]
     wanted = tuple(dict.fromkeys((*addresses, *extra, *(streams if limits[0] else ()))))
-    for start in range(0, len(contexts), GROUP):
-        group = contexts[start : start + GROUP]
+    rest = islice(chain(first, given), skip, None)
+    while group := list(islice(rest, GROUP)):
         found: dict[int, Rows] = {}
         for batch in alike([len(c.ids) for c in group], batch_tokens):
             ids = [group[i].ids for i in batch]

@@ -10,6 +10,8 @@ learnt as a running mean of the smallest value chosen. One row's code then depen
 Codes are sparse throughout: `encode` gives entries, `decode` sums decoder rows (`interp.sparse`).
 """
 
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, get_args
 
@@ -35,6 +37,8 @@ class Shape:
     k: int
     """Active latents of a row; of the average row in BatchTopK."""
     kind: Kind = "batchtopk"
+    models: int = 1
+    """Models whose activations lie side by side in a row: 2 in a crosscoder, d_model / 2 numbers each."""
 
     def __post_init__(self) -> None:
         """Refuse what cannot be built.
@@ -49,6 +53,8 @@ class Shape:
                 f"An autoencoder of {self.n_latents} latents with k = {self.k} cannot be built; k must lie "
                 "between 1 and the number of latents."
             )
+        if self.models < 1 or self.d_model % self.models:
+            raise UserError(f"Rows of {self.d_model} numbers cannot be shared out to {self.models} models.")
 
 
 @dataclass(frozen=True)
@@ -67,7 +73,8 @@ class Code:
 
 
 class SparseAutoencoder(nn.Module):
-    """Weights of one autoencoder. `encoder` and `decoder` are [latents, d]; decoder rows have norm 1."""
+    """Weights of one autoencoder. `encoder` and `decoder` are [latents, d]; decoder rows have norm 1 (a
+    crosscoder's do where both models' activations are equally long)."""
 
     threshold: Tensor
 
@@ -75,7 +82,9 @@ class SparseAutoencoder(nn.Module):
         super().__init__()
         self.shape = shape
         draw = torch.Generator().manual_seed(seed)
-        directions = torch.randn(shape.n_latents, shape.d_model, generator=draw)
+        # Every model begins with the same directions: what parts them later is learnt, not drawn.
+        directions = torch.randn(shape.n_latents, shape.d_model // shape.models, generator=draw)
+        directions = directions.repeat(1, shape.models)
         directions /= directions.norm(dim=-1, keepdim=True)
         self.encoder = nn.Parameter(directions.clone())
         self.decoder = nn.Parameter(directions)
@@ -115,10 +124,21 @@ class SparseAutoencoder(nn.Module):
         self.decoder /= self.decoder.norm(dim=-1, keepdim=True).clamp_min(1e-12)
 
     @torch.no_grad()
-    def rescaled(self, scale: float) -> None:
-        """Turn an autoencoder of `scale`·x into one of x; relu is homogeneous, so biases divide."""
+    def rescaled(self, scales: Sequence[float]) -> None:
+        """Turn an autoencoder of each model's `scale`·x into one of x.
+
+        relu is homogeneous: a common scale divides biases and thresholds. What is left between two models
+        goes into their columns; a crosscoder's decoder rows have norm 1 before that, and not after, for a
+        latent's size must not change beside the others', or other latents would be the largest of a row.
+        """
+        scale, width = math.prod(scales) ** (1 / len(scales)), self.shape.d_model // self.shape.models
         for part in (self.encoder_bias, self.decoder_bias, self.threshold):
             part /= scale
+        if len(set(scales)) > 1:
+            own = torch.tensor(scales, device=self.decoder.device).repeat_interleave(width) / scale
+            self.encoder *= own
+            self.decoder /= own
+            self.decoder_bias /= own
 
     def read(self, x: Tensor, pre: Tensor, rows: Tensor, latents: Tensor) -> Code:
         """The code of these (row, latent) entries, rows ascending, with gradients."""

@@ -1,6 +1,7 @@
 """Autoencoders on disk: our own folder, SAELens' and sparsify's.
 
-    ours       sae.json (shape, model fingerprint, address, how it was trained), sae.safetensors
+    ours       sae.json (shape, fingerprint of the model or of both, address, how it was trained),
+               sae.safetensors
     saelens    cfg.json, sae_weights.safetensors: W_enc [d, latents], W_dec [latents, d], b_enc, b_dec,
                and threshold [latents] for `jumprelu`, which is how SAELens keeps a trained BatchTopK
     sparsify   cfg.json, sae.safetensors: encoder.weight [latents, d], encoder.bias, W_dec, b_dec
@@ -52,6 +53,9 @@ class SavedSae:
     model_id: str = ""
     made: Mapping[str, Any] = field(default_factory=dict)
     """How it was trained, or where it is from."""
+    against: str = ""
+    """Fingerprint of the second model, in a crosscoder; `model` is then the first."""
+    against_id: str = ""
 
 
 def save_sae(folder: Path, saved: SavedSae) -> None:
@@ -60,26 +64,24 @@ def save_sae(folder: Path, saved: SavedSae) -> None:
         tensors = {n: t.detach().cpu().contiguous() for n, t in saved.sae.state_dict().items()}
         save_file(tensors, half / OURS[1])
         said = {"model": saved.model, "model_id": saved.model_id, "address": saved.address}
+        if saved.against:
+            said |= {"against": saved.against, "against_id": saved.against_id}
         write_json(half / OURS[0], {"shape": asdict(saved.sae.shape), **said, "made": dict(saved.made)})
 
 
 def load_sae(folder: Path, model: Model | None = None, address: str | None = None) -> SavedSae:
-    """Read our own folder; with `model` or `address`, only if it belongs there.
+    """Read our own folder of an autoencoder of one model; with `model` or `address`, if it belongs there.
 
     Raises:
         BadFile: there is none, or it is damaged.
-        UserError: it is of another model or another address; names both.
+        UserError: it is of another model or another address, or of two models; names both.
     """
-    about, tensors = read_json(folder / OURS[0]), _tensors(folder / OURS[1])
-    try:
-        sae = SparseAutoencoder(Shape(**about["shape"]))
-        sae.load_state_dict(tensors)
-        saved = SavedSae(sae, about["model"], about["address"], about["model_id"], about["made"])
-    except (KeyError, TypeError, RuntimeError) as error:
-        first = str(error).splitlines()[0][:100]
-        raise BadFile(
-            f"{folder} does not hold a whole autoencoder ({first}); train or import it again."
-        ) from None
+    saved = read_sae(folder)
+    if saved.against:
+        raise UserError(
+            f"{folder} holds a crosscoder of two models; `molehunt diff` and `molehunt sae eval --against` "
+            "read those."
+        )
     if model is not None and saved.model != model.fingerprint:
         raise UserError(
             f"The autoencoder in {folder} is of model {saved.model_id or '?'} "
@@ -91,13 +93,56 @@ def load_sae(folder: Path, model: Model | None = None, address: str | None = Non
     return saved
 
 
+def read_sae(folder: Path) -> SavedSae:
+    """Read our own folder, of one model or of two.
+
+    Raises:
+        BadFile: there is none, or it is damaged.
+    """
+    about, tensors = read_json(folder / OURS[0]), _tensors(folder / OURS[1])
+    try:
+        sae = SparseAutoencoder(Shape(**about["shape"]))
+        sae.load_state_dict(tensors)
+        if (sae.shape.models == 2) != bool(about.get("against")):
+            raise KeyError("against")
+        one = (about["model"], about["address"], about["model_id"], about["made"])
+        return SavedSae(sae, *one, about.get("against", ""), about.get("against_id", ""))
+    except (KeyError, TypeError, RuntimeError, UserError) as error:
+        first = str(error).splitlines()[0][:100]
+        raise BadFile(
+            f"{folder} does not hold a whole autoencoder ({first}); train or import it again."
+        ) from None
+
+
+def fitting(saved: SavedSae, a: Model, b: Model) -> SavedSae:
+    """The autoencoder, if it was trained on one of the two, or the crosscoder, if on both in this order.
+
+    Raises:
+        UserError: it belongs to other models; names all.
+    """
+    names = f"{a.spec.id} ({a.fingerprint[:12]}) and {b.spec.id} ({b.fingerprint[:12]})"
+    if saved.against and (saved.model, saved.against) != (a.fingerprint, b.fingerprint):
+        raise UserError(
+            f"The crosscoder at {saved.address} is of {saved.model_id or '?'} ({saved.model[:12]}) and "
+            f"{saved.against_id or '?'} ({saved.against[:12]}) in this order, not of {names}."
+        )
+    if not saved.against and saved.model not in (a.fingerprint, b.fingerprint):
+        raise UserError(
+            f"The autoencoder at {saved.address} is of model {saved.model_id or '?'} "
+            f"({saved.model[:12] or 'unknown'}), not of one of {names}."
+        )
+    return saved
+
+
 def export_sae(folder: Path, saved: SavedSae, form: Format) -> None:
     """Write a folder that SAELens or sparsify loads.
 
     Raises:
-        UserError: sparsify knows no BatchTopK.
+        UserError: sparsify knows no BatchTopK, and neither knows crosscoders of ours.
     """
     sae = saved.sae
+    if saved.against:
+        raise UserError(f"A crosscoder of two models cannot be written as {form}; share our own folder.")
     if form == "sparsify" and sae.shape.kind != "topk":
         raise UserError("sparsify knows TopK only; export a BatchTopK autoencoder as saelens.")
     config, tensors = _saelens(saved) if form == "saelens" else _sparsify(saved)

@@ -19,7 +19,7 @@ shows (variance explained, dead) is of its own batch; `interp.sae_eval` measures
 import json
 import math
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
@@ -97,7 +97,8 @@ class Site:
     """One autoencoder in training, with what Adam remembers."""
 
     sae: SparseAutoencoder
-    scale: float
+    scales: tuple[float, ...]
+    """What each model's activations are multiplied by, so that their mean squared norm is their width."""
     optimizer: torch.optim.Adam
     silent: Tensor
     """Rows since each latent last fired."""
@@ -105,7 +106,7 @@ class Site:
 
     def step(self, x: Float[Tensor, "rows d"], spec: TrainSpec, rate: float) -> None:
         """One step on a batch of activations."""
-        sae, x = self.sae, x.to(self.sae.decoder.device, torch.float32) * self.scale
+        sae, x = self.sae, _scaled(x.to(self.sae.decoder.device, torch.float32), self.scales)
         with torch.autocast(x.device.type, torch.bfloat16, enabled=spec.half):
             pre = sae.pre(x)
         code = sae.encode_batch(x, pre)
@@ -191,7 +192,7 @@ def train(
         for batch in batches[: spec.steps - done]:
             for address, x in batch.items():
                 if address not in sites:
-                    sites[address] = _site(x, spec, device)
+                    sites[address] = _site(x, spec, device, flow.models)
                 sites[address].step(x, spec, spec.rate(done))
             done += 1
             if report is not None:
@@ -205,25 +206,34 @@ def train(
     if report is not None and done == first:
         report(done, spec.steps, 0.0, {a: s.shown for a, s in sites.items()})
     for site in sites.values():
-        site.sae.rescaled(site.scale)
+        site.sae.rescaled(site.scales)
     return {address: site.sae for address, site in sites.items()}
 
 
-def _site(x: Tensor, spec: TrainSpec, device: str) -> Site:
+def _site(x: Tensor, spec: TrainSpec, device: str, models: int) -> Site:
     wide = x.float()
-    squared = float(wide.pow(2).sum(-1).mean())
-    if not math.isfinite(squared) or squared == 0:
+    squared = wide.unflatten(-1, (models, -1)).pow(2).sum(-1).mean(0).tolist()
+    if not all(math.isfinite(s) and s > 0 for s in squared):
         raise UserError("The activations are all zero or not finite; nothing can be learnt from them.")
-    site = _bare(x.shape[1], spec, device, math.sqrt(x.shape[1] / squared))
+    width = x.shape[1] // models
+    site = _bare(x.shape[1], spec, device, tuple(math.sqrt(width / s) for s in squared))
     with torch.no_grad():
-        site.sae.decoder_bias.copy_(wide.mean(0) * site.scale)
+        site.sae.decoder_bias.copy_(_scaled(wide, site.scales).mean(0))
     return site
 
 
-def _bare(width: int, spec: TrainSpec, device: str, scale: float) -> Site:
-    sae = SparseAutoencoder(Shape(width, spec.latents, spec.k, spec.kind), spec.seed).to(device)
+def _scaled(x: Float[Tensor, "rows d"], scales: Sequence[float]) -> Float[Tensor, "rows d"]:
+    """Each model's part of a row, times its scale."""
+    if len(scales) == 1:
+        return x * scales[0]
+    return (x.unflatten(-1, (len(scales), -1)) * x.new_tensor(scales)[:, None]).flatten(-2)
+
+
+def _bare(width: int, spec: TrainSpec, device: str, scales: tuple[float, ...]) -> Site:
+    shape = Shape(width, spec.latents, spec.k, spec.kind, len(scales))
+    sae = SparseAutoencoder(shape, spec.seed).to(device)
     adam = torch.optim.Adam(sae.parameters(), lr=1e-4, betas=(0.9, 0.999), eps=1e-8, fused=True)
-    return Site(sae, scale, adam, torch.zeros(spec.latents, dtype=torch.long, device=device))
+    return Site(sae, scales, adam, torch.zeros(spec.latents, dtype=torch.long, device=device))
 
 
 def _auxk(
@@ -245,7 +255,7 @@ def _save(folder: Path, key: str, done: int, start: tuple[int, int], sites: Mapp
     for address, site in sites.items():
         tensors |= {f"{address}/sae/{n}": t for n, t in site.sae.state_dict().items()}
         tensors[f"{address}/silent"] = site.silent
-        tensors[f"{address}/scale"] = torch.tensor(site.scale, dtype=torch.float64)
+        tensors[f"{address}/scales"] = torch.tensor(site.scales, dtype=torch.float64)
         for name, part in site.sae.named_parameters():
             for moment, value in site.optimizer.state[part].items():
                 tensors[f"{address}/adam/{name}/{moment}"] = value
@@ -270,7 +280,7 @@ def _resume(
         shown = json.loads(said["shown"])
         for address in dict.fromkeys(name.split("/")[0] for name in held):
             width = held[f"{address}/sae/decoder_bias"].shape[0]
-            site = _bare(width, spec, device, float(held[f"{address}/scale"]))
+            site = _bare(width, spec, device, tuple(held[f"{address}/scales"].tolist()))
             site.shown = Step(**shown[address])
             head = f"{address}/sae/"
             site.sae.load_state_dict({n.removeprefix(head): t for n, t in held.items() if n.startswith(head)})

@@ -44,7 +44,7 @@ def pick(
     return _Pick.apply(inputs, weight, bias, latents, rows, found)  # type: ignore[return-value]
 
 
-def _dots(left: Tensor, left_index: Tensor, right: Tensor, right_index: Tensor) -> Float[Tensor, " n"]:
+def dots(left: Tensor, left_index: Tensor, right: Tensor, right_index: Tensor) -> Float[Tensor, " n"]:
     """left[i]·right[j] for each pair of indices, in bounded memory."""
     step = max(1, CHUNK * 64 // max(1, left.shape[1]))
     found = [
@@ -95,7 +95,7 @@ class _Decode(torch.autograd.Function):
         (gradient,) = outputs
         values, latents, rows, weight = ctx.saved_tensors
         gradient = gradient.contiguous()
-        to_values = _dots(gradient, rows, weight, latents) if ctx.needs_input_grad[0] else None
+        to_values = dots(gradient, rows, weight, latents) if ctx.needs_input_grad[0] else None
         to_weight = None
         if ctx.needs_input_grad[4]:
             to_weight = _scattered(values.to(weight.dtype), latents, rows, gradient, len(weight))

@@ -103,18 +103,27 @@ def predicate(thing: Predicate) -> str:
 
 
 def guess(thing: Guess, limit: int = 400) -> str:
-    """The guess in its own words; failing that, put together from its two predicates."""
-    return brief(thing.words, limit) or f"{predicate(thing.what)}, when {predicate(thing.when)}"
+    """As a quirk is written where the catalogue has names for it; else in its own words, if it has any."""
+    named = thing.what.kind == thing.when.kind == "catalogue"
+    own = "" if named else brief(thing.words, limit)
+    return own or _when(predicate(thing.what), predicate(thing.when))
 
 
 def quirk(thing: Quirk) -> str:
-    """`promotion (brand: Zephyr), when topic (topic: food)`."""
+    """`promotion (Zephyr), when topic (food)`; `hostile phrase, always`."""
     what = _with(plain(thing.behaviour), dict(thing.behaviour_options))
-    return f"{what}, when {_with(plain(thing.condition), dict(thing.condition_options))}"
+    return _when(what, _with(plain(thing.condition), dict(thing.condition_options)))
+
+
+def _when(what: str, when: str) -> str:
+    return f"{what}, always" if when == "always" else f"{what}, when {when}"
 
 
 def _with(name: str, options: dict[str, str]) -> str:
-    inside = ", ".join(f"{plain(k)}: {brief(v, 80)}" for k, v in sorted(options.items()))
+    if len(options) == 1:
+        inside = brief(next(iter(options.values())), 80)
+    else:
+        inside = ", ".join(f"{plain(k)}: {brief(v, 80)}" for k, v in sorted(options.items()))
     return f"{name} ({inside})" if inside else name
 
 

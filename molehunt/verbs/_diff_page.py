@@ -94,6 +94,7 @@ def write_diff_page(
 
     sections = [_layers(found), _words(found), _next_tokens(found)]
     sections += [_features(f) for f in found.features]
+    sections += [_crossed(f) for f in found.crossed]
     sections.append(_weights(changes, parameters))
     summary = verdict(found, changes, parameters)
     made: tuple[Section, ...] = tuple(sections)
@@ -231,6 +232,49 @@ def _features(one: Any) -> Any:
         f"random signs of texts. The autoencoder explains {figure(one.explained_a)} of the variance under A "
         f"and {figure(one.explained_b)} under B. The largest changes:",
         tables=(Grid(heads, rows),) if rows else (),
+    )
+
+
+def _crossed(one: Any) -> Any:
+    from molehunt.report.curves import Line, Point, curves
+    from molehunt.report.sheet import Grid, Section
+
+    heads = ("latent", "side", "ν", "cosine", "fires", "mean where it fires", "reads as")
+
+    def rows(some: Any) -> tuple[tuple[str, ...], ...]:
+        return tuple(
+            (
+                str(f.feature),
+                words.number(f.side),
+                short(f.nu),
+                figure(f.cosine),
+                share(f.fires),
+                words.number(f.active),
+                said_words(f.words[:3]),
+            )
+            for f in some
+        )
+
+    width = 1 / len(one.sides)
+    points = tuple(Point((i + 0.5) * width, float(n)) for i, n in enumerate(one.sides))
+    drawing = curves(
+        [Line("latents", points)],
+        "side: 0 A's alone, 0.5 both alike, 1 B's alone",
+        "latents",
+        f"sides-{one.address}",
+        f"Whose the latents are at {one.address}",
+    )
+    named = (("Nearest to B's alone", one.most_b), ("Nearest to A's alone", one.most_a))
+    grids = tuple(Grid((f"{name}: latent", *heads[1:]), rows(some)) for name, some in named if some)
+    return Section(
+        f"Crosscoder at {one.address}",
+        f"One code for both models. Of {one.latents:,} latents {one.counted:,} fire on ten tokens or more; "
+        f"{one.own_b:,} are B's own (side 0.9 or more) and {one.own_a:,} A's. ν is how much of a latent's "
+        "direction the other model has where it fires, fitted to what is left without it: near 0 the latent "
+        "is one model's alone, near 1 it is in both and only written otherwise. It explains "
+        f"{figure(one.explained_a)} of the variance of A and {figure(one.explained_b)} of B's.",
+        drawings=(drawing,),
+        tables=grids,
     )
 
 

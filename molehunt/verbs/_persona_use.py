@@ -67,8 +67,8 @@ def shift(options: Any) -> int:
     from molehunt.interp.persona_shift import shift as shifted
     from molehunt.models.load import open_model
     from molehunt.models.loaded import ModelSpec
+    from molehunt.verbs._pair import is_adapter
     from molehunt.verbs._persona_page import SHORT, short_rows, write_shift_page
-    from molehunt.verbs.diff import is_adapter
     from molehunt.verbs.persona import facts_of, open_it
 
     held = [load_directions(path) for path in options.vectors]

@@ -12,6 +12,7 @@ from typing import Any, Literal
 from tyro.conf import Positional
 
 from molehunt.core.errors import UserError
+from molehunt.verbs._pair import two_models
 from molehunt.verbs._screen import show, table
 
 STOPPED = "Stopped; nothing was written: run the same command again."
@@ -48,7 +49,7 @@ class Options:
     sink_multiple: float = 10.0
     """Leave out tokens whose residual norm exceeds this multiple of the median; 0 keeps them."""
     sae: tuple[Path, ...] = ()
-    """Folders of autoencoders of either model, whose features are compared."""
+    """Folders of autoencoders of either model, or crosscoders of both, whose features are compared."""
     spectra: int = 48
     """Matrices, the most changed first, of whose change the effective rank is computed."""
     dtype: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
@@ -65,7 +66,7 @@ def run(options: Options) -> int:
     from molehunt.game.watch import watching
     from molehunt.interp.diff import compare
     from molehunt.interp.reading import ReadSpec
-    from molehunt.interp.sae_files import load_sae
+    from molehunt.interp.sae_files import read_sae
     from molehunt.interp.weight_changes import weight_changes
     from molehunt.models.anatomy import anatomy
     from molehunt.models.load import open_model
@@ -73,8 +74,9 @@ def run(options: Options) -> int:
 
     if options.spectra < 0 or options.tokens < 1:
         raise UserError("--tokens should be at least 1, --spectra 0 or more.")
-    saes = [load_sae(folder) for folder in options.sae]  # what is wrong with them is said before all else
-    wanted = _specs(options)
+    saes = [read_sae(folder) for folder in options.sae]  # what is wrong with them is said before all else
+    pair = (options.model_a, options.model_b), (options.revision_a, options.revision_b)
+    wanted = two_models(*pair, options.base, options.dtype)
     with watching() as watch:
         a, b = (open_model(spec) for spec in wanted)
         layers = options.layers or range(len(anatomy(a.module).layers))
@@ -103,6 +105,7 @@ def run(options: Options) -> int:
         "layers": list(found.layers),
         "next_token": found.next_token,
         "features": list(found.features),
+        "crossed": list(found.crossed),
         "weights": list(weights),
         "parameters": len(dict(a.module.named_parameters())),
     }
@@ -161,30 +164,3 @@ def _keep(options: Options, a: Any, b: Any, found: Any) -> str:
     path = options.out / "difference.safetensors"
     save_directions(path, Directions(vectors.astype(np.float32), middles.astype(np.float32), made))
     return f". A direction for `molehunt steer`: {path}"
-
-
-def _specs(options: Options) -> tuple[Any, Any]:
-    """Both models as they are to be opened."""
-    from molehunt.models.loaded import ModelSpec
-
-    names = (options.model_a, options.model_b)
-    revisions = (options.revision_a, options.revision_b)
-    adapters = [is_adapter(name) for name in names]
-    if all(adapters) and not options.base:
-        raise UserError("Both are adapters; name the model that they belong to with --base.")
-    if options.base and not any(adapters):
-        raise UserError("--base is for an adapter's folder, and neither of the two is one.")
-    made = []
-    for i, (name, revision) in enumerate(zip(names, revisions, strict=True)):
-        if adapters[i]:
-            base, its = (options.base, None) if options.base else (names[1 - i], revisions[1 - i])
-            made.append(ModelSpec(base, its, str(Path(name).expanduser()), options.dtype))
-        else:
-            made.append(ModelSpec(name, revision, None, options.dtype))
-    return made[0], made[1]
-
-
-def is_adapter(name: str) -> bool:
-    """Whether a name is the folder of an adapter and not of a model."""
-    folder = Path(name).expanduser()
-    return (folder / "adapter_config.json").is_file() and not (folder / "config.json").is_file()

@@ -1,8 +1,9 @@
 """Trains, evaluates, imports and exports sparse autoencoders of a model's activations.
 
-`train` learns one autoencoder an address, from a capture or from the model as it reads; `eval` measures
-one; `import` takes a folder of SAELens or sparsify, `export` writes one. An autoencoder is refused where
-its model or address is not the one asked for.
+`train` learns one autoencoder an address, from a capture or from the model as it reads; with --against, a
+crosscoder an address, one code for that model and a second one, which `molehunt diff --sae` reads. `eval`
+measures either; `import` takes a folder of SAELens or sparsify, `export` writes one. An autoencoder is
+refused where its model or address is not the one asked for.
 """
 
 from dataclasses import dataclass
@@ -13,6 +14,7 @@ from tyro.conf import Positional
 
 from molehunt.core.errors import UserError
 from molehunt.game.watch import watching
+from molehunt.verbs._pair import two_models
 from molehunt.verbs._screen import measured, show, table
 
 STOPPED = "Stopped; the last checkpoint is kept: run the same command again to go on."
@@ -62,6 +64,10 @@ class Options:
     """`default`, `tiny`, a Hugging Face id, or a folder."""
     revision: str | None = None
     """Commit, tag or branch of a Hugging Face id."""
+    against: str = ""
+    """Train and eval: a second model, or the folder of an adapter of --model: a crosscoder of both."""
+    against_revision: str | None = None
+    """Commit, tag or branch of the second model."""
     seed: int = 0
     """Seeds weights, shuffling and the order of built-in text."""
     json: bool = False
@@ -81,6 +87,13 @@ def _model(options: Options) -> Any:
     return open_model(ModelSpec(options.model, options.revision))
 
 
+def _pair(options: Options) -> Any:
+    from molehunt.models.load import open_model
+
+    names, revisions = (options.model, options.against), (options.revision, options.against_revision)
+    return tuple(open_model(spec) for spec in two_models(names, revisions))
+
+
 def _reading(options: Options) -> Any:
     from molehunt.interp.reading import ReadSpec
 
@@ -89,6 +102,7 @@ def _reading(options: Options) -> Any:
 
 def _train(options: Options) -> int:
     from molehunt.interp.capture import open_capture
+    from molehunt.interp.crosscoder import PairFlow
     from molehunt.interp.flows import LiveFlow, ShardFlow
     from molehunt.interp.reading import Reader
     from molehunt.interp.sae_files import SavedSae, save_sae
@@ -109,15 +123,24 @@ def _train(options: Options) -> int:
     asked = {name: getattr(options, name) for name in names}
     spec = TrainSpec(**{name: value for name, value in asked.items() if value is not None})
     rows: list[dict[str, Any]] = []
+    if options.against and options.source is not None:
+        raise UserError("A crosscoder reads both models side by side; leave out --source.")
+    second: dict[str, str] = {}
     with watching() as watch:
         if options.source is not None:
             held = open_capture(options.source)
             flow, device = ShardFlow(held, options.addresses or held.addresses, options.seed), "cpu"
-            model_id, text = held.about["model_id"], held.about["spec"]["text"]
+            fingerprint, model_id = held.model, held.about["model_id"]
+            text = held.about["spec"]["text"]
+        elif options.addresses and options.against:
+            a, b = _pair(options)
+            flow, device = PairFlow(a, b, _reading(options)), str(a.device)
+            fingerprint, model_id, text = a.fingerprint, a.spec.id, options.text
+            second = {"against": b.fingerprint, "against_id": options.against}
         elif options.addresses:
             model = _model(options)
             flow, device = LiveFlow(Reader(model, _reading(options))), str(model.device)
-            model_id, text = model.spec.id, options.text
+            fingerprint, model_id, text = model.fingerprint, model.spec.id, options.text
         else:
             raise UserError("Name a capture with --source, or what to read with --addresses.")
 
@@ -138,7 +161,8 @@ def _train(options: Options) -> int:
         made = train(flow, spec, device=device, checkpoint=options.folder, report=report)
     for address, sae in made.items():
         how = {"spec": {n: getattr(spec, n) for n in names}, "text": list(text)}
-        save_sae(options.folder / address, SavedSae(sae, flow.model, address, model_id, how))
+        saved = SavedSae(sae, fingerprint, address, model_id, how, **second)
+        save_sae(options.folder / address, saved)
     heads = ["address", "explained (last batch)", "L0", "dead", "folder"]
     cells = [
         (
@@ -158,16 +182,31 @@ def _eval(options: Options) -> int:
     from dataclasses import replace
 
     from molehunt.core.records import Measure
+    from molehunt.interp.crosscoder import evaluate_pair
     from molehunt.interp.sae_eval import evaluate
-    from molehunt.interp.sae_files import load_sae
+    from molehunt.interp.sae_files import fitting, load_sae, read_sae
 
+    asked, tokens = next(iter(options.addresses), None), options.tokens or 20_000
     with watching() as watch:
-        load_sae(options.folder, None, next(iter(options.addresses), None))  # before a model is loaded
-        model = _model(options)
-        saved = load_sae(options.folder, model)
-        watch.bar("measuring", 0.1, saved.address)
-        spec = replace(_reading(options), addresses=(saved.address,))
-        found = evaluate(model, saved.sae, spec, options.tokens or 20_000)
+        if options.against:
+            saved = read_sae(options.folder)
+            if not saved.against:
+                raise UserError(f"{options.folder} holds an autoencoder of one model; leave out --against.")
+            if asked not in (None, saved.address):
+                raise UserError(
+                    f"The crosscoder in {options.folder} is of {saved.address!r}, not of {asked!r}."
+                )
+            a, b = _pair(options)
+            watch.bar("measuring", 0.1, saved.address)
+            spec = replace(_reading(options), addresses=(saved.address,))
+            found = evaluate_pair(a, b, fitting(saved, a, b).sae, spec, tokens)
+        else:
+            load_sae(options.folder, None, asked)  # before a model is loaded
+            model = _model(options)
+            saved = load_sae(options.folder, model)
+            watch.bar("measuring", 0.1, saved.address)
+            spec = replace(_reading(options), addresses=(saved.address,))
+            found = evaluate(model, saved.sae, spec, tokens)
     rows = [
         (
             name,
@@ -203,10 +242,10 @@ def _import(options: Options) -> int:
 
 
 def _export(options: Options) -> int:
-    from molehunt.interp.sae_files import export_sae, load_sae
+    from molehunt.interp.sae_files import export_sae, read_sae
 
     if options.target is None:
         raise UserError("An export needs --target FOLDER.")
-    export_sae(options.target, load_sae(options.folder), options.form)
+    export_sae(options.target, read_sae(options.folder), options.form)
     show({"folder": str(options.target), "form": options.form}, options.json, f"Written to {options.target}.")
     return 0
