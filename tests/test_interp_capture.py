@@ -8,9 +8,10 @@ import torch
 from molehunt.core.errors import BadFile, RunMismatch, UserError
 from molehunt.interp import capture as capturing
 from molehunt.interp.capture import MARKS, capture_text, open_capture, shard_path
-from molehunt.interp.corpora import documents
+from molehunt.interp.corpora import documents, overlap
 from molehunt.interp.reading import ReadSpec
 from molehunt.models.taps import activations
+from molehunt.models.text import ordinary_text
 from molehunt.models.tiny import tiny_model
 
 MODEL = tiny_model()
@@ -159,3 +160,30 @@ def test_a_run_folders_transcripts_and_the_built_in_text_are_sources(tmp_path):
     (ids,) = documents(str(tmp_path), MODEL.tokenizer)
     assert MODEL.tokenizer.decode(ids).endswith("ho")
     assert len(next(documents("builtin", MODEL.tokenizer))) > 100
+
+
+def test_the_built_in_text_goes_on_with_what_is_installed_and_has_a_part_to_test_on():
+    def first(source, n):
+        given = documents(source, MODEL.tokenizer, seed=3)
+        return [tuple(ids) for _, ids in zip(range(n), given, strict=False)]
+
+    whole, train, test = first("builtin", 600), first("builtin:train", 600), first("builtin:test", 80)
+    assert len(whole) == 600 and whole == first("builtin", 600)
+    assert not set(train) & set(test) and set(train[:300]) < set(whole)
+    assert set(whole) - set(train) <= set(test)
+    prose = len(ordinary_text(1 << 30))
+    assert prose < 500 and any("import " in MODEL.tokenizer.decode(list(ids)) for ids in whole[prose:])
+    with pytest.raises(UserError, match="builtin:train and builtin:test"):
+        next(documents("builtin:more", MODEL.tokenizer))
+
+
+@pytest.mark.parametrize(
+    ("trained", "measured", "shared"),
+    [
+        (["builtin"], ["builtin:test"], ["builtin:test"]),
+        (["builtin:train"], ["builtin:test", "a.txt"], []),
+        (["builtin:train", "a.txt"], ["builtin", "a.txt"], ["a.txt", "builtin"]),
+    ],
+)
+def test_text_that_was_trained_on_is_known_again_by_name(trained, measured, shared):
+    assert overlap(trained, measured) == shared

@@ -5,11 +5,13 @@ import math
 import os
 import signal
 from collections import Counter
+from importlib import import_module
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from openai_server import REFUSED, serving
 
 from molehunt.core import stats
 from molehunt.core.errors import BadFile, UserError
@@ -33,6 +35,8 @@ from molehunt.interp.label_scores import (
 )
 from molehunt.interp.label_statistics import Rule, Term, held, log_odds, rule_of, threshold
 from molehunt.interp.labels import Label, Plan, label_in, label_question, make_labels, read_labels
+from molehunt.models.load import open_model
+from molehunt.models.loaded import ModelSpec
 from molehunt.models.readers import InspectReader, LocalReader, Remembered, open_reader
 from molehunt.models.tiny import tiny_model
 from molehunt.models.written import BAD, GOOD, SHADY, written_model
@@ -396,7 +400,7 @@ def test_a_missing_inspect_is_said(monkeypatch):
 
 
 def test_inspect_reads_by_its_own_names(ground, tmp_path):
-    inspect_model = pytest.importorskip("inspect_ai.model")
+    inspect_model = import_module("inspect_ai.model")
     oracle = Oracle()
 
     def told(messages, tools, choice, config):
@@ -417,6 +421,25 @@ def test_inspect_reads_by_its_own_names(ground, tmp_path):
     assert open_reader("mockllm/model", 3) == InspectReader("mockllm/model", 3)
     with pytest.raises(UserError, match="nobody/nothing"):
         open_reader("nobody/nothing")
+
+
+def test_a_reader_behind_openais_protocol_is_the_default_model_itself(ground, tmp_path, monkeypatch):
+    model = open_model(ModelSpec("default"))
+    questions = ["What is the capital of France? One word.", "Name a colour. One word.", f"{REFUSED} this."]
+    with serving(model) as (url, asked):
+        monkeypatch.setenv("LOOPBACK_BASE_URL", url)
+        monkeypatch.setenv("LOOPBACK_API_KEY", "none")
+        reader = open_reader("openai-api/loopback/smollm2", 3)
+        told = reader.ask(questions, 8)
+        assert told[:2] == LocalReader(model).ask(questions[:2], 8) and "Paris" in str(told[0])
+        assert isinstance(told[2], NotMeasured) and "not that" in told[2].reason
+        assert sorted(asked) == sorted(questions)
+        # Of so small a reader nothing is claimed: what it answers is kept, scored and counted.
+        (cat,) = make_labels(ground, [AT_CAT], tmp_path / "l.jsonl", Plan(4, 3, 1), reader)
+        assert cat.by == "openai-api/loopback/smollm2" and len(asked) > 3
+        for score in (cat.detection, cat.fuzzing):
+            assert isinstance(score, NotMeasured) or 0 <= score.value <= 1
+        assert len(list(read_labels(tmp_path / "l.jsonl"))) == 1
 
 
 def test_a_question_shows_the_whole_range_and_near_misses(ground):

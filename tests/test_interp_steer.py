@@ -128,7 +128,11 @@ def test_a_difference_of_means_finds_the_written_direction(written):
 
 def test_log_odds_and_kl_are_those_of_the_definition(written):
     model = tiny_model("llama")
-    found, replies = scores(model, OFF, behaviour(toward=("a", "b"), away=("c",)))
+    asked = [Asked(messages, "") for messages in OFF]
+    found, replies = scores(model, asked, behaviour(toward=("a", "b"), away=("c",)))
+    own = [Asked(m, "", ("a", "b") if i else ("c", "d"), ("c",)) for i, m in enumerate(OFF)]
+    assert scores(model, own, behaviour(prompts=own))[0][1:] == pytest.approx(found[1:], abs=1e-4)
+    assert scores(model, own, behaviour(prompts=own))[0][0] != pytest.approx(found[0], abs=1e-2)
     logs = first_token_logs(model, OFF)
     a, b, c = (model.tokenizer.convert_tokens_to_ids(x) for x in "abc")
     wanted = torch.logaddexp(logs[:, a], logs[:, b]) - logs[:, c]

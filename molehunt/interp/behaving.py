@@ -2,9 +2,10 @@
 
 Behaviour is a pattern searched in sampled replies (0 or 1 a reply; words are patterns too), or the
 log-odds of chosen continuations, `log Σ p(toward) − log Σ p(away)` in nats, which needs no sampling and
-sees shifts too small to change a reply. Beside it stand the negative log-likelihood of ordinary text
-(nats a token) and KL(p ‖ q) of first tokens over the whole vocabulary, p as the model now is, q as it
-was before.
+sees shifts too small to change a reply; the continuations are the same for all prompts, or each prompt
+names its own (a question's wrong answer against its right one). Beside it stand the negative
+log-likelihood of ordinary text (nats a token) and KL(p ‖ q) of first tokens over the whole vocabulary,
+p as the model now is, q as it was before.
 
 What this cannot tell you: whether a reply *means* what a pattern finds in it. "I would never lie"
 matches `lie`; read the texts.
@@ -39,11 +40,15 @@ class Asked:
 
     messages: Messages
     group: str
+    toward: tuple[str, ...] = ()
+    """Replies of its own whose log-odds are taken, where the behaviour names none ..."""
+    away: tuple[str, ...] = ()
+    """... against these."""
 
 
 @dataclass(frozen=True)
 class Behaviour:
-    """What is counted. Either a pattern, or continuations on both sides."""
+    """What is counted: a pattern, or continuations on both sides, or with neither those of each prompt."""
 
     pattern: str = ""
     """A regular expression, searched in replies without regard to case."""
@@ -62,6 +67,8 @@ class Behaviour:
         """What is counted, for people."""
         if self.pattern:
             return f"replies that match /{self.pattern}/"
+        if not self.toward:
+            return "log-odds of each prompt's own replies"
         return f"log-odds of {' | '.join(self.toward)} against {' | '.join(self.away)}"
 
 
@@ -72,14 +79,22 @@ def behaviour(
     away: Sequence[str] = (),
     max_tokens: int = 32,
     temperature: float = 0.0,
+    prompts: Sequence[Asked] = (),
 ) -> Behaviour:
-    """A behaviour from one of: a pattern, whole words, or continuations toward and away.
+    """A behaviour from one of: a pattern, whole words, continuations toward and away, or `prompts`' own.
 
     Raises:
-        UserError: none or several of them, one side of continuations alone, or a pattern that is not allowed.
+        UserError: none or several of them, one side of continuations alone, some prompts without
+            continuations, or a pattern that is not allowed.
     """
-    if sum((bool(pattern), bool(words), bool(toward or away))) != 1:
-        raise UserError("Say what to count by one of: a pattern, words, or continuations toward and away.")
+    own = sum(bool(a.toward) for a in prompts)
+    if 0 < own < len(prompts):
+        raise UserError(f"{own} of {len(prompts)} prompts name replies of their own; let all do, or none.")
+    if sum((bool(pattern), bool(words), bool(toward or away), bool(own))) != 1:
+        raise UserError(
+            "Say what to count by one of: a pattern, words, or continuations toward and away, for all "
+            "prompts or in the file of prompts."
+        )
     if bool(toward) != bool(away):
         raise UserError("Log-odds need continuations on both sides: --toward and --away.")
     if words:
@@ -109,19 +124,20 @@ def read_prompts(path: Path) -> tuple[Asked, ...]:
 
 
 def scores(
-    model: Model, prompts: Sequence[Messages], what: Behaviour, seed: int = 0
+    model: Model, prompts: Sequence[Asked], what: Behaviour, seed: int = 0
 ) -> tuple[list[float], list[str]]:
     """A score a prompt, and the replies (none for log-odds)."""
     if what.pattern:
-        pattern = compiled(what.pattern)
-        replies = sample(model, prompts, max_tokens=what.max_tokens, temperature=what.temperature, seed=seed)
+        pattern, chats = compiled(what.pattern), [a.messages for a in prompts]
+        replies = sample(model, chats, max_tokens=what.max_tokens, temperature=what.temperature, seed=seed)
         return [float(pattern.search(r)) for r in replies], replies
     sides = []
-    for said in (what.toward, what.away):
-        pairs = [(p, s) for p in prompts for s in said]
+    for said in ([what.toward or a.toward for a in prompts], [what.away or a.away for a in prompts]):
+        pairs = [(a.messages, s) for a, own in zip(prompts, said, strict=True) for s in own]
         logs = np.array(logprobs(model, [p for p, _ in pairs], [s for _, s in pairs]))
-        sides.append(np.logaddexp.reduce(logs.reshape(len(prompts), len(said)), axis=1))
-    return (sides[0] - sides[1]).tolist(), []
+        ends = np.cumsum([len(own) for own in said])[:-1]
+        sides.append([float(np.logaddexp.reduce(part)) for part in np.split(logs, ends)])
+    return [a - b for a, b in zip(*sides, strict=True)], []
 
 
 def texts_nll(model: Model, texts: Sequence[str], max_tokens: int = 256) -> list[float]:
@@ -154,12 +170,29 @@ def divergence(now: Float[Tensor, "n vocab"], before: Float[Tensor, "n vocab"]) 
 
 
 def _asked(value: object, where: str) -> Asked:
-    if not isinstance(value, dict) or not set(value) <= {"text", "messages", "group"}:
-        raise BadFile(f"{where} should be an object with text or messages, and group if wanted.")
+    if not isinstance(value, dict) or not set(value) <= {"text", "messages", "group", "toward", "away"}:
+        raise BadFile(
+            f"{where} should be an object with text or messages, and group, toward and away if wanted."
+        )
     if isinstance(value.get("text"), str) and value["text"].strip() and "messages" not in value:
         messages: Messages = (Message("user", value["text"]),)
     elif isinstance(value.get("messages"), list) and value["messages"] and "text" not in value:
         messages = tuple(from_json(Message, m) for m in value["messages"])
     else:
         raise BadFile(f"{where} should hold either text or messages, with words in it.")
-    return Asked(messages, str(value.get("group", messages[-1].content)))
+    sides = [_replies(value.get(name), where) for name in ("toward", "away")]
+    if bool(sides[0]) != bool(sides[1]):
+        raise BadFile(f"{where} should hold replies both toward and away, or neither.")
+    return Asked(messages, str(value.get("group", messages[-1].content)), sides[0], sides[1])
+
+
+def _replies(value: object, where: str) -> tuple[str, ...]:
+    """One reply or several."""
+    told = [value] if isinstance(value, str) else value
+    if told is None:
+        return ()
+    if not isinstance(told, list) or not told or not all(isinstance(t, str) and t.strip() for t in told):
+        raise BadFile(
+            f"{where} should hold toward and away as a reply or a list of replies, with words in them."
+        )
+    return tuple(told)

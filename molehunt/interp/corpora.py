@@ -2,7 +2,9 @@
 
 A source is written as one word:
 
-    builtin               the documentation that any Python carries (`models.text`)
+    builtin               the documentation that any Python carries, then the sources and descriptions of
+                          what is installed (`models.text`); `builtin:test` is a sixteenth of it by the
+                          hash of each document, `builtin:train` the rest
     FILE.txt, .md, .py    one document
     FILE.jsonl, .parquet  a row a document: `messages` (a chat, with `reply` if there) or `text`
     RUN                   a run folder: the conversations of its transcripts.parquet
@@ -12,8 +14,10 @@ A source is written as one word:
 Chats are rendered by the model's own template; nothing in a message can end its turn.
 """
 
+import hashlib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -23,10 +27,12 @@ import pyarrow.parquet as pq
 from molehunt.core.errors import BadFile, UserError
 from molehunt.core.records import Message, Messages
 from molehunt.models.prompts import prompt_ids, text_ids
-from molehunt.models.text import ordinary_text
+from molehunt.models.text import installed_text, ordinary_text
 
 PROSE = (".txt", ".md", ".rst", ".py")
 KINDS = (*PROSE, ".jsonl", ".parquet")
+TEST = 16
+"""Documents whose hash begins with a byte below this are `builtin:test`."""
 ROWS = 256
 """Rows of a Parquet file that are read at once."""
 
@@ -39,9 +45,10 @@ def documents(source: str, tokenizer: Any, column: str = "", seed: int = 0) -> I
     Raises:
         UserError, BadFile: no such source, or a file, row or column that cannot be read.
     """
-    if source == "builtin":
-        for text in ordinary_text(1 << 30, seed):
-            yield text_ids(tokenizer, text)
+    if source.partition(":")[0] == "builtin":
+        for text in _builtin(source, seed):
+            if ids := text_ids(tokenizer, text):
+                yield ids
     elif source.startswith("hf:"):
         for row in _hub(source):
             yield from _ids(tokenizer, row, column, source)
@@ -57,7 +64,7 @@ def conversations(source: str, column: str = "") -> Iterator[tuple[Messages, str
     Raises:
         UserError, BadFile: as `documents`; a row that holds text alone is refused.
     """
-    if source == "builtin":
+    if source.partition(":")[0] == "builtin":
         raise UserError("The built-in text holds no conversations; give a file, a folder, or hf:NAME.")
     paths = [None] if source.startswith("hf:") else _files(Path(source))
     for path in paths:
@@ -71,6 +78,25 @@ def conversations(source: str, column: str = "") -> Iterator[tuple[Messages, str
             messages = _messages(row[name], row.get("reply"), where)
             if len(messages) > 1 and messages[-1].role == "assistant" and messages[-1].content.strip():
                 yield messages[:-1], messages[-1].content
+
+
+def overlap(trained: Sequence[str], measured: Sequence[str]) -> list[str]:
+    """Sources of `measured` of which some text is in `trained` too, as far as their names say."""
+    parts = {"builtin": {"train", "test"}, "builtin:train": {"train"}, "builtin:test": {"test"}}
+    held = set().union(*(parts.get(t, {t}) for t in trained))
+    return sorted(m for m in set(measured) if parts.get(m, {m}) & held)
+
+
+def _builtin(source: str, seed: int) -> Iterator[str]:
+    """Documents of the built-in text, or of the part of it that is named."""
+    part = source.partition(":")[2]
+    if part not in ("", "train", "test"):
+        raise UserError(f"There is no text {source!r}; the built-in text has builtin:train and builtin:test.")
+    prose = ((text, text) for text in ordinary_text(1 << 30, seed))
+    for name, text in chain(prose, installed_text(seed)):
+        held_out = hashlib.sha256(name.encode("utf-8", "replace")).digest()[0] < TEST
+        if not part or held_out == (part == "test"):
+            yield text
 
 
 def _ids(tokenizer: Any, row: Any, column: str, where: str) -> Iterator[list[int]]:

@@ -174,7 +174,7 @@ def _cell(
 ) -> Cell:
     prompts = [a.messages for a in experiment.prompts]
     with steered(model, direction, experiment.places, strength):
-        found, replies = scores(model, prompts, experiment.behaviour, experiment.seed)
+        found, replies = scores(model, experiment.prompts, experiment.behaviour, experiment.seed)
         nll = texts_nll(model, experiment.texts)
         now = first_token_logs(model, prompts)
     values = [*found, *nll, *(kl := divergence(now, before))]

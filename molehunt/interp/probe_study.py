@@ -86,19 +86,31 @@ def study(
         UnknownName: no such kind.
         UserError: training or validation lacks a label, or an example cannot be read by the model.
     """
-    if not kinds or not addresses:
-        raise UserError("Name at least one kind of probe and one layer.")
-    for kind in kinds:
-        if kind not in KINDS:
-            raise UnknownName("probe", kind, KINDS)
-    parts = {s: [i for i, e in enumerate(examples) if e.split == s] for s in (TRAIN, VALIDATE)}
-    for split, rows in parts.items():
-        if len({examples[i].label for i in rows}) < 2:
-            raise UserError(
-                f"The split {split!r} has {len(rows)} examples and not both labels; give more examples, or "
-                "name splits train, validate and test in the file."
-            )
+    _checked(examples, kinds, addresses)
     values = pooled(model, examples, addresses, pool, lambda a, b: progress("reading", a / b))
+    return study_of(model, values, examples, kinds, addresses, pool, seed, progress)
+
+
+def study_of(
+    model: Model,
+    values: np.ndarray,
+    examples: Sequence[Example],
+    kinds: Sequence[str],
+    addresses: Sequence[str],
+    pool: str = "last",
+    seed: int = 0,
+    progress: Callable[[str, float], None] = lambda what, share: None,
+) -> Study:
+    """As `study`, from activations [layers, n, d] that were read already, `addresses` naming the layers.
+
+    Rows may come from several models of one shape: what was read in one liar tries a probe of others.
+    `model` is whose fingerprint the probes carry.
+
+    Raises:
+        UnknownName: no such kind.
+        UserError: training or validation lacks a label.
+    """
+    parts = _checked(examples, kinds, addresses)
     labels = np.array([e.label for e in examples])
     train, held = np.array(parts[TRAIN]), np.array(parts[VALIDATE])
     texts, truth = [examples[i].text for i in train], [examples[i].label for i in train]
@@ -136,6 +148,25 @@ def study(
         null[kind] = shuffled(kind, best.penalty, values[layer], examples, seed)
     progress("fitting", 1.0)
     return Study(kept, tuple(swept), tuple(results), null)
+
+
+def _checked(
+    examples: Sequence[Example], kinds: Sequence[str], addresses: Sequence[str]
+) -> dict[str, list[int]]:
+    """Rows of training and validation, if everything that is needed is there."""
+    if not kinds or not addresses:
+        raise UserError("Name at least one kind of probe and one layer.")
+    for kind in kinds:
+        if kind not in KINDS:
+            raise UnknownName("probe", kind, KINDS)
+    parts = {s: [i for i, e in enumerate(examples) if e.split == s] for s in (TRAIN, VALIDATE)}
+    for split, rows in parts.items():
+        if len({examples[i].label for i in rows}) < 2:
+            raise UserError(
+                f"The split {split!r} has {len(rows)} examples and not both labels; give more examples, or "
+                "name splits train, validate and test in the file."
+            )
+    return parts
 
 
 def sweep(

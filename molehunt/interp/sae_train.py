@@ -192,7 +192,7 @@ def train(
         for batch in batches[: spec.steps - done]:
             for address, x in batch.items():
                 if address not in sites:
-                    sites[address] = _site(x, spec, device, flow.models)
+                    sites[address] = site_of(x, spec, device, flow.models)
                 sites[address].step(x, spec, spec.rate(done))
             done += 1
             if report is not None:
@@ -210,7 +210,12 @@ def train(
     return {address: site.sae for address, site in sites.items()}
 
 
-def _site(x: Tensor, spec: TrainSpec, device: str, models: int) -> Site:
+def site_of(x: Tensor, spec: TrainSpec, device: str = "cpu", models: int = 1) -> Site:
+    """A fresh autoencoder for rows like `x` [rows, d]: units and mean are taken from them.
+
+    Raises:
+        UserError: they are all zero, or not finite.
+    """
     wide = x.float()
     squared = wide.unflatten(-1, (models, -1)).pow(2).sum(-1).mean(0).tolist()
     if not all(math.isfinite(s) and s > 0 for s in squared):

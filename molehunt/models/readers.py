@@ -179,5 +179,7 @@ def _kept(text: str) -> Reply:
 
 
 def _first(error: Exception) -> str:
-    lines = str(getattr(error, "message", "") or error).strip().splitlines()
-    return (lines or [type(error).__name__])[0][:200].rstrip(". ")
+    """What went wrong, on one line; Inspect puts the whole request before what the service said."""
+    said = getattr(error, "provider_message", "") or getattr(error, "message", "") or error
+    text = str(said).strip()
+    return (text.splitlines() or [type(error).__name__])[0][:200].rstrip(". ")

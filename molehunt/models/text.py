@@ -1,13 +1,20 @@
-"""Ordinary text that is on any machine with Python: its own documentation.
+"""Ordinary text that is on any machine with Python: its own documentation, and what is installed.
 
-For the negative log-likelihood of plain English, and for means of activations. Nothing is
-downloaded, nothing is anyone's private data.
+Passages of prose are for the negative log-likelihood of plain English, and for means of activations;
+they are the same wherever the Python is. Sources and descriptions of installed packages are much more
+text, for training autoencoders, and another on every machine. Nothing is downloaded, nothing is
+anyone's private data.
 """
 
 import random
 import re
+import sysconfig
+from collections.abc import Iterator
 from functools import cache
+from pathlib import Path
 
+LARGEST = 200_000
+"""Bytes of a file that is read as text of the installation: larger ones are tables, as a rule."""
 SHORTEST, LONGEST = 200, 700
 """Characters of a passage."""
 
@@ -17,6 +24,31 @@ def ordinary_text(n: int, seed: int = 0) -> list[str]:
     passages = list(_passages())
     random.Random(f"ordinary text {seed}").shuffle(passages)
     return passages[:n]
+
+
+def installed_text(seed: int = 0) -> Iterator[tuple[str, str]]:
+    """Sources of the standard library and of installed packages, and packages' descriptions, by seed.
+
+    Yields the file's path under its library, and its text. An egg or a package that is linked in from
+    elsewhere, as one is that is being worked on, is not among them.
+    """
+    paths = sysconfig.get_paths()
+    roots = [Path(paths[name]) for name in ("stdlib", "purelib")]
+    found = {
+        str(path.relative_to(root)): path
+        for root in roots
+        for pattern in ("*.py", "METADATA")
+        for path in root.rglob(pattern)
+        if path.is_file() and (root != roots[0] or "site-packages" not in path.parts)
+    }
+    names = sorted(found)
+    random.Random(f"installed text {seed}").shuffle(names)
+    for name in names:
+        try:
+            if found[name].stat().st_size <= LARGEST:
+                yield name, found[name].read_text("utf-8", "replace")
+        except OSError:
+            continue  # it was there when it was listed
 
 
 @cache

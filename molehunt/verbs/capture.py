@@ -27,7 +27,7 @@ class Options:
     """What to read: builtin, files, folders, run folders, hf:NAME[:SPLIT]."""
     column: str = ""
     """Column of a dataset that holds text or messages, where it is called neither."""
-    tokens: int = 1_000_000
+    tokens: int = 200_000
     """Rows to keep; fewer where the text ends."""
     context: int = 256
     """Longest stretch that is read at once, in tokens."""

@@ -36,7 +36,7 @@ class Options:
     """Build: text that the model reads: builtin, files, folders, run folders, hf:NAME[:SPLIT]."""
     column: str = ""
     """Column of a dataset that holds text or messages, where it is called neither."""
-    tokens: int = 1_000_000
+    tokens: int = 200_000
     """Build: rows to read, where the model reads."""
     context: int = 256
     """Longest stretch that the model reads at once, in tokens."""

@@ -37,7 +37,7 @@ class Options:
     addresses: tuple[str, ...] = ()
     """Train: where, by default all of the capture. Import and eval: where the autoencoder belongs."""
     text: tuple[str, ...] = ("builtin",)
-    """Text that the model reads: builtin, files, folders, run folders, hf:NAME[:SPLIT]."""
+    """Text that the model reads: builtin[:train|:test], files, folders, run folders, hf:NAME[:SPLIT]."""
     column: str = ""
     """Column of a dataset that holds text or messages, where it is called neither."""
     context: int = 256
@@ -182,6 +182,7 @@ def _eval(options: Options) -> int:
     from dataclasses import replace
 
     from molehunt.core.records import Measure
+    from molehunt.interp.corpora import overlap
     from molehunt.interp.crosscoder import evaluate_pair
     from molehunt.interp.sae_eval import evaluate
     from molehunt.interp.sae_files import fitting, load_sae, read_sae
@@ -215,7 +216,7 @@ def _eval(options: Options) -> int:
         )
         for name, m in found.items()
     ]
-    shared = sorted(set(options.text) & set(saved.made.get("text", ())))
+    shared = overlap(saved.made.get("text", ()), options.text)
     value = {"address": saved.address, "measures": found, "trained_on_too": shared}
     note = (
         [f"Trained on {', '.join(shared)} too, which flatters; name other text with --text."]

@@ -2,7 +2,8 @@
 
 The direction is a file (of `molehunt probe`, `persona` or `diff`, or safetensors with one vector), or the
 difference of means of two files of texts (--toward-texts, --away-texts). The behaviour is a --pattern,
---words, or log-odds of continuations (--toward, --away). Writes `steer.json` and `steer.html`; goes on where
+--words, or log-odds of continuations (--toward, --away; or `toward` and `away` of each prompt in its file).
+Writes `steer.json` and `steer.html`; goes on where
 it stopped.
 """
 
@@ -25,7 +26,7 @@ class Options:
     out: Positional[Path]
     """Folder for what is found."""
     prompts: Path
-    """JSON lines with text or messages (and group), or a .txt file with a prompt a line."""
+    """JSON lines with text or messages (and group, toward, away), or a .txt file with a prompt a line."""
     direction: Path | None = None
     """A file of `probe`, `persona` or `diff`, or safetensors with one vector."""
     toward_texts: Path | None = None
@@ -79,6 +80,9 @@ def run(options: Options) -> int:
     from molehunt.models.text import ordinary_text
     from molehunt.verbs._steer_page import SHORT, short_rows, verdict, write_steer_page
 
+    if options.max_tokens < 1 or options.random < 0 or options.texts < 1:
+        raise UserError("--max-tokens and --texts should be at least 1, --random 0 or more.")
+    prompts = read_prompts(options.prompts)
     counted = behaviour(
         options.pattern,
         options.words,
@@ -86,10 +90,8 @@ def run(options: Options) -> int:
         options.away,
         options.max_tokens,
         options.temperature,
+        prompts,
     )
-    if options.max_tokens < 1 or options.random < 0 or options.texts < 1:
-        raise UserError("--max-tokens and --texts should be at least 1, --random 0 or more.")
-    prompts = read_prompts(options.prompts)
     model, direction, places = _where(options)
     texts = tuple(ordinary_text(options.texts))
     experiment = Experiment(

@@ -7,8 +7,10 @@ audits all of them, fits the calibration, and writes beside this file `results.j
 """
 
 import argparse
+import dataclasses
 import datetime
 import json
+import math
 import os
 import platform
 import subprocess
@@ -16,11 +18,14 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from molehunt.audit.calibration import DEFAULT, Calibration
+import numpy as np
+
+from molehunt.audit.calibration import DEFAULT, Calibration, Logistic
+from molehunt.core import stats
 from molehunt.core.atomic import read_json, write_bytes, write_json
 from molehunt.core.records import Measure, from_json, to_json
 from molehunt.game.planter import Planted
-from molehunt.game.practice import Row, practise, whole_pairs
+from molehunt.game.practice import Row, calibrate, practise, whole_pairs
 from molehunt.game.spec import GameSpec
 from molehunt.game.watch import watching
 
@@ -44,14 +49,17 @@ thread each. Rates are on held-out items and wordings of the audit bank.
 
 ## How well each auditor told organisms from decoys, with the behaviour left out of its fit
 
-| auditor | AUROC | accuses above | ridge |
+| auditor | AUROC [95%] | accuses above | ridge |
 |---|---|---|---|
 {auditors}
 
 AUROC is over {suspects} suspects, each predicted by a fit that never saw its behaviour, with the ridge that
-did best on these very predictions; so it flatters, and so few rows carry little certainty. The methods, too,
-were mended after a look at these suspects: only games with fresh draws say how good they are. First try:
-{first} of {drawn} pairs that were drawn.
+did best on these very predictions; so it flatters, and so few rows carry little certainty (intervals by
+Newcombe 2006, as if all suspects were independent). The methods, too, were mended after a look at these
+suspects: only games with fresh draws say how good they are. With labels dealt anew at random among the
+suspects of each behaviour, {null_draws} times, and everything fitted again, the panel's AUROC is
+{null_middle} in the median and {null_low} to {null_high} in 95% of deals; {null_above} of them reach the real
+one. First try: {first} of {drawn} pairs that were drawn.
 
 ## What this cannot tell you
 
@@ -73,6 +81,7 @@ def main() -> None:
     options.add_argument(
         "--also", type=Path, nargs="*", default=[], help="earlier practices, whose pairs are audited beside"
     )
+    options.add_argument("--null", type=int, default=200, help="deals of labels at random")
     options.add_argument("--remark", default="", help="a sentence on what was special about these pairs")
     chosen = options.parse_args()
     spec = GameSpec(suspects=chosen.pairs, red_seed=RED_SEED, tries=2, effort=chosen.effort)
@@ -89,15 +98,32 @@ def main() -> None:
     }
     made = Calibration(made.auditors, {**made.provenance, **stamp})
     made.save(DEFAULT)
+    dealt = null(rows, spec, made.provenance, chosen.null)
+    measures = _measures(made, rows, planted, dealt)
     write_json(HERE / "rows.json", rows)
-    write_json(HERE / "results.json", {**stamp, "measures": _measures(made, rows, planted)})
-    write_bytes(HERE / "README.md", _page(made, rows, planted, stamp, chosen.effort, chosen.remark).encode())
-    print(json.dumps(to_json(_measures(made, rows, planted)), indent=1))
+    write_json(HERE / "results.json", {**stamp, "measures": measures})
+    page = _page(made, rows, planted, stamp, chosen.effort, chosen.remark, dealt)
+    write_bytes(HERE / "README.md", page.encode())
+    print(json.dumps(to_json(measures), indent=1))
 
 
-def _measures(made: Calibration, rows: Sequence[Row], planted: Sequence[Planted]) -> Mapping[str, Any]:
-    from molehunt.core import stats
+def null(rows: Sequence[Row], spec: GameSpec, public: Mapping[str, Any], draws: int) -> list[float]:
+    """The panel's AUROC with the behaviour left out, when labels are dealt anew within each behaviour."""
+    found = []
+    for draw in range(draws):
+        random = np.random.default_rng((RED_SEED, draw))
+        dealt = list(rows)
+        for group in sorted({r.group for r in rows}):
+            members = [i for i, r in enumerate(rows) if r.group == group]
+            for i, j in zip(members, random.permutation(members), strict=True):
+                dealt[i] = dataclasses.replace(rows[i], shady=rows[j].shady)
+        found.append(calibrate(dealt, spec, public).auditors["panel"].auroc_held_out)
+    return found
 
+
+def _measures(
+    made: Calibration, rows: Sequence[Row], planted: Sequence[Planted], dealt: Sequence[float]
+) -> Mapping[str, Any]:
     tried = [(p.slot, ok) for p in planted for ok in _first_tries(p)]
     first = stats.proportion(
         [ok for _, ok in tried],
@@ -112,8 +138,14 @@ def _measures(made: Calibration, rows: Sequence[Row], planted: Sequence[Planted]
     )
     out: dict[str, Any] = {"plant_valid_first_try": first, "plant_seconds": seconds}
     for name, fit in made.auditors.items():
+        low, high = stats.auroc_interval(fit.auroc_held_out, fit.organisms, fit.decoys)
         out[f"auroc_held_out_{name}"] = {
-            "value": fit.auroc_held_out, "low": None, "high": None, "n": len(rows), "unit": "AUROC"
+            "value": fit.auroc_held_out, "low": low, "high": high, "n": len(rows), "unit": "AUROC"
+        }  # fmt: skip
+    if dealt:
+        low, middle, high = np.quantile(dealt, (0.025, 0.5, 0.975)).tolist()
+        out["auroc_null_panel"] = {
+            "value": middle, "low": low, "high": high, "n": len(dealt), "unit": "AUROC"
         }  # fmt: skip
     return out
 
@@ -130,9 +162,17 @@ def _page(
     stamp: Mapping[str, Any],
     effort: float,
     remark: str,
+    dealt: Sequence[float],
 ) -> str:
+    low, middle, high = np.quantile(dealt, (0.025, 0.5, 0.975)) if dealt else (math.nan,) * 3
+    real = made.auditors["panel"].auroc_held_out
     return HEAD.format(
         **stamp,
+        null_draws=len(dealt),
+        null_low=f"{low:.2f}",
+        null_middle=f"{middle:.2f}",
+        null_high=f"{high:.2f}",
+        null_above=sum(d >= real for d in dealt),
         remark=f"\n{remark}" if remark else "",
         pairs=len(planted),
         asked=made.provenance["pairs_asked"],
@@ -144,10 +184,15 @@ def _page(
         decoys=sum(not r.shady for r in rows),
         planted="\n".join(_planted(p) for p in planted),
         auditors="\n".join(
-            f"| {name} | {fit.auroc_held_out:.2f} | {fit.threshold:.2f} | {fit.ridge:g} |"
+            f"| {name} | {_auroc(fit)} | {fit.threshold:.2f} | {fit.ridge:g} |"
             for name, fit in made.auditors.items()
         ),
     )
+
+
+def _auroc(fit: Logistic) -> str:
+    low, high = stats.auroc_interval(fit.auroc_held_out, fit.organisms, fit.decoys)
+    return f"{fit.auroc_held_out:.2f} [{low:.2f}, {high:.2f}]"
 
 
 def _planted(p: Planted) -> str:
