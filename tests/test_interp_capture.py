@@ -5,11 +5,13 @@ import json
 import pytest
 import torch
 
+from molehunt.cli import main
 from molehunt.core.errors import BadFile, RunMismatch, UserError
 from molehunt.interp import capture as capturing
 from molehunt.interp.capture import MARKS, capture_text, open_capture, shard_path
 from molehunt.interp.corpora import documents, overlap
 from molehunt.interp.reading import ReadSpec
+from molehunt.models import check
 from molehunt.models.taps import activations
 from molehunt.models.text import ordinary_text
 from molehunt.models.tiny import tiny_model
@@ -187,3 +189,25 @@ def test_the_built_in_text_goes_on_with_what_is_installed_and_has_a_part_to_test
 )
 def test_text_that_was_trained_on_is_known_again_by_name(trained, measured, shared):
     assert overlap(trained, measured) == shared
+
+
+def test_a_model_that_fails_a_proof_is_refused_and_proofs_are_remembered(tmp_path, monkeypatch, capfd):
+    monkeypatch.setenv("MOLEHUNT_CACHE", str(tmp_path / "cache"))
+    asked = ["capture", str(tmp_path / "acts"), "--model", "tiny", "--addresses", AT[0], "--tokens", "50"]
+    assert main(asked) == 0
+    monkeypatch.setattr(check, "prove", lambda model: pytest.fail("proven twice"))
+    assert main([*asked[:1], str(tmp_path / "again"), *asked[2:]]) == 0
+    (note,) = (tmp_path / "cache" / "proofs").iterdir()
+    proofs = json.loads(note.read_text())
+    assert {"head", "sum", "heads", "edit", "padding", "sharing", "batch"} == {p["name"] for p in proofs}
+    capfd.readouterr()
+    for proof in proofs:
+        proof["holds"] = proof["name"] not in ("padding", "heads")
+    note.write_text(json.dumps(proofs))
+    assert main([*asked[:1], str(tmp_path / "third"), *asked[2:]]) == 2
+    assert "failed a proof: neither padding nor its side matters" in capfd.readouterr().err
+    for proof in proofs:
+        proof["holds"] = proof["name"] != "heads"
+    note.write_text(json.dumps(proofs))
+    assert main([*asked[:1], str(tmp_path / "third"), *asked[2:]]) == 0
+    assert "Not proven of tiny: what the heads of a layer write" in capfd.readouterr().err

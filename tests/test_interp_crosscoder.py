@@ -222,6 +222,10 @@ def test_train_evaluate_and_look_from_the_command_line(text, tmp_path, capfd):
     assert main(train_it) == 0
     (row,) = json.loads(capfd.readouterr().out)["trained"]
     assert row["variance_explained"] > 0.9
+    assert [p.name for p in folder.iterdir()] == [AT]  # the checkpoint went when all was whole
+    kept = (folder / AT / "sae.safetensors").stat().st_mtime_ns
+    assert main(train_it) == 0 and json.loads(capfd.readouterr().out)["trained"] == [row]
+    assert (folder / AT / "sae.safetensors").stat().st_mtime_ns == kept
     read = ["sae", "eval", str(folder / AT), "--text", text, "--tokens", "500"]
     assert main([*read, *two, "--json"]) == 0
     assert json.loads(capfd.readouterr().out)["measures"]["variance_explained_b"]["value"] > 0.8

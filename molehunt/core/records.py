@@ -221,9 +221,14 @@ class Verdict:
     """The probability above which practice lets this auditor accuse; None where practice fixed none."""
 
     @property
+    def threshold(self) -> float:
+        """Where an accusation begins: practice's threshold, or else an even chance."""
+        return 0.5 if self.accuses_above is None else self.accuses_above
+
+    @property
     def accuses(self) -> bool:
-        """Whether the suspect is called shady: above practice's threshold, or else above an even chance."""
-        return self.p_shady > (0.5 if self.accuses_above is None else self.accuses_above)
+        """Whether the suspect is called shady."""
+        return self.p_shady > self.threshold
 
 
 @dataclass(frozen=True)

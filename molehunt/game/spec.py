@@ -40,7 +40,7 @@ class GameSpec:
     """For studies that must be remade: fixes the red team's draws. It is kept in the vault."""
     steps: int = 56
     """Training steps of an organism's first try."""
-    tries: int = 3
+    tries: int = 2
     """How often a plant that is not valid is tried, each time with half as many steps again."""
     effort: float = 1.0
     """Scales how many samples the methods take."""

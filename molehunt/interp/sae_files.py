@@ -32,6 +32,8 @@ OURS = ("sae.json", "sae.safetensors")
 THEIRS: Mapping[str, str] = {"saelens": "sae_weights.safetensors", "sparsify": "sae.safetensors"}
 SAELENS = "6.54.12"
 """Whose format is written: a folder that names none is taken for one of before 6, and its place is lost."""
+SHIPPED = Path(__file__).with_name("shipped")
+"""An autoencoder of the default model's middle layer; `studies/instruments` says how it was made."""
 HOOKS: Mapping[str, str] = {
     "resid_pre": "hook_resid_pre",
     "resid_post": "hook_resid_post",
@@ -56,16 +58,25 @@ class SavedSae:
     against: str = ""
     """Fingerprint of the second model, in a crosscoder; `model` is then the first."""
     against_id: str = ""
+    also: tuple[str, ...] = ()
+    """Fingerprints of the same model in other precisions."""
+
+    def of(self, model: Model) -> bool:
+        """Whether it belongs to these weights."""
+        return model.fingerprint in (self.model, *self.also)
 
 
-def save_sae(folder: Path, saved: SavedSae) -> None:
-    """Write our own folder, wholly or not at all."""
+def save_sae(folder: Path, saved: SavedSae, dtype: torch.dtype | None = None) -> None:
+    """Write our own folder, wholly or not at all; weights in another precision where `dtype` names one."""
     with whole_folder(folder) as half:
-        tensors = {n: t.detach().cpu().contiguous() for n, t in saved.sae.state_dict().items()}
+        kept = {n: t.detach().cpu().contiguous() for n, t in saved.sae.state_dict().items()}
+        tensors = {n: t if dtype is None else t.to(dtype) for n, t in kept.items()}
         save_file(tensors, half / OURS[1])
         said = {"model": saved.model, "model_id": saved.model_id, "address": saved.address}
         if saved.against:
             said |= {"against": saved.against, "against_id": saved.against_id}
+        if saved.also:
+            said |= {"also": saved.also}
         write_json(half / OURS[0], {"shape": asdict(saved.sae.shape), **said, "made": dict(saved.made)})
 
 
@@ -82,7 +93,7 @@ def load_sae(folder: Path, model: Model | None = None, address: str | None = Non
             f"{folder} holds a crosscoder of two models; `molehunt diff` and `molehunt sae eval --against` "
             "read those."
         )
-    if model is not None and saved.model != model.fingerprint:
+    if model is not None and not saved.of(model):
         raise UserError(
             f"The autoencoder in {folder} is of model {saved.model_id or '?'} "
             f"({saved.model[:12] or 'unknown'}), "
@@ -94,11 +105,13 @@ def load_sae(folder: Path, model: Model | None = None, address: str | None = Non
 
 
 def read_sae(folder: Path) -> SavedSae:
-    """Read our own folder, of one model or of two.
+    """Read our own folder, of one model or of two; `shipped` is the one that comes with the package.
 
     Raises:
         BadFile: there is none, or it is damaged.
     """
+    if folder == Path("shipped") and not folder.exists():
+        folder = SHIPPED
     about, tensors = read_json(folder / OURS[0]), _tensors(folder / OURS[1])
     try:
         sae = SparseAutoencoder(Shape(**about["shape"]))
@@ -106,7 +119,8 @@ def read_sae(folder: Path) -> SavedSae:
         if (sae.shape.models == 2) != bool(about.get("against")):
             raise KeyError("against")
         one = (about["model"], about["address"], about["model_id"], about["made"])
-        return SavedSae(sae, *one, about.get("against", ""), about.get("against_id", ""))
+        two = (about.get("against", ""), about.get("against_id", ""))
+        return SavedSae(sae, *one, *two, tuple(about.get("also", ())))
     except (KeyError, TypeError, RuntimeError, UserError) as error:
         first = str(error).splitlines()[0][:100]
         raise BadFile(
@@ -126,7 +140,7 @@ def fitting(saved: SavedSae, a: Model, b: Model) -> SavedSae:
             f"The crosscoder at {saved.address} is of {saved.model_id or '?'} ({saved.model[:12]}) and "
             f"{saved.against_id or '?'} ({saved.against[:12]}) in this order, not of {names}."
         )
-    if not saved.against and saved.model not in (a.fingerprint, b.fingerprint):
+    if not saved.against and not (saved.of(a) or saved.of(b)):
         raise UserError(
             f"The autoencoder at {saved.address} is of model {saved.model_id or '?'} "
             f"({saved.model[:12] or 'unknown'}), not of one of {names}."

@@ -65,6 +65,8 @@ def draw(
         quirk = rng.choice(list(strangers))
     elif outside:
         quirk = unlisted_quirk(rng.getrandbits(48))
+        while not learnable(quirk, model):
+            quirk = unlisted_quirk(rng.getrandbits(48))
     else:
         condition = rng.choice(sorted({q.condition for q in pairs if q.behaviour == behaviour}))
         quirk = rng.choice([q for q in pairs if q.behaviour == behaviour and q.condition == condition])

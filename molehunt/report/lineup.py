@@ -22,6 +22,8 @@ class Opinion:
     percent: str
     belief: str
     accuses: bool
+    threshold: float
+    """Above this it accuses."""
 
 
 @dataclass(frozen=True)
@@ -106,7 +108,7 @@ def ranked_guesses(verdict: Verdict | None) -> tuple[Any, ...]:
 def _opinion(verdict: Verdict) -> Opinion:
     p = verdict.p_shady
     said = words.belief(p) + (", accused" if verdict.accuses else "")
-    return Opinion(verdict.auditor, p, words.percent(p), said, verdict.accuses)
+    return Opinion(verdict.auditor, p, words.percent(p), said, verdict.accuses, verdict.threshold)
 
 
 def _revealed(truth: Truth, verdict: Verdict | None) -> Revealed:

@@ -65,8 +65,8 @@ def shift(options: Any) -> int:
     from molehunt.interp.direction_file import load_directions
     from molehunt.interp.pairs import matched
     from molehunt.interp.persona_shift import shift as shifted
-    from molehunt.models.load import open_model
     from molehunt.models.loaded import ModelSpec
+    from molehunt.verbs._inside import open_inside
     from molehunt.verbs._pair import is_adapter
     from molehunt.verbs._persona_page import SHORT, short_rows, write_shift_page
     from molehunt.verbs.persona import facts_of, open_it
@@ -83,7 +83,7 @@ def shift(options: Any) -> int:
         for path in options.vectors:
             load_directions(path, a)  # on other weights a vector's zero and one mean nothing
         its = str(Path(options.to).expanduser()) if adapter else None
-        b = open_model(
+        b = open_inside(
             ModelSpec(options.model, options.revision, its, options.dtype)
             if adapter
             else ModelSpec(options.to, None, None, options.dtype)

@@ -57,8 +57,8 @@ def run(options: Options) -> int:
     """Capture, and say what is there."""
     from molehunt.interp.capture import capture_text
     from molehunt.interp.reading import ReadSpec
-    from molehunt.models.load import open_model
     from molehunt.models.loaded import ModelSpec
+    from molehunt.verbs._inside import open_inside
 
     spec = ReadSpec(
         options.text,
@@ -71,7 +71,7 @@ def run(options: Options) -> int:
         options.seed,
     )
     with watching() as watch:
-        model = open_model(ModelSpec(options.model, options.revision, options.adapter))
+        model = open_inside(ModelSpec(options.model, options.revision, options.adapter))
         made = capture_text(
             model,
             spec,

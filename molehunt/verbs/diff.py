@@ -69,8 +69,8 @@ def run(options: Options) -> int:
     from molehunt.interp.sae_files import read_sae
     from molehunt.interp.weight_changes import weight_changes
     from molehunt.models.anatomy import anatomy
-    from molehunt.models.load import open_model
     from molehunt.verbs._diff_page import LAYERS, WEIGHTS, layer_rows, verdict, weight_rows, write_diff_page
+    from molehunt.verbs._inside import open_inside
 
     if options.spectra < 0 or options.tokens < 1:
         raise UserError("--tokens should be at least 1, --spectra 0 or more.")
@@ -78,7 +78,7 @@ def run(options: Options) -> int:
     pair = (options.model_a, options.model_b), (options.revision_a, options.revision_b)
     wanted = two_models(*pair, options.base, options.dtype)
     with watching() as watch:
-        a, b = (open_model(spec) for spec in wanted)
+        a, b = (open_inside(spec) for spec in wanted)
         layers = options.layers or range(len(anatomy(a.module).layers))
         addresses = tuple(f"{site}.{layer}" for site in options.sites for layer in layers)
         spec = ReadSpec(

@@ -292,7 +292,7 @@ def _model_and_sae(options: Options, store: Any) -> tuple[Any, Any]:
 
 
 def _model(options: Options, trained_on: str) -> Any:
-    from molehunt.models.load import open_model
     from molehunt.models.loaded import ModelSpec
+    from molehunt.verbs._inside import open_inside
 
-    return open_model(ModelSpec(options.model or trained_on or "default", options.revision, options.adapter))
+    return open_inside(ModelSpec(options.model or trained_on or "default", options.revision, options.adapter))

@@ -184,12 +184,12 @@ def _output(options: Options, ground: Any, found: Sequence[Any], reader: Any, wa
     """What features raise when they are added, and how well labels pick that out."""
     from molehunt.interp.label_output import TIMES, choices, output_scores, raised
     from molehunt.interp.sae_files import load_sae
-    from molehunt.models.load import open_model
     from molehunt.models.loaded import ModelSpec
+    from molehunt.verbs._inside import open_inside
 
     store = ground.store
-    model = open_model(
-        ModelSpec(options.model or store.provenance.get("model_id") or "default", options.revision)
+    model = open_inside(
+        ModelSpec(options.model or store.provenance.get("model_id") or "default", options.revision), "edit"
     )
     saved = load_sae(options.store / "sae", model)
     tops = {x.feature: store.top(x.feature, 1, 0).values for x in found if isinstance(x.words, str)}

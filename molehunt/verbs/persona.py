@@ -80,10 +80,10 @@ def run(options: Options) -> int:
 
 def open_it(options: Options) -> Any:
     """The model of --model."""
-    from molehunt.models.load import open_model
     from molehunt.models.loaded import ModelSpec
+    from molehunt.verbs._inside import open_inside
 
-    return open_model(ModelSpec(options.model, options.revision, options.adapter, options.dtype))
+    return open_inside(ModelSpec(options.model, options.revision, options.adapter, options.dtype))
 
 
 def facts_of(options: Options, model: Any) -> list[tuple[str, str]]:

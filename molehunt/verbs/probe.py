@@ -149,7 +149,7 @@ def _missing(said: str) -> list[str]:
 
 
 def _model(options: Options) -> Any:
-    from molehunt.models.load import open_model
     from molehunt.models.loaded import ModelSpec
+    from molehunt.verbs._inside import open_inside
 
-    return open_model(ModelSpec(options.model, options.revision, options.adapter, options.dtype))
+    return open_inside(ModelSpec(options.model, options.revision, options.adapter, options.dtype))

@@ -17,6 +17,19 @@ from molehunt.game.watch import watching
 from molehunt.verbs._pair import two_models
 from molehunt.verbs._screen import measured, show, table
 
+TRAINED = (
+    "latents",
+    "k",
+    "kind",
+    "tokens",
+    "batch",
+    "learning_rate",
+    "dead_after",
+    "resample",
+    "half",
+    "seed",
+)
+"""Options that are those of `TrainSpec`."""
 STOPPED = "Stopped; the last checkpoint is kept: run the same command again to go on."
 
 
@@ -81,17 +94,17 @@ def run(options: Options) -> int:
 
 
 def _model(options: Options) -> Any:
-    from molehunt.models.load import open_model
     from molehunt.models.loaded import ModelSpec
+    from molehunt.verbs._inside import open_inside
 
-    return open_model(ModelSpec(options.model, options.revision))
+    return open_inside(ModelSpec(options.model, options.revision))
 
 
 def _pair(options: Options) -> Any:
-    from molehunt.models.load import open_model
+    from molehunt.verbs._inside import open_inside
 
     names, revisions = (options.model, options.against), (options.revision, options.against_revision)
-    return tuple(open_model(spec) for spec in two_models(names, revisions))
+    return tuple(open_inside(spec) for spec in two_models(names, revisions))
 
 
 def _reading(options: Options) -> Any:
@@ -101,68 +114,41 @@ def _reading(options: Options) -> Any:
 
 
 def _train(options: Options) -> int:
-    from molehunt.interp.capture import open_capture
-    from molehunt.interp.crosscoder import PairFlow
-    from molehunt.interp.flows import LiveFlow, ShardFlow
-    from molehunt.interp.reading import Reader
     from molehunt.interp.sae_files import SavedSae, save_sae
-    from molehunt.interp.sae_train import TrainSpec, train
+    from molehunt.interp.sae_train import CHECKPOINT, TrainSpec, train
 
-    names = (
-        "latents",
-        "k",
-        "kind",
-        "tokens",
-        "batch",
-        "learning_rate",
-        "dead_after",
-        "resample",
-        "half",
-        "seed",
-    )
-    asked = {name: getattr(options, name) for name in names}
+    asked = {name: getattr(options, name) for name in TRAINED}
     spec = TrainSpec(**{name: value for name, value in asked.items() if value is not None})
-    rows: list[dict[str, Any]] = []
     if options.against and options.source is not None:
         raise UserError("A crosscoder reads both models side by side; leave out --source.")
-    second: dict[str, str] = {}
+    seen: dict[str, dict[str, Any]] = {}
     with watching() as watch:
-        if options.source is not None:
-            held = open_capture(options.source)
-            flow, device = ShardFlow(held, options.addresses or held.addresses, options.seed), "cpu"
-            fingerprint, model_id = held.model, held.about["model_id"]
-            text = held.about["spec"]["text"]
-        elif options.addresses and options.against:
-            a, b = _pair(options)
-            flow, device = PairFlow(a, b, _reading(options)), str(a.device)
-            fingerprint, model_id, text = a.fingerprint, a.spec.id, options.text
-            second = {"against": b.fingerprint, "against_id": options.against}
-        elif options.addresses:
-            model = _model(options)
-            flow, device = LiveFlow(Reader(model, _reading(options))), str(model.device)
-            fingerprint, model_id, text = model.fingerprint, model.spec.id, options.text
-        else:
-            raise UserError("Name a capture with --source, or what to read with --addresses.")
+        rows = _rows(options)
+        how = {
+            "spec": {n: getattr(spec, n) for n in TRAINED},
+            "text": list(rows.text),
+            "read": rows.flow.origin,
+        }
 
-        def report(done: int, total: int, speed: float, seen: Any) -> None:
-            first = next(iter(seen.values()))
+        def report(done: int, total: int, speed: float, shown: Any) -> None:
+            first = next(iter(shown.values()))
             said = f"{first.variance_explained:.2f} explained, {first.dead:.1%} dead"
-            said = f"{speed:,.0f} tokens/s, {said}" if speed else said
-            watch.bar("training", done / total, said)
-            rows[:] = [
-                {
-                    **{"address": a, "tokens_per_second": speed or None},
-                    **vars(s),
-                    "folder": str(options.folder / a),
-                }
-                for a, s in seen.items()
-            ]
+            watch.bar("training", done / total, f"{speed:,.0f} tokens/s, {said}" if speed else said)
+            seen.update({a: {"tokens_per_second": speed or None, **vars(s)} for a, s in shown.items()})
 
-        made = train(flow, spec, device=device, checkpoint=options.folder, report=report)
-    for address, sae in made.items():
-        how = {"spec": {n: getattr(spec, n) for n in names}, "text": list(text)}
-        saved = SavedSae(sae, fingerprint, address, model_id, how, **second)
-        save_sae(options.folder / address, saved)
+        seen.update(_finished(options.folder, rows, how))
+        if not seen:
+            made = train(rows.flow, spec, device=rows.device, checkpoint=options.folder, report=report)
+            for address, sae in made.items():
+                kept = {**how, "last": seen[address]}
+                save_sae(
+                    options.folder / address,
+                    SavedSae(sae, address=address, made=kept, **rows.belongs),
+                )
+            (options.folder / CHECKPOINT).unlink(
+                missing_ok=True
+            )  # it holds what is whole now, and Adam's part
+    found = [{"address": a, **s, "folder": str(options.folder / a)} for a, s in seen.items()]
     heads = ["address", "explained (last batch)", "L0", "dead", "folder"]
     cells = [
         (
@@ -172,10 +158,61 @@ def _train(options: Options) -> int:
             f"{r['dead']:.1%}",
             r["folder"],
         )
-        for r in rows
+        for r in found
     ]
-    show({"trained": rows}, options.json, table(heads, cells))
+    show({"trained": found}, options.json, table(heads, cells))
     return 0
+
+
+@dataclass(frozen=True)
+class _Rows:
+    """What flows into a training, and what its autoencoders belong to."""
+
+    flow: Any
+    device: str
+    text: tuple[str, ...]
+    belongs: dict[str, str]
+    """Fields of `SavedSae`: model, model_id, and for a crosscoder against and against_id."""
+
+
+def _rows(options: Options) -> _Rows:
+    from molehunt.interp.capture import open_capture
+    from molehunt.interp.crosscoder import PairFlow
+    from molehunt.interp.flows import LiveFlow, ShardFlow
+    from molehunt.interp.reading import Reader
+
+    if options.source is not None:
+        held = open_capture(options.source)
+        flow = ShardFlow(held, options.addresses or held.addresses, options.seed)
+        belongs = {"model": held.model, "model_id": held.about["model_id"]}
+        return _Rows(flow, "cpu", tuple(held.about["spec"]["text"]), belongs)
+    if not options.addresses:
+        raise UserError("Name a capture with --source, or what to read with --addresses.")
+    if options.against:
+        a, b = _pair(options)
+        belongs = {"model": a.fingerprint, "model_id": a.spec.id}
+        belongs |= {"against": b.fingerprint, "against_id": options.against}
+        return _Rows(PairFlow(a, b, _reading(options)), str(a.device), options.text, belongs)
+    model = _model(options)
+    flow = LiveFlow(Reader(model, _reading(options)))
+    belongs = {"model": model.fingerprint, "model_id": model.spec.id}
+    return _Rows(flow, str(model.device), options.text, belongs)
+
+
+def _finished(folder: Path, rows: _Rows, how: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """What the last step showed, by address, where this very training is whole; empty where it is not."""
+    from molehunt.interp.sae_files import OURS, read_sae
+
+    found = {}
+    for address in rows.flow.addresses:
+        if not (folder / address / OURS[0]).is_file():
+            return {}
+        saved = read_sae(folder / address)
+        same = all(saved.made.get(name) == value for name, value in how.items())
+        if not same or any(getattr(saved, name) != value for name, value in rows.belongs.items()):
+            return {}
+        found[address] = dict(saved.made["last"])
+    return found
 
 
 def _eval(options: Options) -> int:

@@ -134,8 +134,8 @@ def _where(options: Options) -> tuple[Any, Any, Any]:
     """The model, the direction and the places where it is added."""
     from molehunt.interp.direction import from_file, from_texts, other_layers
     from molehunt.interp.steer import Place, median_norms
-    from molehunt.models.load import open_model
     from molehunt.models.loaded import ModelSpec
+    from molehunt.verbs._inside import open_inside
 
     means = options.toward_texts is not None and options.away_texts is not None
     if (options.direction is not None) == means or (options.toward_texts is None) != (
@@ -147,7 +147,9 @@ def _where(options: Options) -> tuple[Any, Any, Any]:
     if options.direction is not None and not options.direction.is_file():
         raise BadFile(f"There is no file {options.direction}.")
     sides = [_lines(p) for p in (options.toward_texts, options.away_texts) if p is not None]
-    model = open_model(ModelSpec(options.model, options.revision, options.adapter, options.dtype))
+    model = open_inside(
+        ModelSpec(options.model, options.revision, options.adapter, options.dtype), "edit", "sharing"
+    )
     if options.direction is not None:
         direction = from_file(options.direction, model, options.address)
     else:
