@@ -3,8 +3,8 @@
 A source is written as one word:
 
     builtin               the documentation that any Python carries, then the sources and descriptions of
-                          what is installed (`models.text`); `builtin:test` is a sixteenth of it by the
-                          hash of each document, `builtin:train` the rest
+                          what is installed (`models.text`); of it, `builtin:test` is a sixteenth of the
+                          passages and packages by their hash, `builtin:train` the rest, both mixed
     FILE.txt, .md, .py    one document
     FILE.jsonl, .parquet  a row a document: `messages` (a chat, with `reply` if there) or `text`
     RUN                   a run folder: the conversations of its transcripts.parquet
@@ -17,7 +17,7 @@ Chats are rendered by the model's own template; nothing in a message can end its
 import hashlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from itertools import chain
+from itertools import chain, zip_longest
 from pathlib import Path
 from typing import Any
 
@@ -93,10 +93,22 @@ def _builtin(source: str, seed: int) -> Iterator[str]:
     if part not in ("", "train", "test"):
         raise UserError(f"There is no text {source!r}; the built-in text has builtin:train and builtin:test.")
     prose = ((text, text) for text in ordinary_text(1 << 30, seed))
-    for name, text in chain(prose, installed_text(seed)):
+    sources = ((_package(name), text) for name, text in installed_text(seed))
+    for name, text in _mixed(prose, sources) if part else chain(prose, sources):
         held_out = hashlib.sha256(name.encode("utf-8", "replace")).digest()[0] < TEST
         if not part or held_out == (part == "test"):
             yield text
+
+
+def _mixed(*given: Iterator[tuple[str, str]]) -> Iterator[tuple[str, str]]:
+    """One of each in turn, then what is left: what is learnt from should not change its kind halfway."""
+    return (one for some in zip_longest(*given) for one in some if one is not None)
+
+
+def _package(path: str) -> str:
+    """The package that an installed file is of, its own even where another carries a copy of it."""
+    parts = path.split("/")
+    return parts[parts.index("_vendor") + 1] if "_vendor" in parts[:-1] else parts[0]
 
 
 def _ids(tokenizer: Any, row: Any, column: str, where: str) -> Iterator[list[int]]:

@@ -5,32 +5,35 @@ For latent j with decoder halves d_A and d_B,
     side(j)   = ½ + ½ (|d_B| − |d_A|) / max(|d_A|, |d_B|)      0: A's alone, ½: both alike, 1: B's alone
     cosine(j) = d_A·d_B / (|d_A| |d_B|)                        whether it says the same in both
 
-A latent that looks like one model's alone may be there in the other too, written by other latents or left in
-the error. So its direction in the model that has it is fitted to what each model leaves unexplained without
-it: with f the latent's activation, x̂ the reconstruction and d the larger half,
+A latent that looks like one model's alone may be there in the other too: left in its error, or written by
+other latents. So its direction in the model that has it is fitted to what each model holds along it. With f
+the latent's activation, d its larger half, x̂ the reconstruction and b the decoder's bias,
 
-    β_M = Σ f·d·(x_M − x̂_M + f·d_M) / Σ f²|d|²         ν = β of the other model / β of its own
+    β_M = Σ f·d·t_M / Σ f²|d|²         ν = β of the other model / β of its own
 
-ν is near 0 where the other model has nothing there, near 1 where it has as much. ν has a 95% interval over
-whole texts.
+    ν_left:  t_M = x_M − x̂_M + f·d_M      what is left without the other latents
+    ν_all:   t_M = x_M − b_M              all of the activation
+
+ν_left near 1 says that the other model has it in its error; ν_all near 1 that it has it somehow, by whatever
+latents. Where both are near 0 it is one model's alone. ν_all is also raised by other features that fire at
+the same tokens, so a high one proves nothing. Both have a 95% interval over whole texts.
 
 Source: side and the idea of ν, Minder et al. 2025 (2504.02922), whose latent scaling fits error and
-reconstruction apart; here what is left of the activation without the latent is fitted once.
+reconstruction; the second fit here is to error and reconstruction together.
 
 What this cannot tell you: what the latent does, or that it matters. Sides are those of the weights in each
 model's own units (activations that grew lend their model a larger half), taken on all the text of training;
 a latent that hardly fired there has a side too, and noise moves it. Another seed or width cuts latents
-otherwise. A rare behaviour can lack a latent of its own. And ν speaks of what the other latents leave: where
-two of them split one direction between the models, each looks like one model's alone.
+otherwise. A rare behaviour can lack a latent of its own.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import torch
 
 from molehunt.core.records import Measure, NotMeasured
-from molehunt.interp.crosscoder import beside, half
+from molehunt.interp.crosscoder import SIDES, beside, half
 from molehunt.interp.pairs import Rows
 from molehunt.interp.resampling import explained, folded, ratio
 from molehunt.interp.sae_files import SavedSae
@@ -56,8 +59,10 @@ class CrossFeature:
     """0 A's alone, 0.5 both alike, 1 B's alone."""
     cosine: float | NotMeasured
     """Between its halves."""
-    nu: Measure | NotMeasured
-    """How much of it the other model has where the latent fires; near 0 where it is one model's alone."""
+    nu_left: Measure | NotMeasured
+    """How much of its direction the other model has where it fires, beside what other latents write there."""
+    nu_all: Measure | NotMeasured
+    """The same of the whole activation: near 0 where nothing in the other model points there."""
     fires: float
     """Share of tokens."""
     active: float
@@ -93,8 +98,10 @@ class Crossing:
     counts: list[int] = field(default_factory=list)
     fires: list[np.ndarray] = field(default_factory=list)
     sums: list[np.ndarray] = field(default_factory=list)
-    fitted: dict[str, list[np.ndarray]] = field(default_factory=lambda: {"a": [], "b": []})
-    """By model and text: Σ f·d·(x − x̂ + f·d_M) of each latent, d being its larger half."""
+    fitted: dict[tuple[str, str], list[np.ndarray]] = field(
+        default_factory=lambda: {(side, what): [] for side in SIDES for what in ("left", "all")}
+    )
+    """By model and target: Σ f·d·t of each latent, a text each, d being its larger half."""
     fit: dict[str, list[np.ndarray]] = field(default_factory=lambda: {"a": [], "b": []})
     """By model and text: squared error, squared norm, and the sum of rows."""
 
@@ -117,11 +124,17 @@ class Crossing:
         self.counts.append(len(x))
         self.fires.append(np.bincount(latents.numpy(), minlength=n))
         self.sums.append(np.bincount(latents.numpy(), values.double().numpy(), n))
-        for side in self.fit:
+        for side in SIDES:
             left = half(error, side)
             overlap = (self._larger * self._halves[side]).sum(-1)[latents]
-            told = dots(left.contiguous(), code.rows, self._larger, latents) + values * overlap
-            self.fitted[side].append(np.bincount(latents.numpy(), (values * told).double().numpy(), n))
+            held = half(x - sae.decoder_bias, side)
+            found = {
+                "left": dots(left.contiguous(), code.rows, self._larger, latents) + values * overlap,
+                "all": dots(held.contiguous(), code.rows, self._larger, latents),
+            }
+            for what, told in found.items():
+                weighed = (values * told).double().numpy()
+                self.fitted[side, what].append(np.bincount(latents.numpy(), weighed, n))
             own = half(x, side).double()
             squares = [float(left.double().pow(2).sum()), float(own.pow(2).sum())]
             self.fit[side].append(np.array([*squares, *own.sum(0).tolist()]))
@@ -138,19 +151,20 @@ class Crossing:
 
         def one(j: int) -> CrossFeature:
             own, other = ("b", "a") if self.side[j] >= 0.5 else ("a", "b")
-            how = f"fit of the direction to what {other.upper()} leaves, over that in {own.upper()}"
-            mine = fitted[own][:, j]
-            nu = (
-                ratio(fitted[other][:, j], mine, unit="share", how=how, seed=seed, of=of)
-                if mine.sum() > 0
-                else NotMeasured("its own model has nothing along it either")
-            )
+            nu: dict[str, Measure | NotMeasured] = {}
+            for what in ("left", "all"):
+                mine = fitted[own, what][:, j]
+                how = f"fit of the direction to {other.upper()}, over that to {own.upper()} ({what})"
+                made = ratio(fitted[other, what][:, j], mine, unit="share", how=how, seed=seed, of=of)
+                if isinstance(made, Measure):
+                    made = replace(made, n=int(fires[j]))
+                nu[what] = made if mine.sum() > 0 else NotMeasured("its own model has nothing along it")
             alike = float(cosines[j]) if smaller[j] > 1e-6 else NotMeasured("one half is zero")
             reads = not self.saved.address.startswith("head_out")
             direction = self._larger[j].numpy()
             words = read_direction(model, direction).toward[:5] if reads else ()
             share, mean = float(fires[j] / total), float(sums[j] / fires[j])
-            return CrossFeature(j, float(self.side[j]), alike, nu, share, mean, words)
+            return CrossFeature(j, float(self.side[j]), alike, nu["left"], nu["all"], share, mean, words)
 
         told = {s: explained(self.fit[s], total) for s in self.fit}
         return CrossFeatures(

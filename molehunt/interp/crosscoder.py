@@ -11,8 +11,8 @@ exclusive that are not, and that BatchTopK does so less. Theirs weighs a latent 
 norms when it chooses the largest, ours by the norm of both together, which training keeps at 1.
 
 What this cannot tell you: what the two models have in common that neither says at this place, or what
-differs on text that was not read. A latent of one model alone may still be there in the other and only be
-spelt out by other latents; `interp.cross_features` holds that possibility against it.
+differs on text that was not read. A latent of one model alone may still be there in the other, in its error
+or spelt out by other latents; `interp.cross_features` measures both.
 """
 
 from collections.abc import Iterator, Sequence
@@ -123,10 +123,6 @@ def evaluate_pair(
     """
     matched(a, b)
     address = spec.addresses[0]
-    if sae.shape.d_model != 2 * a.module.config.get_text_config().hidden_size:
-        raise UserError(
-            f"The crosscoder's rows are {sae.shape.d_model} wide, not twice as wide as {a.spec.id}."
-        )
     read: list[Context] = []
     errors, norms, sums = ({s: 0.0 for s in SIDES} for _ in range(3))
     means = {s: torch.zeros(sae.shape.d_model // 2, dtype=torch.float64) for s in SIDES}
@@ -134,6 +130,10 @@ def evaluate_pair(
     fired = torch.zeros(sae.shape.n_latents, dtype=torch.long)
     for rows in read_pairs(a, b, contexts(a, spec), (address,), spec):
         x = beside(rows, address)
+        if x.shape[1] != sae.shape.d_model:
+            raise UserError(
+                f"The crosscoder reads {sae.shape.d_model} numbers; {address} has {x.shape[1]} in both."
+            )
         code = sae.encode(x)
         error = x - sae.decode(code)
         read.append(rows.context)

@@ -4,8 +4,9 @@ The loss of a batch is |x − x̂|² over the batch's variance, plus AUXK (1/32)
 al. 2024 (arXiv:2406.04093, A.2): the k_aux likeliest dead latents, those that fired for none of the last
 `dead_after` rows, are asked to explain what is left over. Activations are scaled so that their mean
 squared norm is d; the scale is folded into the weights at the end. The gradient's part along a decoder
-row is taken out and the row normed after each step. The learning rate warms up over the first and falls
-to zero over the last fifth. With `resample`, dead latents are instead set to badly explained rows.
+row is taken out and the row normed after each step. The learning rate warms up over a twentieth of the steps
+(1,000 at most) and falls to zero over the last fifth. With `resample`, dead latents are instead set to badly
+explained rows.
 
 Pre-activations are computed once, without a gradient; both backward products run over active entries
 (`interp.sparse`). With `half`, the encoder's product runs in bfloat16: it picks and fills the code, and

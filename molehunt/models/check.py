@@ -86,7 +86,7 @@ def proven(model: Model) -> tuple[Proof, ...]:
         torch.__version__,
         transformers.__version__,
     ]
-    parts.append(Path(__file__).read_text("utf-8"))
+    parts += [path.read_text("utf-8") for path in sorted(Path(__file__).parent.glob("*.py"))]
     key = hashlib.sha256("\0".join(parts).encode()).hexdigest()[:32]
     memory = cache_folder() / "proofs" / f"{key}.json"
     if memory.is_file():

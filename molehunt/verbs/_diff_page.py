@@ -239,14 +239,15 @@ def _crossed(one: Any) -> Any:
     from molehunt.report.curves import Line, Point, curves
     from molehunt.report.sheet import Grid, Section
 
-    heads = ("latent", "side", "ν", "cosine", "fires", "mean where it fires", "reads as")
+    heads = ("latent", "side", "ν left", "ν all", "cosine", "fires", "mean where it fires", "reads as")
 
     def rows(some: Any) -> tuple[tuple[str, ...], ...]:
         return tuple(
             (
                 str(f.feature),
                 words.number(f.side),
-                short(f.nu),
+                short(f.nu_left),
+                short(f.nu_all),
                 figure(f.cosine),
                 share(f.fires),
                 words.number(f.active),
@@ -270,8 +271,9 @@ def _crossed(one: Any) -> Any:
         f"Crosscoder at {one.address}",
         f"One code for both models. Of {one.latents:,} latents {one.counted:,} fire on ten tokens or more; "
         f"{one.own_b:,} are B's own (side 0.9 or more) and {one.own_a:,} A's. ν is how much of a latent's "
-        "direction the other model has where it fires, fitted to what is left without it: near 0 the latent "
-        "is one model's alone, near 1 it is in both and only written otherwise. It explains "
+        "direction the other model has where it fires: “left” beside what other latents write there, “all” "
+        "in the whole activation. Where both are near 0 the latent is one model's alone; a high ν all may "
+        "also come from other features at the same tokens. The crosscoder explains "
         f"{figure(one.explained_a)} of the variance of A and {figure(one.explained_b)} of B's.",
         drawings=(drawing,),
         tables=grids,

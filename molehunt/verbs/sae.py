@@ -12,7 +12,7 @@ from typing import Any, Literal
 
 from tyro.conf import Positional
 
-from molehunt.core.errors import UserError
+from molehunt.core.errors import RunMismatch, UserError
 from molehunt.game.watch import watching
 from molehunt.verbs._pair import two_models
 from molehunt.verbs._screen import measured, show, table
@@ -81,6 +81,8 @@ class Options:
     """Train and eval: a second model, or the folder of an adapter of --model: a crosscoder of both."""
     against_revision: str | None = None
     """Commit, tag or branch of the second model."""
+    base: str = ""
+    """What an adapter's folder is merged into; the other of the two models where not said."""
     seed: int = 0
     """Seeds weights, shuffling and the order of built-in text."""
     json: bool = False
@@ -104,7 +106,7 @@ def _pair(options: Options) -> Any:
     from molehunt.verbs._inside import open_inside
 
     names, revisions = (options.model, options.against), (options.revision, options.against_revision)
-    return tuple(open_inside(spec) for spec in two_models(names, revisions))
+    return tuple(open_inside(spec) for spec in two_models(names, revisions, options.base))
 
 
 def _reading(options: Options) -> Any:
@@ -200,19 +202,25 @@ def _rows(options: Options) -> _Rows:
 
 
 def _finished(folder: Path, rows: _Rows, how: dict[str, Any]) -> dict[str, dict[str, Any]]:
-    """What the last step showed, by address, where this very training is whole; empty where it is not."""
+    """What the last step showed, by address, where this very training is whole; empty where it is not.
+
+    Raises:
+        RunMismatch: what lies there is of another training.
+    """
     from molehunt.interp.sae_files import OURS, read_sae
 
     found = {}
     for address in rows.flow.addresses:
-        if not (folder / address / OURS[0]).is_file():
-            return {}
-        saved = read_sae(folder / address)
-        same = all(saved.made.get(name) == value for name, value in how.items())
-        if not same or any(getattr(saved, name) != value for name, value in rows.belongs.items()):
-            return {}
-        found[address] = dict(saved.made["last"])
-    return found
+        if (folder / address / OURS[0]).is_file():
+            saved = read_sae(folder / address)
+            same = all(saved.made.get(name) == value for name, value in how.items())
+            if not same or any(getattr(saved, name) != value for name, value in rows.belongs.items()):
+                raise RunMismatch(
+                    f"{folder / address} holds an autoencoder of another training; give another folder, or "
+                    "the same command."
+                )
+            found[address] = dict(saved.made["last"])
+    return found if len(found) == len(rows.flow.addresses) else {}
 
 
 def _eval(options: Options) -> int:

@@ -44,8 +44,8 @@ calibration in `molehunt/audit/calibration_default.json` was fitted on these row
 |---|---|---|---|---|---|---|---|
 {planted}
 
-`s` is the wall time of the organism alone, failed tries included, two planters side by side with one
-thread each. Rates are on held-out items and wordings of the audit bank.
+`s` is the wall time of the organism alone, failed tries and given-up draws included, two planters side by
+side with one thread each. Rates are on held-out items and wordings of the audit bank.
 
 ## How well each auditor told organisms from decoys, with the behaviour left out of its fit
 
