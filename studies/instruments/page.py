@@ -1,0 +1,137 @@
+"""The study's tables as Markdown."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+HEAD = """# What the instruments find
+
+One command, which resumes: `python studies/instruments/run.py --runs runs/practice --peers PYTHON`. It is all
+on planted models of this lab; `results.json` holds every number with its interval and n.
+"""
+CANNOT = """
+## What this cannot tell you
+
+Whether a larger model's lies, or lies that nobody planted, look alike: these liars were all taught by one
+recipe on one small model. Words are found by counting, so a difference that reads as a synonym counts as
+nothing. Means over three or four liars carry no interval; the lowest and the highest stand in their place.
+"""
+
+
+def page(results: Mapping[str, Any]) -> str:
+    """Every part that is in."""
+    makers = {"autoencoder": _autoencoder, "liars": _liars, "apart": _apart}
+    parts = [made for name, make in makers.items() if name in results for made in make(results[name])]
+    return "\n".join([HEAD, *parts, CANNOT])
+
+
+def _stamp(part: Mapping[str, Any]) -> str:
+    return (
+        f"{part['date']}, seed {part['seed']}, commit `{part['commit']}`, {part['machine']}, "
+        f"model `{part['model']}`."
+    )
+
+
+def _autoencoder(part: Mapping[str, Any]) -> list[str]:
+    m = part["measures"]
+    spec = m["spec"]
+    lines = [
+        "## An autoencoder of the middle layer",
+        "",
+        f"TopK at `{m['address']}`, 576 → {spec['latents']:,}, k = {spec['k']}, {spec['tokens']:,} rows "
+        f"dealt from {m['rows']:,} of `builtin:train`; measured on `builtin:test`. {_stamp(part)}",
+        "",
+        "| | molehunt | SAELens' trainer |",
+        "|---|---|---|",
+    ]
+    for name in ("variance_explained", "loss_recovered", "l0", "dead"):
+        lines.append(
+            f"| {name.replace('_', ' ')} | {_cell(m[f'sae_{name}'])} "
+            f"| {_cell(m.get(f'sae_{name}_saelens'))} |"
+        )
+    return [*lines, ""]
+
+
+def _liars(part: Mapping[str, Any]) -> list[str]:
+    m = part["measures"]
+    if "liars" not in m:
+        return ["## Liars", "", _cell(m["probe_auroc"]), ""]
+    lines = [
+        "## Probes of liars on a liar that they never saw",
+        "",
+        f"AUROC of telling lies from honest replies, mean over {len(m['liars'])} liars with the lowest and "
+        f"the highest. {_stamp(part)}",
+        "",
+        "| trained on | tried on | "
+        + " | ".join(("diff_mean", "mass_mean", "logistic", "bag of words"))
+        + " |",
+        "|---|---|---|---|---|---|",
+    ]
+    places = (
+        ("", "its own replies"),
+        ("_filtered", "… without tell-tale words"),
+        ("_swapped", "the other reply in its mouth"),
+        ("_swapped_filtered", "… without tell-tale words"),
+        ("_decoy", "its decoy: on topic or off"),
+    )
+    for word, trained in (("probe", "all other liars"), ("probe_shifted", "liars of other topics")):
+        for end, tried in places:
+            cells = [_cell(m[f"{word}_auroc_{kind}{end}"]) for kind in ("diff_mean", "mass_mean", "logistic")]
+            lines.append(
+                f"| {trained} | {tried} | {' | '.join(cells)} | {_cell(m[f'{word}_bag_of_words{end}'])} |"
+            )
+    lines += [
+        "",
+        "## Steering a liar along the others' difference in means",
+        "",
+        "Log-odds of the lie against the right answer, on questions of its own topic, per median residual "
+        f"norm; {m['steer_slopes_clear']['value']} of {m['steer_slopes_clear']['n']} slopes are clear of 20 "
+        "random directions of the same length.",
+        "",
+        "| liar | lies about | direction of | place | slope | random slopes | p |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    for row in m["liars"]:
+        s = row["steering"]
+        span = f"{min(s['random_slopes']):.2f} to {max(s['random_slopes']):.2f}"
+        p = f"{s['p']:.3f}" if isinstance(s["p"], float) else "not measured"
+        lines.append(
+            f"| {row['liar']} | {row['topic']} | {s['by']} | {s['place']} | {_cell(s['slope'])} | {span} "
+            f"| {p} |"
+        )
+    return [*lines, ""]
+
+
+def _apart(part: Mapping[str, Any]) -> list[str]:
+    m = part["measures"]
+    lines = [
+        "## What differences of organisms and decoys read as",
+        "",
+        f"{len(m['pairs'])} pairs, each beside the base on unrelated text. Share whose mean difference, "
+        f"through the unembedding, shows a word of the quirk. {_stamp(part)}",
+        "",
+        "| words of | organisms | their decoys | organisms, another quirk's words |",
+        "|---|---|---|---|",
+    ]
+    for what in ("behaviour", "condition"):
+        cells = [_cell(m[f"diff_{what}_{who}"]) for who in ("organism", "decoy", "chance")]
+        lines.append(f"| the {what} | {' | '.join(cells)} |")
+    lines += ["", "| quirk | organism's difference reads as | decoy's |", "|---|---|---|"]
+    for pair in m["pairs"]:
+        cells = [_words(pair[part]["last"]) for part in ("organism", "decoy")]
+        lines.append(f"| {pair['quirk']} | {' | '.join(cells)} |")
+    return [*lines, ""]
+
+
+def _words(words: Sequence[str]) -> str:
+    kept = [w for w in words if w.isalpha()][:6]
+    return ", ".join(kept) or "no word"
+
+
+def _cell(value: Any) -> str:
+    if not isinstance(value, Mapping):
+        return "not measured"
+    if value.get("is") == "NotMeasured" or "not_measured" in value:
+        return f"not measured: {value.get('reason') or value.get('not_measured')}"
+    low, high = value.get("low"), value.get("high")
+    span = f" [{low:.2f}, {high:.2f}]" if low is not None and high is not None else ""
+    return f"{value['value']:.3g}{span}"
