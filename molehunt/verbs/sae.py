@@ -173,7 +173,7 @@ class _Rows:
     flow: Any
     device: str
     text: tuple[str, ...]
-    belongs: dict[str, str]
+    belongs: dict[str, Any]
     """Fields of `SavedSae`: model, model_id, and for a crosscoder against and against_id."""
 
 
