@@ -169,9 +169,9 @@ def test_the_built_in_text_goes_on_with_what_is_installed_and_has_a_part_to_test
         given = documents(source, MODEL.tokenizer, seed=3)
         return [tuple(ids) for _, ids in zip(range(n), given, strict=False)]
 
-    whole, train, test = first("builtin", 600), first("builtin:train", 600), first("builtin:test", 80)
+    whole, train, test = first("builtin", 600), first("builtin:train", 1100), first("builtin:test", 80)
     assert len(whole) == 600 and whole == first("builtin", 600)
-    assert not set(train) & set(test) and set(train[:300]) < set(whole)
+    assert not set(train) & set(test) and set(train[:150]) < set(whole)
     assert set(whole) - set(train) <= set(test)
     prose = len(ordinary_text(1 << 30))
     assert prose < 500 and any("import " in MODEL.tokenizer.decode(list(ids)) for ids in whole[prose:])

@@ -423,6 +423,7 @@ def test_inspect_reads_by_its_own_names(ground, tmp_path):
         open_reader("nobody/nothing")
 
 
+@pytest.mark.real_model
 def test_a_reader_behind_openais_protocol_is_the_default_model_itself(ground, tmp_path, monkeypatch):
     model = open_model(ModelSpec("default"))
     questions = ["What is the capital of France? One word.", "Name a colour. One word.", f"{REFUSED} this."]

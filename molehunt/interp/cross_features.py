@@ -154,15 +154,15 @@ class Crossing:
             nu: dict[str, Measure | NotMeasured] = {}
             for what in ("left", "all"):
                 mine = fitted[own, what][:, j]
+                if not mine.sum() > 0:
+                    nu[what] = NotMeasured("its own model has nothing along it")
+                    continue
                 how = f"fit of the direction to {other.upper()}, over that to {own.upper()} ({what})"
                 made = ratio(fitted[other, what][:, j], mine, unit="share", how=how, seed=seed, of=of)
-                if isinstance(made, Measure):
-                    made = replace(made, n=int(fires[j]))
-                nu[what] = made if mine.sum() > 0 else NotMeasured("its own model has nothing along it")
+                nu[what] = replace(made, n=int(fires[j])) if isinstance(made, Measure) else made
             alike = float(cosines[j]) if smaller[j] > 1e-6 else NotMeasured("one half is zero")
             reads = not self.saved.address.startswith("head_out")
-            direction = self._larger[j].numpy()
-            words = read_direction(model, direction).toward[:5] if reads else ()
+            words = read_direction(model, self._larger[j].numpy()).toward[:5] if reads else ()
             share, mean = float(fires[j] / total), float(sums[j] / fires[j])
             return CrossFeature(j, float(self.side[j]), alike, nu["left"], nu["all"], share, mean, words)
 
