@@ -4,7 +4,7 @@ A code names (row, latent, value) for its few active latents. With W the decoder
 Σ value·W[latent]. `torch.embedding_bag` computes that sum in one kernel. Backward, with g the gradient of
 the output, two products run over active entries alone:
 
-    d value        = g[row] · W[latent]                        a gathered dot product
+    d value        = g[row] · W[latent]                        a dot product
     d W[latent]   += value · g[row]                            a sparse matrix times g
 
 and a linear encoder that is read only at active latents has the same two for its own weights:
@@ -18,7 +18,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 CHUNK = 1 << 15
-"""Active entries whose decoder rows are gathered at once, so that they stay in the processor's cache."""
+"""Active entries that are gathered at once where nothing can be differentiated."""
 
 
 def decode(
@@ -44,14 +44,39 @@ def pick(
     return _Pick.apply(inputs, weight, bias, latents, rows, found)  # type: ignore[return-value]
 
 
-def dots(left: Tensor, left_index: Tensor, right: Tensor, right_index: Tensor) -> Float[Tensor, " n"]:
-    """left[i]·right[j] for each pair of indices, in bounded memory."""
-    step = max(1, CHUNK * 64 // max(1, left.shape[1]))
-    found = [
-        (left[i] * right[j]).sum(-1)
-        for i, j in zip(left_index.split(step), right_index.split(step), strict=True)
-    ]
-    return torch.cat(found) if found else left.new_zeros(0)
+def dots(
+    left: Float[Tensor, "rows d"],
+    rows: Int[Tensor, " n"],
+    right: Float[Tensor, "latents d"],
+    latents: Int[Tensor, " n"],
+) -> Float[Tensor, " n"]:
+    """left[row]·right[latent] for each entry, `rows` ascending, without gathering either side.
+
+    A bag's sum is linear in its weights, so what autograd gives for them are these very products, in one
+    kernel. In inference mode, where nothing can be differentiated, both sides are gathered in chunks.
+    """
+    if not len(rows):
+        return left.new_zeros(0)
+    if torch.is_inference_mode_enabled():
+        step = max(1, CHUNK * 64 // max(1, left.shape[1]))
+        parts = zip(rows.split(step), latents.split(step), strict=True)
+        return torch.cat([(left[i] * right[j]).sum(-1) for i, j in parts])
+    with torch.enable_grad():
+        ones = left.new_ones(len(rows), requires_grad=True)
+        sums = _bags(ones, latents, rows, len(left), right.detach())
+    (found,) = torch.autograd.grad(sums, ones, left.contiguous())
+    return found
+
+
+def _bags(
+    values: Tensor, latents: Tensor, rows: Tensor, n_rows: int, weight: Tensor
+) -> Float[Tensor, "rows d"]:
+    """Σ value·weight[latent] by row, in one kernel; `rows` ascends."""
+    starts = torch.zeros(n_rows + 1, dtype=torch.long, device=rows.device)
+    torch.cumsum(torch.bincount(rows, minlength=n_rows), 0, out=starts[1:])
+    return torch.nn.functional.embedding_bag(
+        latents, weight, starts, mode="sum", per_sample_weights=values, include_last_offset=True
+    )
 
 
 def _scattered(
@@ -60,16 +85,7 @@ def _scattered(
     """Σ value·source[row] by target: the product of a sparse matrix with `source`."""
     if source.device.type == "cpu":
         order = into.argsort()
-        starts = torch.zeros(n_into + 1, dtype=torch.long)
-        torch.cumsum(torch.bincount(into, minlength=n_into), 0, out=starts[1:])
-        return torch.nn.functional.embedding_bag(
-            from_rows[order],
-            source,
-            starts,
-            mode="sum",
-            per_sample_weights=values[order],
-            include_last_offset=True,
-        )
+        return _bags(values[order], from_rows[order], into[order], n_into, source)
     return source.new_zeros(n_into, source.shape[1]).index_add_(0, into, source[from_rows] * values[:, None])
 
 
@@ -79,16 +95,7 @@ class _Decode(torch.autograd.Function):
         ctx: Any, values: Tensor, latents: Tensor, rows: Tensor, n_rows: int, weight: Tensor
     ) -> Tensor:
         ctx.save_for_backward(values, latents, rows, weight)
-        starts = torch.zeros(n_rows + 1, dtype=torch.long, device=rows.device)
-        torch.cumsum(torch.bincount(rows, minlength=n_rows), 0, out=starts[1:])
-        return torch.nn.functional.embedding_bag(
-            latents,
-            weight.detach(),
-            starts,
-            mode="sum",
-            per_sample_weights=values.detach().to(weight.dtype),
-            include_last_offset=True,
-        )
+        return _bags(values.detach().to(weight.dtype), latents, rows, n_rows, weight.detach())
 
     @staticmethod
     def backward(ctx: Any, *outputs: Any) -> Any:
