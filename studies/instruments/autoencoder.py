@@ -29,7 +29,7 @@ from molehunt.models.load import open_model
 from molehunt.models.loaded import Model
 
 HERE = Path(__file__).parent
-ROWS, TRAINED, TESTED = 400_000, 1_000_000, 20_000
+ROWS, TRAINED, TESTED = 250_000, 750_000, 20_000
 """Rows that are captured, that are trained on (in rounds), that are measured on."""
 SPEC = TrainSpec(4608, 32, "topk", TRAINED, 1024, pool_rows=ROWS)
 

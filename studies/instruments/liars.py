@@ -39,8 +39,8 @@ SCENES: Mapping[Split, int] = {"plant": 64, "validate": 32, "audit": 48}
 """Scenes a side of each bank: to train on, to choose the layer by, to test on."""
 SPLITS: Mapping[Split, str] = {"plant": TRAIN, "validate": VALIDATE, "audit": TEST}
 SWAPPED, DECOY = "swapped replies", "decoy"
-STRENGTHS = (-0.4, -0.2, 0.0, 0.2, 0.4)
-PROMPTS, TEXTS, REPLY = 24, 12, 16
+STRENGTHS = (-0.3, 0.0, 0.3)
+PROMPTS, TEXTS, REPLY = 24, 3, 16
 Say = Callable[[str], None]
 
 
