@@ -12,7 +12,9 @@ from molehunt.core.errors import BadFile, UserError
 from molehunt.interp.reading import ReadSpec
 from molehunt.interp.sae import KINDS, Shape, SparseAutoencoder
 from molehunt.interp.sae_eval import clamp_feature, evaluate, splice
-from molehunt.interp.sae_files import SavedSae, export_sae, import_sae, load_sae, save_sae
+from molehunt.interp.sae_files import SHIPPED, SavedSae, export_sae, import_sae, load_sae, read_sae, save_sae
+from molehunt.models.load import open_model
+from molehunt.models.loaded import ModelSpec
 from molehunt.models.prompts import text_ids
 from molehunt.models.taps import activations, edited
 from molehunt.models.tiny import D_MODEL, tiny_model
@@ -184,3 +186,18 @@ def test_clamping_the_written_feature_turns_the_behaviour_on():
         assert say() == "G"
     with pytest.raises(UserError, match="no latent 64"):
         clamp_feature(exact(), 64, 1.0)
+
+
+@pytest.mark.real_model
+def test_the_autoencoder_that_ships_is_the_default_models_and_explains_it(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)  # a folder of that name would come first
+    saved, model = read_sae(Path("shipped")), open_model(ModelSpec("default"))
+    assert sum(f.stat().st_size for f in SHIPPED.iterdir()) <= 12e6
+    assert (
+        saved.of(model) and len(saved.also) == 2 and load_sae(Path("shipped"), model).address == saved.address
+    )
+    spec = ReadSpec(("builtin:test",), (saved.address,))
+    scores = evaluate(model, saved.sae, spec, 500)
+    assert scores["variance_explained"].value > 0.6 and scores["loss_recovered"].value > 0.8
+    with pytest.raises(UserError, match="not of tiny"):
+        load_sae(Path("shipped"), MODEL)
