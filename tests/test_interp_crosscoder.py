@@ -16,7 +16,8 @@ from molehunt.interp.pairs import GROUP, Rows
 from molehunt.interp.reading import Context, ReadSpec
 from molehunt.interp.sae import Shape, SparseAutoencoder
 from molehunt.interp.sae_eval import evaluate
-from molehunt.interp.sae_files import SavedSae, export_sae, load_sae, read_sae, save_sae
+from molehunt.interp.sae_files import SavedSae, load_sae, read_sae, save_sae
+from molehunt.interp.sae_formats import export_sae
 from molehunt.interp.sae_train import TrainSpec, train
 from molehunt.models.tiny import tiny_model
 from molehunt.models.written import CONDITION, save_adapter, written_model

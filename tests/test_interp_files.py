@@ -12,7 +12,8 @@ from molehunt.core.errors import BadFile, UserError
 from molehunt.interp.reading import ReadSpec
 from molehunt.interp.sae import KINDS, Shape, SparseAutoencoder
 from molehunt.interp.sae_eval import clamp_feature, evaluate, splice
-from molehunt.interp.sae_files import SHIPPED, SavedSae, export_sae, import_sae, load_sae, read_sae, save_sae
+from molehunt.interp.sae_files import SHIPPED, SavedSae, load_sae, read_sae, save_sae
+from molehunt.interp.sae_formats import export_sae, import_sae
 from molehunt.models.load import open_model
 from molehunt.models.loaded import ModelSpec
 from molehunt.models.prompts import text_ids

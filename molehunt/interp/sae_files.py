@@ -1,21 +1,14 @@
-"""Autoencoders on disk: our own folder, SAELens' and sparsify's.
+"""Autoencoders on disk: a folder with sae.json and sae.safetensors.
 
-    ours       sae.json (shape, fingerprint of the model or of both, address, how it was trained),
-               sae.safetensors
-    saelens    cfg.json, sae_weights.safetensors: W_enc [d, latents], W_dec [latents, d], b_enc, b_dec,
-               and threshold [latents] for `jumprelu`, which is how SAELens keeps a trained BatchTopK
-    sparsify   cfg.json, sae.safetensors: encoder.weight [latents, d], encoder.bias, W_dec, b_dec
-
-Names and fields are those of SAELens 6 (`sae_lens/saes/sae.py`, `topk_sae.py`, `jumprelu_sae.py`) and of
-sparsify 1 (`sparsify/sparse_coder.py`, `config.py`). An autoencoder of another model or another place
-is refused when it is loaded for use. Only safetensors and JSON are read.
+The first holds the shape, the fingerprint of the model or of both, the address, and how it was trained. An
+autoencoder of another model or another place is refused when it is loaded for use. Only safetensors and JSON
+are read. Folders of other tools are `interp.sae_formats`.
 """
 
-import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import torch
 from safetensors import SafetensorError
@@ -24,24 +17,12 @@ from torch import Tensor
 
 from molehunt.core.atomic import read_json, whole_folder, write_json
 from molehunt.core.errors import BadFile, UserError
-from molehunt.interp.sae import KINDS, Shape, SparseAutoencoder
+from molehunt.interp.sae import Shape, SparseAutoencoder
 from molehunt.models.loaded import Model
 
-Format = Literal["saelens", "sparsify"]
 OURS = ("sae.json", "sae.safetensors")
-THEIRS: Mapping[str, str] = {"saelens": "sae_weights.safetensors", "sparsify": "sae.safetensors"}
-SAELENS = "6.54.12"
-"""Whose format is written: a folder that names none is taken for one of before 6, and its place is lost."""
 SHIPPED = Path(__file__).with_name("shipped")
 """An autoencoder of the default model's middle layer; `studies/instruments` says how it was made."""
-HOOKS: Mapping[str, str] = {
-    "resid_pre": "hook_resid_pre",
-    "resid_post": "hook_resid_post",
-    "attn_out": "hook_attn_out",
-    "mlp_out": "hook_mlp_out",
-    "head_out": "attn.hook_z",
-}
-"""What TransformerLens, and with it SAELens, calls our sites."""
 
 
 @dataclass(frozen=True)
@@ -112,7 +93,7 @@ def read_sae(folder: Path) -> SavedSae:
     """
     if folder == Path("shipped") and not folder.exists():
         folder = SHIPPED
-    about, tensors = read_json(folder / OURS[0]), _tensors(folder / OURS[1])
+    about, tensors = read_json(folder / OURS[0]), read_tensors(folder / OURS[1])
     try:
         sae = SparseAutoencoder(Shape(**about["shape"]))
         sae.load_state_dict(tensors)
@@ -148,162 +129,12 @@ def fitting(saved: SavedSae, a: Model, b: Model) -> SavedSae:
     return saved
 
 
-def export_sae(folder: Path, saved: SavedSae, form: Format) -> None:
-    """Write a folder that SAELens or sparsify loads.
+def read_tensors(path: Path) -> dict[str, Tensor]:
+    """Every tensor of a safetensors file.
 
     Raises:
-        UserError: sparsify knows no BatchTopK, and neither knows crosscoders of ours.
+        BadFile: there is none, or it is damaged.
     """
-    sae = saved.sae
-    if saved.against:
-        raise UserError(f"A crosscoder of two models cannot be written as {form}; share our own folder.")
-    if form == "sparsify" and sae.shape.kind != "topk":
-        raise UserError("sparsify knows TopK only; export a BatchTopK autoencoder as saelens.")
-    config, tensors = _saelens(saved) if form == "saelens" else _sparsify(saved)
-    with whole_folder(folder) as half:
-        save_file({n: t.detach().cpu().contiguous() for n, t in tensors.items()}, half / THEIRS[form])
-        (half / "cfg.json").write_text(json.dumps(config))
-
-
-def import_sae(folder: Path, model: Model, address: str) -> SavedSae:
-    """Read a folder of SAELens or sparsify, told apart by its files, as one of this model and address.
-
-    Raises:
-        BadFile: it is neither, or of an architecture that is not read here.
-        UserError: its width is not that of the model, or it names another place.
-    """
-    form = next((f for f, name in THEIRS.items() if (folder / name).is_file()), None)
-    if form is None or not (folder / "cfg.json").is_file():
-        raise BadFile(f"{folder} holds no cfg.json with {' or '.join(THEIRS.values())}.")
-    config, tensors = read_json(folder / "cfg.json"), _tensors(folder / THEIRS[form])
-    try:
-        sae = (
-            _from_saelens(config, tensors, folder)
-            if form == "saelens"
-            else _from_sparsify(config, tensors, folder)
-        )
-    except (AttributeError, KeyError, TypeError, RuntimeError) as error:
-        first = str(error).splitlines()[0][:100]
-        raise BadFile(f"{folder} lacks something that {form} writes ({first}).") from None
-    hook = (config.get("metadata") or {}).get("hook_name") if form == "saelens" else None
-    if hook is not None and hook != _hook_name(address):
-        raise UserError(
-            f"The autoencoder in {folder} is of {hook!r}, not of {address!r} ({_hook_name(address)})."
-        )
-    made = {"imported": form, "cfg": config}
-    return SavedSae(sae, model.fingerprint, address, model.spec.id, made)
-
-
-def _hook_name(address: str) -> str:
-    site, _, layer = address.partition(".")
-    plain = {"embed": "hook_embed", "final_norm": "ln_final.hook_normalized"}
-    return plain.get(address) or f"blocks.{layer}.{HOOKS.get(site, site)}"
-
-
-def _saelens(saved: SavedSae) -> tuple[dict[str, Any], dict[str, Tensor]]:
-    sae, shape = saved.sae, saved.sae.shape
-    config: dict[str, Any] = {
-        "d_in": shape.d_model,
-        "d_sae": shape.n_latents,
-        "dtype": str(sae.decoder.dtype).removeprefix("torch."),
-        "device": "cpu",
-        "apply_b_dec_to_input": True,
-        "normalize_activations": "none",
-        "reshape_activations": "none",
-        "metadata": {
-            "sae_lens_version": SAELENS,
-            "model_name": saved.model_id,
-            "hook_name": _hook_name(saved.address),
-            "prepend_bos": False,
-            "molehunt_model": saved.model,
-            "molehunt_address": saved.address,
-            "molehunt_k": shape.k,
-        },
-        "architecture": "topk" if shape.kind == "topk" else "jumprelu",
-    }
-    tensors = {
-        "W_enc": sae.encoder.T,
-        "W_dec": sae.decoder,
-        "b_enc": sae.encoder_bias,
-        "b_dec": sae.decoder_bias,
-    }
-    if shape.kind == "topk":
-        config |= {"k": shape.k, "rescale_acts_by_decoder_norm": False}
-    else:
-        tensors["threshold"] = sae.threshold
-    return config, tensors
-
-
-def _from_saelens(config: dict[str, Any], tensors: dict[str, Tensor], folder: Path) -> SparseAutoencoder:
-    kind = config["architecture"]
-    if kind not in ("topk", "jumprelu", "batchtopk"):
-        raise BadFile(f"{folder} is a {kind!r} autoencoder; topk, batchtopk and jumprelu are read here.")
-    for name, plain in (("normalize_activations", "none"), ("reshape_activations", "none")):
-        if config.get(name, plain) != plain:
-            raise BadFile(
-                f"{folder} wants {name} {config[name]!r}, which is not read here; fold it in first."
-            )
-    decoder_bias = tensors["b_dec"]
-    encoder, decoder = tensors["W_enc"].T, tensors["W_dec"]
-    bias = tensors["b_enc"]
-    if not config.get("apply_b_dec_to_input", True):
-        bias = bias + encoder @ decoder_bias  # ours takes b_dec away first
-    if config.get("rescale_acts_by_decoder_norm"):
-        norms = decoder.norm(dim=-1)
-        encoder, bias, decoder = encoder * norms[:, None], bias * norms, decoder / norms[:, None]
-    threshold = tensors.get("threshold", tensors.get("topk_threshold"))
-    if kind != "topk" and threshold is None:
-        raise BadFile(f"{folder} holds no threshold for its {kind} latents.")
-    k = config.get("k") or (config.get("metadata") or {}).get("molehunt_k") or 1
-    shape = Shape(config["d_in"], config["d_sae"], max(1, int(k)), "topk" if kind == "topk" else "batchtopk")
-    limits = torch.zeros(shape.n_latents) if kind == "topk" or threshold is None else threshold
-    return _filled(shape, encoder, decoder, bias, decoder_bias, limits.expand(shape.n_latents))
-
-
-def _sparsify(saved: SavedSae) -> tuple[dict[str, Any], dict[str, Tensor]]:
-    sae, shape = saved.sae, saved.sae.shape
-    config: dict[str, Any] = {
-        "activation": "topk",
-        "expansion_factor": max(1, shape.n_latents // shape.d_model),
-        "normalize_decoder": True,
-        "num_latents": shape.n_latents,
-        "k": shape.k,
-        "multi_topk": False,
-        "skip_connection": False,
-        "transcode": False,
-        "d_in": shape.d_model,
-    }
-    return config, {
-        "encoder.weight": sae.encoder,
-        "encoder.bias": sae.encoder_bias,
-        "W_dec": sae.decoder,
-        "b_dec": sae.decoder_bias,
-    }
-
-
-def _from_sparsify(config: dict[str, Any], tensors: dict[str, Tensor], folder: Path) -> SparseAutoencoder:
-    for name, plain in (("activation", "topk"), ("transcode", False), ("skip_connection", False)):
-        if config.get(name, plain) != plain:
-            raise BadFile(
-                f"{folder} has {name} {config[name]!r}; only plain TopK autoencoders are read here."
-            )
-    encoder = tensors["encoder.weight"]
-    shape = Shape(config["d_in"], len(encoder), config["k"], "topk")
-    bias, limits = tensors["encoder.bias"], torch.zeros(len(encoder))
-    return _filled(shape, encoder, tensors["W_dec"], bias, tensors["b_dec"], limits)
-
-
-def _filled(
-    shape: Shape, encoder: Tensor, decoder: Tensor, bias: Tensor, decoder_bias: Tensor, threshold: Tensor
-) -> SparseAutoencoder:
-    assert shape.kind in KINDS
-    sae = SparseAutoencoder(shape)
-    parts = {"encoder": encoder, "decoder": decoder, "encoder_bias": bias, "decoder_bias": decoder_bias}
-    sae.load_state_dict({n: t.float() for n, t in {**parts, "threshold": threshold}.items()})
-    return sae
-
-
-def _tensors(path: Path) -> dict[str, Tensor]:
     try:
         return load_file(path)
     except FileNotFoundError:

@@ -273,7 +273,8 @@ def _eval(options: Options) -> int:
 
 
 def _import(options: Options) -> int:
-    from molehunt.interp.sae_files import import_sae, save_sae
+    from molehunt.interp.sae_files import save_sae
+    from molehunt.interp.sae_formats import import_sae
 
     if options.source is None or len(options.addresses) != 1:
         raise UserError("An import needs --source FOLDER and one --addresses ADDRESS.")
@@ -288,7 +289,8 @@ def _import(options: Options) -> int:
 
 
 def _export(options: Options) -> int:
-    from molehunt.interp.sae_files import export_sae, read_sae
+    from molehunt.interp.sae_files import read_sae
+    from molehunt.interp.sae_formats import export_sae
 
     if options.target is None:
         raise UserError("An export needs --target FOLDER.")

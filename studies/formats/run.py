@@ -20,7 +20,8 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from molehunt.interp.sae import Shape, SparseAutoencoder
-from molehunt.interp.sae_files import Format, SavedSae, export_sae, import_sae
+from molehunt.interp.sae_files import SavedSae
+from molehunt.interp.sae_formats import Format, export_sae, import_sae
 from molehunt.models.load import ModelSpec, open_model
 
 HERE = Path(__file__).parent

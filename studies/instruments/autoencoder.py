@@ -22,7 +22,8 @@ from molehunt.interp.capture import capture_text, open_capture
 from molehunt.interp.flows import ShardFlow
 from molehunt.interp.reading import ReadSpec
 from molehunt.interp.sae_eval import evaluate
-from molehunt.interp.sae_files import SHIPPED, SavedSae, import_sae, load_sae, save_sae
+from molehunt.interp.sae_files import SHIPPED, SavedSae, load_sae, save_sae
+from molehunt.interp.sae_formats import import_sae
 from molehunt.interp.sae_train import TrainSpec, train
 from molehunt.models.anatomy import anatomy
 from molehunt.models.load import open_model
