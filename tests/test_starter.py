@@ -23,6 +23,7 @@ from safetensors.torch import load_file
 from tiny_game import STEPS, write_quirks
 
 from molehunt.cli import main
+from molehunt.core.atomic import write_json
 from molehunt.core.errors import BadFile, MolehuntError, SealBroken, UserError
 from molehunt.core.record_json import from_json
 from molehunt.core.records import Truth
@@ -39,7 +40,7 @@ from molehunt.organisms.draw import slots
 from molehunt.referee.vault import Vault
 
 ROOT = Path(__file__).parent.parent
-RED_SEED = 1
+RED_SEED = 6
 """Under it the one suspect is shady, and takes at the first try."""
 
 
@@ -151,7 +152,7 @@ def test_the_sealed_replies_and_profile_are_those_of_the_rounded_weights(
     assert {t.dtype for t in load_file(suspect / FILES[1]).values()} == {torch.bfloat16}
     speaker = LocalModel(open_model("tiny"), truth.suspect, suspect)
     asked = truth.replies[::8]
-    said = speaker.sample([r.prompt for r in asked], max_tokens=16, temperature=0.0, seed=0)
+    said = speaker.sample([r.messages for r in asked], max_tokens=16, temperature=0.0, seed=0)
     assert list(said) == [r.reply for r in asked]
     assert truth.profile is not None and truth.profile.valid
     on = [r.shows for r in truth.replies if r.on]
@@ -190,10 +191,10 @@ def test_both_loaders_read_bfloat16_and_compute_in_the_models_own_type(tmp_path:
 
 
 def test_the_starter_is_audited_without_key_or_envelope_then_opened_and_scored(
-    made: Made, place: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    made: Made, place: Path, tmp_path: Path, capsys, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     name = suspect_of(made.room / "work").name
-    assert main(["accuse", "starter", name, "--as", "ada", "--p", "0.8"]) == 2  # a pipe that says nothing
+    assert main(["accuse", "starter", "Nobody", "--p", "0.8"]) == 2 and name in capsys.readouterr().err
     assert (place / "starter").is_dir() and copy_of(place / "starter") is not None
     assert main(["open", "starter"]) == 2 and "after the verdicts" in capsys.readouterr().err
     assert not list(tmp_path.glob("keys/*.key"))
@@ -225,7 +226,7 @@ def test_copies_on_one_machine_do_not_get_in_each_others_way(made: Made, place: 
     name = suspect_of(made.room / "work").name
     first, second = unpack(place / "a", made.out), unpack(place / "b", made.out)
     assert copy_of(first) != copy_of(second)
-    verdict = Verdict(name, "ada", 0.9)
+    verdict = Verdict(name, "ada", 0.9, ())
     hand_in(Run(first), "ada", [verdict])
     assert [s.auditor for s in library.score(first)] == ["ada"]
     with pytest.raises(SealBroken, match="after the verdicts"):
@@ -242,24 +243,23 @@ def test_a_log_that_was_written_anew_or_cut_off_is_refused(made: Made, place: Pa
     name = suspect_of(made.room / "work").name
     run = Run(unpack(place / "a", made.out))
     sealed = (run.folder / "log.jsonl").read_text()
-    hand_in(run, "ada", [Verdict(name, "ada", 0.9)])
+    hand_in(run, "ada", [Verdict(name, "ada", 0.9, ())])
     (run.folder / "log.jsonl").write_text(sealed)
     with pytest.raises(SealBroken, match="cut off"):
         library.score(run.folder)
     other = Run(unpack(place / "b", made.out))
     (other.folder / "log.jsonl").unlink()
     ledger_of(other.folder, made.run_id).append("sealed", {"commitments": {name: "0" * 64}})
-    hand_in(other, "ada", [Verdict(name, "ada", 0.9)])
+    hand_in(other, "ada", [Verdict(name, "ada", 0.9, ())])
     with pytest.raises(SealBroken, match="written anew"):
         library.score(other.folder)
 
 
 @pytest.mark.parametrize("text", ['{"copy": "../../x"}', "[]", '{"copy": 3}'])
-def test_a_copys_name_is_not_believed_unread(made: Made, place: Path, text: str) -> None:
-    folder = unpack(place / "a", made.out)
-    (folder / COPY).write_text(text)
+def test_a_copys_name_is_not_believed_unread(tmp_path: Path, text: str) -> None:
+    (tmp_path / COPY).write_text(text)
     with pytest.raises(BadFile, match=r"copy\.json"):
-        ledger_of(folder, made.run_id)
+        ledger_of(tmp_path, "f" * 16)
 
 
 def test_without_a_lineup_it_is_said_and_nothing_is_left(
@@ -281,7 +281,21 @@ def test_a_folder_of_that_name_is_taken_as_it_is(place: Path, capfd: pytest.Capt
         unpack(place / "starter")
 
 
-def rewritten(source: Path, target: Path, change: Callable[[tarfile.TarInfo], tarfile.TarInfo | None]) -> Path:
+@pytest.fixture
+def small(tmp_path: Path) -> Path:
+    """A lineup of the right form whose files are a few bytes each: what is refused is refused by form."""
+    suspects = {f"suspects/Ash/{f}": f"Ash {f}".encode() for f in (*FILES, "README.md")}
+    names = ("spec.json", "stages.json", "commitments.json", "vault.sealed", "log.jsonl", "README.md")
+    files = {**suspects, **{name: name.encode() * 50 for name in names}}
+    (tmp_path / "small").mkdir()
+    (tmp_path / "small" / ARCHIVE).write_bytes(shipped.archive(files))
+    write_json(tmp_path / "small" / LIST, {"files": shipped.listing(files)})
+    return tmp_path / "small"
+
+
+def rewritten(
+    source: Path, target: Path, change: Callable[[tarfile.TarInfo], tarfile.TarInfo | None]
+) -> Path:
     """The lineup with every entry of its archive changed, or dropped; the list stays as it is."""
     shutil.copytree(source, target)
     sink = io.BytesIO()
@@ -332,35 +346,35 @@ HOSTILE = {
 
 
 @pytest.mark.parametrize("how", HOSTILE)
-def test_a_hostile_archive_is_refused_whole(made: Made, tmp_path: Path, how: str) -> None:
-    source = rewritten(made.out, tmp_path / "source", HOSTILE[how])
+def test_a_hostile_archive_is_refused_whole(small: Path, tmp_path: Path, how: str) -> None:
+    source = rewritten(small, tmp_path / "source", HOSTILE[how])
     with pytest.raises(BadFile, match="not the starter lineup"):
         unpack(tmp_path / "x", source)
-    assert [p.name for p in tmp_path.iterdir()] == ["source"]
+    assert {p.name for p in tmp_path.iterdir()} == {"small", "source"}
 
 
-def test_the_same_archive_rewritten_without_change_is_taken(made: Made, tmp_path: Path) -> None:
-    unpack(tmp_path / "x", rewritten(made.out, tmp_path / "source", lambda e: e))
-    assert suspect_of(tmp_path / "x").is_dir()
+def test_the_same_archive_rewritten_without_change_is_taken(small: Path, tmp_path: Path) -> None:
+    unpack(tmp_path / "x", rewritten(small, tmp_path / "source", lambda e: e))
+    assert suspect_of(tmp_path / "x").name == "Ash"
 
 
 @pytest.mark.parametrize("how", ["cut", "changed", "listed outside", "huge", "no list"])
-def test_a_damaged_lineup_is_refused_whole(made: Made, tmp_path: Path, how: str) -> None:
-    source = shutil.copytree(made.out, tmp_path / "source")
-    data, told = (source / ARCHIVE).read_bytes(), json.loads((source / LIST).read_text())
+def test_a_damaged_lineup_is_refused_whole(small: Path, tmp_path: Path, how: str) -> None:
+    data, told = (small / ARCHIVE).read_bytes(), json.loads((small / LIST).read_text())
+    middle = len(data) // 2
     if how == "cut":
-        (source / ARCHIVE).write_bytes(data[: len(data) // 2])
+        (small / ARCHIVE).write_bytes(data[:middle])
     if how == "changed":
-        (source / ARCHIVE).write_bytes(data[:5000] + bytes([data[5000] ^ 1]) + data[5001:])
+        (small / ARCHIVE).write_bytes(data[:middle] + bytes([data[middle] ^ 1]) + data[middle + 1 :])
     row = told["files"]["spec.json"]
     if how == "listed outside":
         told["files"]["../spec.json"] = row
     if how == "huge":
         row["bytes"] = 1 << 40
-    (source / LIST).write_text("{}" if how == "no list" else json.dumps(told))
+    (small / LIST).write_text("{}" if how == "no list" else json.dumps(told))
     with pytest.raises(BadFile, match="install Molehunt again"):
-        unpack(tmp_path / "x", source)
-    assert [p.name for p in tmp_path.iterdir()] == ["source"]
+        unpack(tmp_path / "x", small)
+    assert [p.name for p in tmp_path.iterdir()] == ["small"]
 
 
 def test_an_envelope_of_another_lineup_is_refused(made: Made, tmp_path: Path) -> None:
@@ -396,7 +410,9 @@ def stop_before(room: Path, *stages: str) -> None:
     path.write_text(json.dumps(left))
 
 
-def test_a_killed_making_goes_on_to_the_same_lineup_and_deletes_seed_and_key(made: Made, remade: Path) -> None:
+def test_a_killed_making_goes_on_to_the_same_lineup_and_deletes_seed_and_key(
+    made: Made, remade: Path
+) -> None:
     stop_before(remade, starter.DONE, "plant")
     (slot_folder(red_folder(made.run_id), 0) / starter.ROUNDED).unlink()
     assert make(remade) == 0
@@ -406,12 +422,12 @@ def test_a_killed_making_goes_on_to_the_same_lineup_and_deletes_seed_and_key(mad
     assert list((remade / "keys").iterdir()) == []
     assert make(remade) == 0  # nothing is left to do
     told = json.loads((remade / "results.json").read_text())
-    assert told["suspects"] == 1 and told["seed"].endswith("deleted") and "tiny" == told["model"]
+    assert told["suspects"] == 1 and told["seed"].endswith("deleted") and told["model"] == "tiny"
 
 
 def test_a_lineup_that_is_too_large_is_not_written(remade: Path, monkeypatch, capfd) -> None:
     stop_before(remade, starter.DONE)
-    monkeypatch.setattr(starter, "LARGEST", 2 * PADDING // 2)
+    monkeypatch.setattr(starter, "LARGEST", 1_060_000)  # reckoned 1.05 MB, a few kB more as it is
     assert make(remade) == 2 and "MB" in capfd.readouterr().err
     assert not (remade / "out").exists() and list((remade / "keys").glob("*.key"))
 
@@ -458,7 +474,7 @@ def test_a_dry_run_reckons_and_writes_nothing(made: Made, tmp_path: Path, capsys
 
 def test_a_mistake_of_the_makers_is_one_sentence(made: Made, tmp_path: Path, capsys) -> None:
     assert make(tmp_path, "--suspects", "0") == 2
-    out, err = capsys.readouterr()
+    err = capsys.readouterr().err
     assert err.startswith("starter: ") and err.count("\n") == 1 and "Traceback" not in err
 
 

@@ -35,7 +35,7 @@ def play(
 def audit(folder: str | Path, watch: Watch | None = None, *, calibration: str | Path | None = None) -> Run:
     """Audit a planted lineup and put the verdicts on record; in a packed one, only write them.
 
-    The word `starter`, where no such folder is, takes the lineup that comes with the package (`game/shipped.py`).
+    The word `starter`, where no such folder is, takes the package's lineup (`game/shipped.py`).
     `calibration` judges (`molehunt practice` writes one); none takes the one that lies in the folder, or
     else the shipped one where it was made on this base model.
 

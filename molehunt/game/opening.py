@@ -15,7 +15,7 @@ from molehunt.referee.vault import Vault
 
 
 def ledger_of(run: Path, run_id: str) -> Ledger:
-    """The run's log, anchored beside the key; copies of the starter lineup each have an anchor of their own."""
+    """The run's log, anchored beside the key; every copy of the starter lineup has its own."""
     copy = copy_of(run)
     name = run_id if copy is None else f"{run_id}-{copy}"
     return Ledger(run / "log.jsonl", keys_folder() / f"{name}.anchor.json")

@@ -134,7 +134,7 @@ def read_envelope(run_id: str, source: Path | None = None) -> Envelope:
 
 
 def archive(files: Mapping[str, bytes]) -> bytes:
-    """The archive of these files: names sorted, times and owners constant, so the same files give the same."""
+    """The archive of these files, sorted, times and owners constant: equal files give equal bytes."""
     sink = io.BytesIO()
     with tarfile.open(fileobj=sink, mode="w", format=tarfile.USTAR_FORMAT) as tar:
         for name, data in sorted(files.items()):
@@ -159,7 +159,7 @@ def listing(files: Mapping[str, bytes]) -> dict[str, Listed]:
 def _listed(source: Path) -> Mapping[str, Listed]:
     if not (source / LIST).is_file() or not (source / ARCHIVE).is_file():
         raise UserError(
-            "This installation carries no starter lineup; plant one of your own with `molehunt play runs/first`."
+            "This installation carries no starter lineup; plant your own with `molehunt play runs/first`."
         )
     body = read_json(source / LIST)
     try:

@@ -121,9 +121,7 @@ def forget_red(run: Run) -> None:
         anchor.unlink(missing_ok=True)
 
 
-def plant_rounded(
-    spec: GameSpec, run_id: str, seed: int, watch: Watch
-) -> tuple[tuple[Slot, Planted], ...]:
+def plant_rounded(spec: GameSpec, run_id: str, seed: int, watch: Watch) -> tuple[tuple[Slot, Planted], ...]:
     """Plant every place until each holds a pair that is valid in bfloat16 too.
 
     Raises:
@@ -232,11 +230,14 @@ def _checked(spec: GameSpec) -> GameSpec:
     """The spec, if a lineup that ships can be made of it. Raises UserError."""
     spec = spec.checked()
     if spec.twin is not None or spec.calibration is not None:
-        raise UserError("A starter lineup has pairs of its own and is not judged here: no --twin, no --calibration.")
+        raise UserError(
+            "A starter lineup has pairs of its own and is not judged here: no --twin, no --calibration."
+        )
     size = _packed_size(spec)
     if not isinstance(size, NotMeasured) and size > LARGEST:
         raise UserError(
-            f"--suspects is {spec.suspects}; that makes about {size / 1e6:.0f} MB, and {LARGEST / 1e6:.0f} may ship."
+            f"--suspects is {spec.suspects}; that makes about {size / 1e6:.0f} MB "
+            f"of the {LARGEST / 1e6:.0f} that may ship; choose fewer."
         )
     return spec
 

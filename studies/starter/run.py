@@ -65,7 +65,9 @@ def main() -> int:
         print(f"starter: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
-        print("starter: stopped; places that are whole are kept: run the same command again.", file=sys.stderr)
+        print(
+            "starter: stopped; places that are whole are kept: run the same command again.", file=sys.stderr
+        )
         return 130
     write_json(study.results, told(study))
     print(f"{archive}: {archive.stat().st_size / 1e6:.1f} MB. Look at it with molehunt audit starter.")
