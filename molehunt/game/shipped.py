@@ -119,13 +119,14 @@ def read_envelope(run_id: str, source: Path | None = None) -> Envelope:
     path = (source or SHIPPED) / ENVELOPE
     if not path.exists():
         raise UserError("This installation carries no envelope of a starter lineup; install Molehunt again.")
+    damaged = BadFile(f"{path} is damaged; install Molehunt again.")
     try:
         envelope = from_json(Envelope, read_json(path))
-        whole = len(bytes.fromhex(envelope.key)) == 32 and {"index", "hash"} <= set(envelope.anchor)
+        key = bytes.fromhex(envelope.key)
     except (BadFile, ValueError):
-        whole = False
-    if not whole:
-        raise BadFile(f"{path} is damaged; install Molehunt again.")
+        raise damaged from None
+    if len(key) != 32 or not {"index", "hash"} <= set(envelope.anchor):
+        raise damaged
     if envelope.run_id != run_id:
         raise UserError(
             "This lineup came with another version of Molehunt (spec.json names it); its envelope is there."
