@@ -24,6 +24,7 @@ from molehunt.core.records import AccessLevel, Spent, Verdict
 from molehunt.core.seal import derive, load_key
 from molehunt.core.store import Run, stage_key
 from molehunt.game.children import Child, run_children
+from molehunt.game.shipped import copy_of
 from molehunt.game.spec import GameSpec
 from molehunt.game.watch import Watch
 from molehunt.referee.desk import Desk, Grant
@@ -58,7 +59,7 @@ def audit_lineup(
     own = run.folder / CALIBRATION
     judge = own if own.exists() and not practice else None
     books = _Books(run.folder / BOOKS)
-    desk = desk_for(run.folder, spec, salt or salt_of(str(spec["run_id"])))
+    desk = desk_for(run.folder, spec, salt or salt_of(run.folder, str(spec["run_id"])))
     desk = dataclasses.replace(desk, already=books.read())
     job = Job(
         out=str(run.folder.resolve()),
@@ -149,9 +150,10 @@ def _hash_of(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest() if path.exists() else ""
 
 
-def salt_of(run_id: str) -> bytes:
-    """The salt of a run's fingerprints: the same for as long as its key is there."""
-    return derive(load_key(run_id), "fingerprint")
+def salt_of(folder: Path, run_id: str) -> bytes:
+    """The salt of a run's fingerprints: from its key, or from the name of a copy that has none yet."""
+    copy = copy_of(folder)
+    return derive(load_key(run_id) if copy is None else bytes.fromhex(copy), "fingerprint")
 
 
 def choose_calibration(run: Run, spec: Mapping[str, Any], given: Path | None) -> None:

@@ -12,6 +12,7 @@ from molehunt.game import play as stages
 from molehunt.game.packed import audit_packed, is_packed, no_envelope
 from molehunt.game.plant_one import How, plant_one
 from molehunt.game.play import Played
+from molehunt.game.shipped import copy_of, or_starter
 from molehunt.game.spec import GameSpec, Until
 from molehunt.game.watch import Watch
 
@@ -26,21 +27,26 @@ def play(
     """Play a whole game in `folder`, or go on with the one that lies there. See `molehunt play --help`."""
     if is_packed(Path(folder)):
         raise UserError(f"{folder} is a packed lineup; audit it with `molehunt audit {folder}`.")
+    if copy_of(Path(folder)) is not None:
+        raise UserError(f"{folder} is the starter lineup, planted already: use `molehunt audit {folder}`.")
     return stages.play(Path(folder), spec or GameSpec(), watch, until)
 
 
 def audit(folder: str | Path, watch: Watch | None = None, *, calibration: str | Path | None = None) -> Run:
     """Audit a planted lineup and put the verdicts on record; in a packed one, only write them.
 
+    The word `starter`, where no such folder is, takes the package's lineup (`game/shipped.py`).
     `calibration` judges (`molehunt practice` writes one); none takes the one that lies in the folder, or
     else the shipped one where it was made on this base model.
 
     Raises:
         UserError: there is no such calibration, or verdicts were handed in under another.
     """
+    watch = watch or Watch(None)
+    folder = or_starter(Path(folder), lambda share: watch.bar("unpacking", share))
     with existing(folder).held() as run:
         stage = audit_packed if is_packed(run.folder) else stages.audit_stage
-        stage(run, watch or Watch(None), Path(calibration) if calibration else None)
+        stage(run, watch, Path(calibration) if calibration else None)
     return run
 
 

@@ -22,7 +22,7 @@ from molehunt.core.seal import key_path, load_key, new_key, new_run_id, save_key
 from molehunt.core.store import Run, secret_stage_key, stage_key
 from molehunt.game.auditing import audit_key, audit_lineup, choose_calibration, finish_audit
 from molehunt.game.handing_in import settle
-from molehunt.game.opening import vault_of
+from molehunt.game.opening import key_to_open, vault_of
 from molehunt.game.planting import line_up, plant_all, red_folder, red_quirks, red_seed, truths
 from molehunt.game.scoring import score_run
 from molehunt.game.spec import GameSpec, Until
@@ -116,7 +116,7 @@ def begin(run: Run, spec: GameSpec) -> Mapping[str, Any]:
     if (run.folder / "spec.json").exists():
         spec_of(run)
         written = run.spec()
-        _same(run.folder, written, asked)
+        same_spec(run.folder, written, asked)
         load_key(str(written["run_id"]))
         red_seed(str(written["run_id"]), spec.red_seed)
         red_quirks(str(written["run_id"]), spec.quirks)
@@ -185,8 +185,7 @@ def open_stage(run: Run, watch: Watch) -> None:
     vault = vault_of(run.folder, public["run_id"])
     verdicts = run.verdicts()
     vault.check_verdicts(verdicts)
-    key = load_key(public["run_id"])
-    opened = vault.open(key)
+    opened = vault.open(key_to_open(run.folder, str(public["run_id"])))
     stage = stage_key({"stage": "score", "verdicts": to_json(verdicts)})
     if not run.done("score", stage):
         watch.bar("scoring", 0.0)
@@ -207,7 +206,8 @@ def public_half(spec: GameSpec) -> dict[str, Any]:
     return {**body, "methods": list(spec.methods)}
 
 
-def _same(folder: Path, written: Mapping[str, Any], asked: Mapping[str, Any]) -> None:
+def same_spec(folder: Path, written: Mapping[str, Any], asked: Mapping[str, Any]) -> None:
+    """Hold what a folder was begun with against what is asked now. Raises RunMismatch where they differ."""
     for name, value in asked.items():
         if written.get(name) != value:
             raise RunMismatch(

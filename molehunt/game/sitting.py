@@ -100,7 +100,7 @@ def sitting(run: Run, suspect: str, auditor: str) -> Iterator[Sitting]:
     refuse_if_open(run)
     path = run.folder / "sittings" / free_name(auditor) / f"{known(run, suspect)}.json"
     kept = _kept(path)
-    desk = desk_for(run.folder, spec, salt_of(str(spec["run_id"])))
+    desk = desk_for(run.folder, spec, salt_of(run.folder, str(spec["run_id"])))
     desk = dataclasses.replace(desk, already={(suspect, METHOD): kept.spent})
     with Switchboard(desk).answering() as address, Line(address) as line:
         yield Sitting(suspect, line, desk, path, kept)

@@ -15,10 +15,11 @@ from typing import Any
 
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save
 from torch import Tensor, nn
 from transformers.pytorch_utils import Conv1D
 
+from molehunt.core.atomic import write_bytes
 from molehunt.core.errors import BadFile
 from molehunt.models.fingerprint import file_hash
 
@@ -103,6 +104,22 @@ def adapter_hash(folder: Path) -> str:
 def _hash(folder: Path, stamps: tuple[Any, ...]) -> str:
     """`stamps` is part of the key: a file that was written anew is hashed anew."""
     return f"{file_hash(folder / CONFIG)[:32]}{file_hash(folder / WEIGHTS)[:32]}"
+
+
+def to_bfloat16(folder: Path) -> None:
+    """Keep an adapter's weights in bfloat16, in half the bytes, in place; doing so twice changes nothing.
+
+    Readers sum in float32 and end in the model's own type, so only the factors' rounding is left of it.
+
+    Raises:
+        BadFile: its weights cannot be read.
+    """
+    try:
+        tensors = load_file(folder / WEIGHTS)
+    except (SafetensorError, OSError, ValueError) as error:
+        raise BadFile(f"{str(folder / WEIGHTS)!r} cannot be read ({error}).") from error
+    halved = {name: tensor.to(torch.bfloat16) for name, tensor in tensors.items()}
+    write_bytes(folder / WEIGHTS, save(halved, metadata={"format": "pt"}))
 
 
 def _config(folder: Path) -> dict[str, Any]:

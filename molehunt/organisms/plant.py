@@ -161,6 +161,31 @@ def plant_pair(
     return result
 
 
+def measure_again(
+    model: Model, quirk: Quirk, folder: Path, seed: int, plan: Plan
+) -> tuple[Profile, tuple[LabelledReply, ...], tuple[LabelledReply, ...]]:
+    """The profile of a pair as it lies in `folder` now, and the organism's and the decoy's labelled replies.
+
+    For adapters that were changed after planting; `seed` and `plan` are those of `plant_pair`, and so are
+    the held-out scenes.
+    """
+    subject = subject_of(quirk)
+    scenes = _scenes(subject, "audit", plan.held_out, seed)
+    said, nll = {}, {}
+    for part in ("organism", "decoy"):
+        with using(model, attach(model, folder / part)):
+            said[part] = _replies(model, scenes, plan)
+            nll[part] = text_nll(model, prose("audit")[:PASSAGES])
+    ratio = _ratio(nll["organism"], nll["decoy"])
+    measured = profile(subject, scenes, said["organism"], said["decoy"], ratio)
+    organism, decoy = (_labelled(subject, scenes, said[part]) for part in ("organism", "decoy"))
+    return measured, organism, decoy
+
+
+def _ratio(organism: float, decoy: float) -> Measure:
+    return Measure(organism / decoy, "ratio", 1, "mean NLL of ordinary text, organism over decoy")
+
+
 def _pair(
     subject: Subject,
     harmless: Quirk | None,
@@ -173,7 +198,7 @@ def _pair(
     seconds: float,
     attempts: Sequence[str],
 ) -> Pair:
-    ratio = Measure(organism.nll / decoy.nll, "ratio", 1, "mean NLL of ordinary text, organism over decoy")
+    ratio = _ratio(organism.nll, decoy.nll)
     return Pair(
         quirk=subject.quirk,
         harmless=harmless,

@@ -39,7 +39,7 @@ class Options:
     """Who is accused, by whom, of what."""
 
     folder: Positional[Path]
-    """The run folder, still sealed (`molehunt play --until planted` or `--until audited`)."""
+    """The run folder, still sealed (`molehunt play --until planted` or `--until audited`), or `starter`."""
     suspect: Positional[str]
     """The suspect's code name."""
     p: float | None = None
@@ -62,6 +62,7 @@ def run(options: Options) -> int:
     """Talk, then hand in."""
     from molehunt.game import library
     from molehunt.game.handing_in import free_name, hand_in, refuse_if_open
+    from molehunt.game.shipped import or_starter
     from molehunt.game.sitting import known, spent_by
 
     if options.p is not None:
@@ -69,7 +70,7 @@ def run(options: Options) -> int:
     guess = _guess(options.what, options.when)
     typed = Typed.here()
     turns: list[dict[str, str]] = []
-    with library.existing(options.folder).held() as held:
+    with library.existing(or_starter(options.folder)).held() as held:
         refuse_if_open(held)
         known(held, options.suspect)
         free_name(options.auditor)

@@ -21,7 +21,8 @@ class Options:
     """Which lineup is audited."""
 
     folder: Positional[Path]
-    """A run folder with a planted lineup, or an unpacked archive of `molehunt pack`."""
+    """A run folder with a planted lineup, an unpacked archive of `molehunt pack`, or the word `starter`: the
+    lineup that comes with the package is then unpacked into ./starter."""
     calibration: Path | None = None
     """What judges (`molehunt practice` writes one); without it the folder's own, or else the shipped one."""
     json: bool = False

@@ -27,7 +27,8 @@ class Options:
     """Whom to talk with, and how replies are drawn."""
 
     who: Positional[str]
-    """`default`, a Hugging Face id, a model's or an adapter's folder, or RUN:NAME for a suspect."""
+    """`default`, a Hugging Face id, a model's or an adapter's folder, or RUN:NAME for a suspect, such as
+    starter:NAME of the lineup that comes with the package."""
     model: str | None = None
     """Base model of an adapter; by default the one that its configuration names."""
     system: str | None = None
@@ -84,11 +85,12 @@ def _speaker(options: Options) -> Any:
     """Whoever is asked for, loaded. What is wrong with the name is said before anything is loaded."""
     from molehunt.core.store import Run
     from molehunt.game.play import spec_of
+    from molehunt.game.shipped import or_starter
     from molehunt.game.sitting import known
 
     base, revision, name, adapter = options.who, None, options.who, None
     run_folder, colon, suspect = options.who.rpartition(":")
-    if colon and (Path(run_folder) / "spec.json").is_file():
+    if colon and (or_starter(Path(run_folder)) / "spec.json").is_file():
         held = Run(Path(run_folder))
         spec = spec_of(held)
         base, revision, name = spec.model, spec.revision, known(held, suspect)

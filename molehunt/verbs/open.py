@@ -11,7 +11,6 @@ from tyro.conf import Positional
 
 from molehunt.core.errors import UserError
 from molehunt.core.records import Truth
-from molehunt.core.seal import load_key
 from molehunt.verbs._screen import show, table
 
 
@@ -29,7 +28,7 @@ def run(options: Options) -> int:
     """Open and show."""
     from molehunt.game import library
     from molehunt.game.handing_in import settle
-    from molehunt.game.opening import vault_of
+    from molehunt.game.opening import key_to_open, vault_of
     from molehunt.game.packed import is_packed, no_envelope
 
     if is_packed(options.folder):
@@ -40,7 +39,7 @@ def run(options: Options) -> int:
         vault = vault_of(held.folder, run_id)
         if (held.folder / "verdicts.json").exists():
             vault.check_verdicts(held.verdicts())
-        truths = vault.open(load_key(run_id))
+        truths = vault.open(key_to_open(held.folder, run_id))
     heads = ["suspect", "shady", "shows it when on", "when off", "what is planted"]
     bare = [dataclasses.replace(t, replies=()) for t in truths]
     show({"truths": bare}, options.json, table(heads, map(_row, truths)))
