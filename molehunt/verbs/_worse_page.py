@@ -115,9 +115,8 @@ def _candidates(found: Result) -> list[tuple[str, ...]]:
 def _lines(found: Result) -> list[tuple[str, str]]:
     said = [("plan", json.dumps(to_json(found.plan), sort_keys=True))]
     said += [(f"organism, seed {o.seed}", json.dumps(to_json(o), sort_keys=True)) for o in found.organisms]
-    return [
-        (what, words.brief(line, 4000)) for what, line in [*said, *(("plant", c) for c in found.commands)]
-    ]
+    said += [("command", command) for command in found.commands]
+    return [(what, words.brief(line, 6000)) for what, line in said]
 
 
 def _bill(found: Result) -> "Grid":
