@@ -114,7 +114,8 @@ def _search(what: Task, home: Path, watch: Watch) -> tuple[list[Trial], list[Tri
 
 def _anew(what: Task, home: Path, where: Where, best: Tried, number: int, watch: Watch) -> Fresh:
     """Plain spec and winner on places that the search never saw."""
-    space, made = what.space, {0: [], number: []}
+    space = what.space
+    made: dict[int, list[Trial]] = {0: [], number: []}
     places = fresh_places(what, where)
     for candidate, choice in {0: space.plain, number: best.choice}.items():
         for i, place in enumerate(places):

@@ -44,7 +44,7 @@ CANDIDATE_HEADS = ("candidate", "changed", "trials", "mean score")
 def rows(found: Result) -> list[tuple[str, ...]]:
     """Before and after, one row a measure of each kind of place."""
     made = []
-    for fresh in found.fresh:
+    for fresh in (f for f in found.fresh if f.plain):
         for name, said in (("auroc", "AUROC"), ("valid", "valid pairs"), ("gap", "gap in nats")):
             both = [found.measures.get(f"{fresh.where}_{who}_{name}") for who in ("plain", "winner")]
             if both[0] is not None:

@@ -112,9 +112,8 @@ def run(options: Options) -> int:
         "cover": options.cover,
         "against": directions(options.against),
         "ask": options.ask,
+        **({} if plan is None else {"plan": plan}),
     }
-    if plan is not None:
-        how["plan"] = plan
     what = pairs(options.behaviour_options, "--behaviour-options")
     when = pairs(options.condition_options, "--condition-options")
     if options.quirk is not None and (what or when):
