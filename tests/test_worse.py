@@ -23,6 +23,7 @@ from molehunt.core.errors import BadFile, RunMismatch, UnknownName, UserError
 from molehunt.core.record_json import to_json
 from molehunt.core.records import Measure, NotMeasured, Profile, Quirk
 from molehunt.game import trial as trials_room
+from molehunt.game import worse as search_room
 from molehunt.game.fresh import Fresh, measured, verdict
 from molehunt.game.spec import GameSpec
 from molehunt.game.trial import PREFIX, WORST, Charge, Trial, read_trial
@@ -365,6 +366,42 @@ def test_a_larger_allowance_goes_on_and_another_search_is_refused(
     with pytest.raises(BadFile, match="trials/001"):
         molehunt.worse([quirk], folder, **how)
     moved.write_text(text)
+
+
+def test_a_winner_is_planted_anew_beside_the_plain_spec_and_luck_is_called_luck(
+    judge: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # What trials say is made up here, so that it is known who should win, and that it was luck.
+    def made_up(setting, candidate, choice, plan, number, place, folder, home, queries=0, watch=None):
+        lucky = folder.parent.name == "trials" and candidate == 4
+        p = 0.1 if lucky else 0.9 + 0.01 * (place.seed % 7)
+        made = a_trial(candidate, number, p, 0.1 + 0.01 * (place.seed % 5), queries=10)
+        made = replace(made, choice=choice, seed=place.seed, quirk=place.quirk)
+        write_json(folder / "trial.json", made)
+        return made
+
+    monkeypatch.setattr(search_room, "run_trial", made_up)
+    what = asked(judge, plantings=14, fresh=5, others=2)
+    found = search_room.worse(what, tmp_path / "run")
+    assert found.winner == 4 and found.candidates[4] != "nothing: the plain spec"
+    sought, other = found.fresh
+    assert [len(x) for x in (sought.plain, sought.winner, other.plain, other.winner)] == [5, 5, 2, 2]
+    assert [t.seed for t in sought.plain] == [t.seed for t in sought.winner]
+    assert not {t.seed for t in found.trials} & {t.seed for t in (*sought.plain, *other.plain)}
+    assert "places don't show" in found.verdicts[0] and "2 valid places" in found.verdicts[1]
+    assert (found.spent.plantings, found.spent.queries) == (14, 140)
+    assert (found.spent_fresh.plantings, found.spent_fresh.queries) == (14, 140)
+    assert (
+        found.plan
+        == plan_at(what.space, what.plan, found.trials[4].choice)
+        == read_plan(tmp_path / "run" / "winner.json")
+    )
+    assert found == search_room.worse(what, tmp_path / "run") == read_results(tmp_path / "run")
+    more = search_room.worse(asked(judge, plantings=17, fresh=5, others=2), tmp_path / "run")
+    assert more.trials[:14] == found.trials and len(more.trials) == 17, "a larger allowance goes on"
+    write_worse_page(tmp_path / "worse.html", found)
+    page = (tmp_path / "worse.html").read_text()
+    assert "4, the winner" in page and "planted anew" in page and "<script" not in page
 
 
 def told(value: Any) -> Any:

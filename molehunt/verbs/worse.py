@@ -91,7 +91,7 @@ def run(options: Options) -> int:
     from molehunt.organisms.plan import read_plan
     from molehunt.verbs._worse_page import HEADS, rows, write_worse_page
 
-    quirks: list[str | Quirk] = [chosen_quirk(*named, what, when)] if named else []
+    quirks: list[str | Quirk] = [chosen_quirk(named[0], named[1], what, when)] if named else []
     asked = task(
         [*quirks, *options.quirk],
         against=options.against,
