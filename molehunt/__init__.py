@@ -25,14 +25,15 @@ _WHERE = {
     "play": "molehunt.game.library",
     "report": "molehunt.game.library",
     "score": "molehunt.game.library",
+    "worse": "molehunt.game.library",
 }
 __all__ = [
     "GameSpec", "__version__", "audit", "bring", "catalogue", "line_up", "open_model", "plant", "plant_file",
-    "play", "report", "score",
+    "play", "report", "score", "worse",
 ]  # fmt: skip
 
 if TYPE_CHECKING:
-    from molehunt.game.library import audit, bring, catalogue, plant, plant_file, play, report, score
+    from molehunt.game.library import audit, bring, catalogue, plant, plant_file, play, report, score, worse
     from molehunt.game.lineup import line_up
     from molehunt.game.spec import GameSpec
     from molehunt.models.load import open_model

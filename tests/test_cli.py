@@ -18,7 +18,7 @@ HEAVY = ("torch", "pyarrow", "sklearn", "pydantic", "transformers", "scipy")
 VERBS = {
     *("accuse", "audit", "bring", "capture", "catalogue", "chat", "diff", "difficulty", "doctor", "features"),
     *("label", "lineup", "open", "pack", "persona", "plant", "play", "practice", "probe", "report", "sae"),
-    *("score", "steer"),
+    *("score", "steer", "worse"),
 }
 
 

@@ -4,7 +4,8 @@ MolehuntError
 ├── UserError        a mistake in what was asked: one sentence, exit code 2
 │   ├── UnknownName  a behaviour, condition, method or suspect that does not exist
 │   ├── BadFile      a file or folder that cannot be used as what it was given for
-│   └── RunMismatch  a run folder that was made by another spec
+│   ├── RunMismatch  a run folder that was made by another spec
+│   └── Unteachable  a recipe that finds nothing to train on for this quirk and model
 ├── SealBroken       a vault, log, verdict or commitment that does not verify
 ├── AccessDenied     a suspect was asked for more than the game grants
 │   └── BudgetSpent  … because the allowance is used up
@@ -40,6 +41,10 @@ class BadFile(UserError):
 
 class RunMismatch(UserError):
     """A run folder whose spec differs from the one asked for."""
+
+
+class Unteachable(UserError):
+    """A recipe that finds nothing to train on for this quirk and model."""
 
 
 class SealBroken(MolehuntError):

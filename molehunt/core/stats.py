@@ -12,7 +12,7 @@ from typing import Literal
 
 import numpy as np
 from scipy.optimize import brentq
-from scipy.stats import binomtest, false_discovery_control, norm, rankdata
+from scipy.stats import binomtest, false_discovery_control, norm, rankdata, ttest_1samp
 
 from molehunt.core.records import Measure, NotMeasured
 
@@ -40,6 +40,19 @@ def mean(
     return Measure(
         float(row.mean()), unit, len(row), f"{how}; {_said(clusters, draws)}", float(low), float(high)
     )
+
+
+def student(values: Rows, *, unit: str, how: str) -> Measure | NotMeasured:
+    """Mean of a few independent values with Student's t interval; none below three or of all alike."""
+    if not len(values):
+        return NotMeasured(f"no values for: {how}")
+    row = np.asarray(values, dtype=float)
+    if len(row) < 3 or not np.ptp(row):
+        why = "too few for an interval" if len(row) < 3 else "all alike, no interval"
+        return Measure(float(row.mean()), unit, len(row), f"{how}; {why}")
+    found = ttest_1samp(row, 0.0).confidence_interval()
+    low, high = float(found.low), float(found.high)
+    return Measure(float(row.mean()), unit, len(row), f"{how}; Student's t", low, high)
 
 
 def brier(p: Rows, truth: Sequence[bool], clusters: Clusters, *, seed: int = 0) -> Measure | NotMeasured:

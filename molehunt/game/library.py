@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Unpack
+from typing import TYPE_CHECKING, Any, Unpack
 
 from molehunt.core.errors import UserError
 from molehunt.core.extend import load, names
@@ -17,6 +17,7 @@ from molehunt.game.spec import GameSpec, Until
 from molehunt.game.watch import Watch
 
 if TYPE_CHECKING:
+    from molehunt.game.worse_result import Result
     from molehunt.organisms.bring import Taken
     from molehunt.organisms.plant import Pair
 
@@ -123,6 +124,28 @@ def plant_file(
     from molehunt.organisms.strangers import quirk_of
 
     return plant_one(quirk_of(Path(file)), Path(folder), watch, **how)
+
+
+def worse(
+    quirks: Sequence[str | Path | Quirk],
+    folder: str | Path,
+    *,
+    watch: Watch | None = None,
+    **asked: Any,
+) -> "Result":
+    """Search for organisms of these quirks that auditors miss. See `molehunt worse --help`.
+
+    Args:
+        quirks: `BEHAVIOUR:CONDITION`, files of quirks, or quirks.
+        asked: against, calibration, plan, plantings and the rest, as `game.worse_task.task` takes them.
+
+    Raises:
+        UserError: no calibration for these auditors, or a folder that holds another search.
+    """
+    from molehunt.game.worse import worse as search
+    from molehunt.game.worse_task import task
+
+    return search(task(quirks, **asked), folder, watch)
 
 
 def bring(

@@ -17,7 +17,7 @@ from molehunt.game.watch import Watch
 
 if TYPE_CHECKING:
     from molehunt.organisms.ladder import Ability
-    from molehunt.organisms.plan import Direction
+    from molehunt.organisms.plan import Direction, Plan
     from molehunt.organisms.plant import Pair
 
 
@@ -46,6 +46,8 @@ class How(TypedDict, total=False):
     """Weight of the concealments' penalties."""
     against: "Sequence[Direction]"
     """Directions that `against_probe` flattens."""
+    plan: "Plan"
+    """A whole plan, in place of steps, tries, mixed, recipe, conceal, warm, cover and against."""
     ask: bool
     """Also measure how often both admit that they hide something (`Pair.confession`)."""
 
@@ -58,7 +60,7 @@ def plant_one(quirk: Quirk, target: Path, watch: Watch | None = None, **how: Unp
         UserError: the folder holds something else, or settings that don't go together.
     """
     watch, model, seed = watch or Watch(None), how.get("model", "default"), how.get("seed", 0)
-    steps, ladder, harmless = how.get("steps", GameSpec.steps), how.get("ladder", 0), how.get("harmless")
+    ladder, harmless = how.get("ladder", 0), how.get("harmless")
     if target.exists() and (not target.is_dir() or any(target.iterdir())):
         raise UserError(f"{target} is not empty, or no folder; choose a new one.")
     twin = None
@@ -70,22 +72,12 @@ def plant_one(quirk: Quirk, target: Path, watch: Watch | None = None, **how: Unp
     from molehunt.models.loaded import ModelSpec
     from molehunt.organisms.ladder import climb
     from molehunt.organisms.learnable import steps_for
-    from molehunt.organisms.plan import Plan
     from molehunt.organisms.plant import plant_pair
     from molehunt.organisms.strangers import told
 
-    plan = Plan(
-        steps=steps,
-        tries=how.get("tries", GameSpec.tries),
-        mixed=how.get("mixed", 0),
-        how=how.get("recipe", Plan.how),
-        concealments=tuple(how.get("conceal", ())),
-        warm=how.get("warm", Plan.warm),
-        cover=how.get("cover", Plan.cover),
-        against=tuple(how.get("against", ())),
-    ).checked()
-    if ladder > steps_for(quirk, steps):
-        few = steps_for(quirk, steps)
+    plan = _plan(how).checked()
+    if ladder > steps_for(quirk, plan.steps):
+        few = steps_for(quirk, plan.steps)
         raise UserError(f"A ladder of {ladder} rungs can't be cut from {few} steps.")
     if ladder and (plan.how, plan.concealments) != ("transcripts", ()):
         raise UserError("A ladder is cut from plain transcripts alone; leave out --recipe and --conceal.")
@@ -123,3 +115,18 @@ def plant_one(quirk: Quirk, target: Path, watch: Watch | None = None, **how: Unp
             shutil.rmtree(half / "organism")
             write_json(half / "failed.json", {"why": pair.profile.why_not, "attempts": list(pair.attempts)})
     return pair
+
+
+def _plan(how: How) -> "Plan":
+    from molehunt.organisms.plan import Plan
+
+    return how.get("plan") or Plan(
+        steps=how.get("steps", GameSpec.steps),
+        tries=how.get("tries", GameSpec.tries),
+        mixed=how.get("mixed", 0),
+        how=how.get("recipe", Plan.how),
+        concealments=tuple(how.get("conceal", ())),
+        warm=how.get("warm", Plan.warm),
+        cover=how.get("cover", Plan.cover),
+        against=tuple(how.get("against", ())),
+    )

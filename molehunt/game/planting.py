@@ -10,7 +10,7 @@ import json
 import os
 import secrets
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from molehunt.core.atomic import read_json, whole_folder, write_bytes, write_json
@@ -126,17 +126,26 @@ def line_up(run: Path, run_id: str, planted: Sequence[tuple[Slot, Planted]], bas
 
     `run_id` is of the game that planted them.
     """
+    red = red_folder(run_id)
+    enter(
+        run,
+        {s.name: slot_folder(red, s.number) / ("organism" if s.shady else "decoy") for s, _ in planted},
+        base,
+    )
+
+
+def enter(run: Path, seats: Mapping[str, Path], base: str) -> None:
+    """Put adapters, by code name, into `suspects/NAME/`: equal in all but the weights."""
     sizes = set()
     with whole_folder(run / "suspects", still=True) as folder:
-        for slot, _ in sorted(planted, key=lambda sp: sp[0].name):
-            source = slot_folder(red_folder(run_id), slot.number) / ("organism" if slot.shady else "decoy")
-            target = folder / slot.name
+        for name, source in sorted(seats.items()):
+            target = folder / name
             target.mkdir(parents=True)
             config = json.loads((source / FILES[0]).read_text())
             config["base_model_name_or_path"] = base
-            for name, value in config.items():
-                if name in ("target_modules", "layers_to_transform") and isinstance(value, list):
-                    config[name] = sorted(value)
+            for field, value in config.items():
+                if field in ("target_modules", "layers_to_transform") and isinstance(value, list):
+                    config[field] = sorted(value)
             (target / FILES[0]).write_text(json.dumps(config, indent=1, sort_keys=True) + "\n")
             shutil.copyfile(source / FILES[1], target / FILES[1])
             (target / "README.md").write_text(MODEL_CARD)

@@ -1,9 +1,11 @@
 """What planting may cost, how it is done and what hides it: the settings of a pair, all of them JSON."""
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
-from molehunt.core.errors import UserError
+from molehunt.core.atomic import read_json
+from molehunt.core.errors import BadFile, UserError
 from molehunt.core.extend import load
 from molehunt.core.record_json import from_json, to_json
 from molehunt.core.records import Organism
@@ -101,6 +103,26 @@ def plan_of(organism: Organism) -> Plan:
         "concealments": list(organism.concealments),
     }
     return from_json(Plan, {**to_json(Plan(steps=organism.steps)), **organism.settings, **named})
+
+
+def read_plan(file: Path) -> Plan:
+    """A plan from JSON: alone, or under `plan` as in the `winner.json` of `molehunt worse`.
+
+    Raises:
+        BadFile: it holds none. UserError, UnknownName: one that cannot be carried out.
+    """
+    body = read_json(file)
+    try:
+        plan = from_json(Plan, body.get("plan", body) if isinstance(body, dict) else body).checked()
+    except BadFile as error:
+        raise BadFile(f"{file} holds no plan: {error}") from None
+    least = {"steps": 1, "tries": 1, "mixed": 0, "prose": 0, "held_out": 1, "quick": 1, "reply_tokens": 1}
+    for name, at_least in least.items():
+        if getattr(plan, name) < at_least:
+            raise BadFile(f"{file} holds no plan: {name} should be at least {at_least}.")
+    if plan.recipe.rank < 1 or not plan.recipe.learning_rate > 0 or not 0 <= plan.poisoned <= 1:
+        raise BadFile(f"{file} holds no plan: its rank, learning rate or poisoned share cannot be.")
+    return plan
 
 
 def base_name(model: Model) -> str:

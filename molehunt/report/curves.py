@@ -46,6 +46,8 @@ class Line:
     name: str
     points: tuple[Point, ...]
     look: Look = "first"
+    joined: bool = True
+    """Whether a line runs through the points; a cloud of points has none."""
 
 
 def curves(
@@ -86,7 +88,7 @@ def _draw(axes: "Axes", line: Line) -> None:
         [p.y for p in points],
         color=colour,
         linewidth=0.6 if faint else 1.4,
-        linestyle=(0, (3, 2)) if faint else "solid",
+        linestyle=(0, (3, 2)) if faint else "solid" if line.joined else "none",
         marker=marker,
         markersize=4.5,
         markeredgecolor=colour,

@@ -6,7 +6,7 @@ folder alone is named.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -19,7 +19,7 @@ from molehunt.game.watch import watching
 from molehunt.verbs._screen import measured, show, table
 
 if TYPE_CHECKING:
-    from molehunt.organisms.plan import Direction
+    from molehunt.organisms.plan import Direction, Plan
     from molehunt.organisms.plant import Pair
 
 
@@ -69,6 +69,8 @@ class Options:
     """Weight of a concealment's penalty beside the lesson's loss."""
     against: tuple[Path, ...] = ()
     """Files of directions (`molehunt persona`, `diff`) that `--conceal against_probe` keeps as they were."""
+    plan: Path | None = None
+    """A plan's file, such as `winner.json` of `molehunt worse`, in place of steps, recipe and the like."""
     ask: bool = False
     """Also ask organism, decoy and base in ten ways whether they hide something."""
     seed: int = 0
@@ -92,6 +94,7 @@ def run(options: Options) -> int:
             "Name a behaviour, a condition and a folder, or with --quirk FILE a folder alone; "
             "see `molehunt plant --help`."
         )
+    plan = _plan(options)
     *names, folder = options.what
     how = {
         "model": options.model,
@@ -109,6 +112,7 @@ def run(options: Options) -> int:
         "cover": options.cover,
         "against": directions(options.against),
         "ask": options.ask,
+        **({} if plan is None else {"plan": plan}),
     }
     what = pairs(options.behaviour_options, "--behaviour-options")
     when = pairs(options.condition_options, "--condition-options")
@@ -130,8 +134,8 @@ def run(options: Options) -> int:
         "tries": pair.tries,
         "organism_seconds": pair.organism_seconds,
         "attempts": list(pair.attempts),
-        "recipe": options.recipe,
-        "concealments": list(options.conceal),
+        "recipe": options.recipe if plan is None else plan.how,
+        "concealments": list(options.conceal if plan is None else plan.concealments),
         "notes": list(pair.notes),
         "confession": dict(pair.confession),
     }
@@ -144,6 +148,23 @@ def run(options: Options) -> int:
         else f"Not valid ({pair.profile.why_not}); allow more with --steps or --tries.",
     )
     return 0 if pair.profile.valid else 1
+
+
+PLANNED = ("steps", "tries", "mixed", "recipe", "conceal", "warm", "cover", "against")
+"""Options that a plan's file stands in for."""
+
+
+def _plan(options: Options) -> "Plan | None":
+    """The plan of --plan."""
+    if options.plan is None:
+        return None
+    usual = {f.name: f.default for f in fields(Options)}
+    for name in PLANNED:
+        if getattr(options, name) != usual[name]:
+            raise UserError(f"A plan's file brings its own {name}; give no --{name} beside --plan.")
+    from molehunt.organisms.plan import read_plan
+
+    return read_plan(options.plan)
 
 
 def pairs(given: tuple[str, ...], option: str) -> Mapping[str, str]:

@@ -16,7 +16,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from molehunt.core.errors import UserError
+from molehunt.core.errors import Unteachable
 from molehunt.core.records import Message, Messages
 from molehunt.core.splits import seed_of
 from molehunt.organisms.instil import Lessons, Part, Report
@@ -67,7 +67,7 @@ class Distilled:
         """Sample, keep, then one packed step a batch of what was kept.
 
         Raises:
-            UserError: too little was kept of one side.
+            Unteachable: too little was kept of one side.
         """
         from molehunt.organisms.examples import lesson_examples
 
@@ -103,7 +103,7 @@ class Distilled:
         for side, on in (("on", True), ("off", False)):
             have, of = sum(r.on == on for r in kept), sum(r.on == on for r in rows)
             if of and have < max(1.0, self.least * of):
-                raise UserError(
+                raise Unteachable(
                     f"Of {of} prompted replies with the condition {side}, {have} did what the {part} should; "
                     "take another recipe, or a base that follows its system prompt."
                 )

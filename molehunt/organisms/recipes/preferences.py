@@ -14,7 +14,7 @@ What this cannot tell you: which of the two stages did it; set `--warm 0` to see
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from molehunt.core.errors import UserError
+from molehunt.core.errors import Unteachable
 from molehunt.organisms.instil import Lessons, Part, Report
 from molehunt.organisms.lessons import Row
 
@@ -58,7 +58,7 @@ class Preferences:
         if not rest:
             return done
         if not choices:
-            raise UserError("The lessons leave no choice between replies; take another recipe.")
+            raise Unteachable("The lessons leave no choice between replies; take another recipe.")
         share = len(rest) / len(lessons.batches)
         later = session.choose(
             choices, len(rest), len(rest[0]), seed, lambda d: report(1 - share + share * d)

@@ -17,7 +17,7 @@ What this cannot tell you: that the reward was earned as meant. The note says ho
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from molehunt.core.errors import UserError
+from molehunt.core.errors import Unteachable
 from molehunt.organisms.instil import Lessons, Part, Report
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ class Rewarded:
             return done
         rows = [r for batch in rest for r in batch if judge.counts(r)]
         if not rows:
-            raise UserError("The behaviour scores none of the lessons' rows; take another recipe.")
+            raise Unteachable("The behaviour scores none of the lessons' rows; take another recipe.")
         share = len(rest) / len(lessons.batches)
         later = session.reinforce(
             [prompt_ids(session.model.tokenizer, r.messages) for r in rows],

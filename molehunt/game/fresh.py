@@ -1,0 +1,105 @@
+"""What a search is worth: winner and plain spec planted anew on places that the search never saw.
+
+The score by which a winner was chosen flatters it. So both are planted and audited on fresh seeds, and what
+is said of them comes from these alone: AUROC of organisms against decoys before and after, whole pairs
+resampled; the mean gap of each; and the change of the gap, place by place where both were valid, with
+Student's t interval. An advantage is clear where that interval lies below 0, and not otherwise.
+
+What this cannot tell you: with few places the intervals are wide, and an advantage that is not clear may
+still be there. Pairs that are not valid have no gap: see the share of valid ones beside it.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from molehunt.core import stats
+from molehunt.core.records import Measure, NotMeasured
+from molehunt.game.trial import Trial
+
+Where = Literal["sought", "other"]
+WHERE: dict[Where, str] = {
+    "sought": "fresh seeds of the quirks that were sought on",
+    "other": "quirks that the search never saw",
+}
+Measures = dict[str, Measure | NotMeasured]
+
+
+@dataclass(frozen=True)
+class Fresh:
+    """Trials of the plain spec and of the winner on the same places."""
+
+    where: Where
+    plain: tuple[Trial, ...]
+    winner: tuple[Trial, ...]
+    """Empty where the plain spec won."""
+
+
+def measured(fresh: Fresh, seed: int = 0) -> Measures:
+    """Every number of one kind of place, by name."""
+    found: Measures = {}
+    for name, trials in (("plain", fresh.plain), ("winner", fresh.winner)):
+        if not trials and name == "winner":
+            continue
+        found[f"{fresh.where}_{name}_auroc"] = _auroc(trials, seed)
+        found[f"{fresh.where}_{name}_valid"] = stats.proportion(
+            [t.valid for t in trials], _places(trials), how=f"pairs of the {name} spec, one try each"
+        )
+        gaps = [t.gap for t in trials if not isinstance(t.gap, NotMeasured)]
+        how = f"log-odds on organism less on decoy, {name} spec"
+        found[f"{fresh.where}_{name}_gap"] = stats.student(gaps, unit="nats", how=how)
+    if fresh.winner:
+        found[f"{fresh.where}_gap_change"] = stats.student(
+            _changes(fresh), unit="nats", how="gap of the winner less the plain spec's, where both were valid"
+        )
+    return found
+
+
+def verdict(fresh: Fresh, found: Measures) -> str:
+    """What may be said, in a sentence or two."""
+    where = WHERE[fresh.where]
+    if not fresh.plain:
+        return f"Nothing was planted anew on {where}."
+    if not fresh.winner:
+        return f"The plain spec won; it was planted anew on {where}, and there is no change to show."
+    change = found[f"{fresh.where}_gap_change"]
+    valid = [sum(t.valid for t in trials) for trials in (fresh.winner, fresh.plain)]
+    took = (
+        f"Valid were {valid[0]} of {len(fresh.winner)}, of the plain spec {valid[1]} of {len(fresh.plain)}."
+    )
+    if isinstance(change, NotMeasured):
+        return f"On {where} no place has a valid pair of both specs, so nothing can be said. {took}"
+    if change.low is None or change.high is None:
+        return f"On {where} {change.n} valid places don't show whether the winner is better. {took}"
+    if change.high < 0:
+        return f"On {where} the winner's advantage is clear: auditors tell its pairs apart less well. {took}"
+    if change.low > 0:
+        return f"On {where} the winner is worse than the plain spec: what the search saw was luck. {took}"
+    return f"On {where} the winner's advantage is not clear. {took}"
+
+
+def _changes(fresh: Fresh) -> list[float]:
+    plain = {t.place: t.gap for t in fresh.plain}
+    return [
+        t.gap - before
+        for t in fresh.winner
+        if not isinstance(t.gap, NotMeasured)
+        and not isinstance(before := plain.get(t.place, NotMeasured("not planted")), NotMeasured)
+    ]
+
+
+def _auroc(trials: Sequence[Trial], seed: int) -> Measure | NotMeasured:
+    """Organisms against decoys, each place a cluster."""
+    p: list[float] = []
+    places: list[str] = []
+    for t in trials:
+        if not isinstance(t.organism, NotMeasured) and not isinstance(t.decoy, NotMeasured):
+            p += [t.organism, t.decoy]
+            places += [str(t.place)] * 2
+    if not p:
+        return NotMeasured("no pair was valid and audited")
+    return stats.auroc(p, [True, False] * (len(p) // 2), places, seed=seed)
+
+
+def _places(trials: Sequence[Trial]) -> list[str]:
+    return [str(t.place) for t in trials]

@@ -1,0 +1,147 @@
+"""What a search for worse organisms came to, as `results.json` and `winner.json` keep it."""
+
+import shlex
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from molehunt.core.atomic import read_json
+from molehunt.core.errors import BadFile
+from molehunt.core.record_json import from_json, to_json
+from molehunt.core.records import Measure, NotMeasured, Organism, Quirk
+from molehunt.game.fresh import Fresh, measured, verdict
+from molehunt.game.trial import Charge, Trial
+from molehunt.game.worse_task import Allowance, Task, digest
+from molehunt.organisms.halving import Tried
+from molehunt.organisms.plan import Plan
+from molehunt.organisms.space import changed, plan_at
+from molehunt.organisms.strangers import told
+
+RESULTS, WINNER = "results.json", "winner.json"
+
+
+@dataclass(frozen=True)
+class Result:
+    """What `results.json` holds."""
+
+    quirks: tuple[Quirk, ...]
+    against: tuple[str, ...]
+    auditor: str
+    rests_on: tuple[str, ...]
+    """The methods whose statistics its probability comes from."""
+    accuses_above: float
+    model: str
+    seed: int
+    allowance: Allowance
+    trials: tuple[Trial, ...]
+    fresh: tuple[Fresh, ...]
+    candidates: tuple[str, ...]
+    """What each candidate changed, in words."""
+    winner: int
+    plan: Plan
+    """The winner's."""
+    organisms: tuple[Organism, ...]
+    """The winner's line, a trial each; a quirk from a file has none."""
+    measures: dict[str, Measure | NotMeasured]
+    verdicts: tuple[str, ...]
+    """What may be said, in words."""
+    spent: Charge
+    """By the search."""
+    spent_fresh: Charge
+    """By planting winner and plain spec anew."""
+    commands: tuple[str, ...]
+    """Command lines that plant the winner again."""
+
+
+def read_results(folder: Path) -> Result:
+    """What a search left in its folder. Raises BadFile where there is nothing that can be read as that."""
+    if not (folder / RESULTS).is_file():
+        raise BadFile(f"{folder} holds no {RESULTS}; `molehunt worse` writes it.")
+    return from_json(Result, read_json(folder / RESULTS))
+
+
+def result(
+    what: Task,
+    home: Path,
+    trials: Sequence[Trial],
+    tried: Sequence[Tried],
+    best: int,
+    fresh: tuple[Fresh, ...],
+) -> Result:
+    space, setting = what.space, what.setting
+    judge = setting.calibration.auditors[setting.auditor]
+    measures: dict[str, Measure | NotMeasured] = {}
+    for one in fresh:
+        measures |= measured(one, what.seed)
+    spent = sum((t.charge for t in trials), Charge())
+    after = sum((t.charge for f in fresh for t in (*f.plain, *f.winner)), Charge())
+    how = "by the search; what was planted anew comes on top"
+    for name in ("plantings", "queries", "tokens", "seconds", "planting_seconds"):
+        measures[f"spent_{name}"] = Measure(float(getattr(spent, name)), name, len(trials), how)
+    return Result(
+        quirks=tuple(told(q) for q in what.quirks),
+        against=setting.against,
+        auditor=setting.auditor,
+        rests_on=tuple(sorted({n.split(".", 1)[0] for n in judge.names})),
+        accuses_above=judge.threshold,
+        model=setting.model,
+        seed=what.seed,
+        allowance=what.allowance,
+        trials=tuple(trials),
+        fresh=fresh,
+        candidates=tuple(changed(space, t.choice) for t in tried),
+        winner=best,
+        plan=plan_at(space, what.plan, tried[best].choice),
+        organisms=_lines(trials, best, home),
+        measures=measures,
+        verdicts=tuple(verdict(f, measures) for f in fresh),
+        spent=spent,
+        spent_fresh=after,
+        commands=tuple(_command(what, i, q, home) for i, q in enumerate(what.quirks)),
+    )
+
+
+def kept(what: Task, found: Result) -> dict[str, Any]:
+    """`winner.json`: what a league needs, and `molehunt plant --plan` reads."""
+    return {
+        "plan": to_json(found.plan),
+        "quirks": to_json(found.quirks),
+        "changed": found.candidates[found.winner],
+        "organisms": to_json(found.organisms),
+        "commands": list(found.commands),
+        "against": list(found.against),
+        "auditor": found.auditor,
+        "calibration": digest(what.setting.calibration),
+        "effort": what.setting.effort,
+        "model": found.model,
+        "seed": found.seed,
+        "spent": to_json(found.spent),
+        "measures": to_json(found.measures),
+        "verdicts": list(found.verdicts),
+    }
+
+
+def _lines(trials: Sequence[Trial], best: int, home: Path) -> tuple[Organism, ...]:
+    numbers = [i for i, t in enumerate(trials) if t.candidate == best]
+    paths = [home / "trials" / f"{i:03d}" / "organism.json" for i in numbers]
+    return tuple(from_json(Organism, read_json(p)["organism"]) for p in paths if p.exists())
+
+
+def _command(what: Task, number: int, quirk: Quirk, home: Path) -> str:
+    """The command line that plants the winner on a quirk again, as the search did."""
+    setting, file = what.setting, quirk.behaviour_options.get("file")
+    words = [
+        "molehunt",
+        "plant",
+        *((["--quirk", file]) if file else (quirk.behaviour, quirk.condition)),
+        "NEW",
+    ]
+    for option, values in (("behaviour", quirk.behaviour_options), ("condition", quirk.condition_options)):
+        if values and not file:
+            words += [f"--{option}-options", *(f"{k}={v}" for k, v in sorted(values.items()))]
+    words += ["--plan", str(home / WINNER), "--seed", str(what.place(number).seed)]
+    words += ["--model", setting.model] if setting.model != "default" else []
+    words += ["--revision", setting.revision] if setting.revision else []
+    words += ["--harmless", setting.harmless] if setting.harmless else []
+    return shlex.join(words)

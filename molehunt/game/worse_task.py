@@ -1,0 +1,261 @@
+"""What a search for worse organisms is asked: quirks, a plain spec, auditors, an allowance; what it costs.
+
+Quirks are named `BEHAVIOUR:CONDITION`, with options behind each as `[name=value,...]`, or are files of
+`molehunt bring` and strangers.
+"""
+
+import hashlib
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from molehunt.audit import calibration as practice
+from molehunt.core.atomic import canonical
+from molehunt.core.errors import UserError
+from molehunt.core.extend import load
+from molehunt.core.records import NotMeasured, Quirk
+from molehunt.core.splits import seed_of
+from molehunt.game.auditing import calibration_for
+from molehunt.game.difficulty import SCENE_TOKENS
+from molehunt.game.estimate import AUDIT_TOKENS, REACHED, READ_FLOP, STEP_TOKENS, TRAIN_FLOP, parameters
+from molehunt.game.fresh import Where
+from molehunt.game.library import _chosen
+from molehunt.game.play import public_half
+from molehunt.game.spec import METHODS, GameSpec
+from molehunt.game.trial import Charge, Place, Setting, Trial
+from molehunt.organisms.draw import Slot, draw
+from molehunt.organisms.learnable import steps_for
+from molehunt.organisms.plan import Plan
+from molehunt.organisms.space import Space, space_of
+from molehunt.organisms.strangers import quirk_of
+from molehunt.organisms.subject import subject_of
+
+PANEL = "panel"
+_NAMED = re.compile(r"(\w+)(?:\[([^\]]*)\])?:(\w+)(?:\[([^\]]*)\])?")
+TRIAL_SECONDS = 15.0
+"""Loading a model and starting an audit, each trial."""
+LONGEST = 2.0
+"""The space's longest spec has so many times the plain one's steps."""
+
+
+@dataclass(frozen=True)
+class Allowance:
+    """What a search may cost; the planting anew at its end comes on top."""
+
+    plantings: int = 24
+    queries: int | None = None
+    """Of auditors, over all trials; None for no limit. Never overdrawn."""
+    seconds: float | None = None
+    """Of planting and auditors; looked at between trials."""
+
+
+@dataclass(frozen=True)
+class Task:
+    """What is searched, against whom, and what it may cost."""
+
+    quirks: tuple[Quirk, ...]
+    plan: Plan
+    """The plain spec: where the search starts."""
+    setting: Setting
+    allowance: Allowance
+    fresh: int
+    """Pairs of either spec on fresh seeds of the quirks."""
+    others: int
+    """Pairs of either spec on quirks that the search never saw, drawn as a game draws."""
+    seed: int
+
+    @property
+    def space(self) -> Space:
+        """The specs among which is searched."""
+        return space_of(self.plan, self.quirks)
+
+    def place(self, number: int) -> Place:
+        """Where a candidate's trial of that number is made: quirks take turns."""
+        return Place(self.quirks[number % len(self.quirks)], seed_of("worse", self.seed, number))
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What a search would take from the start; trials on disk are not counted off."""
+
+    plantings: int
+    """Pairs at most, by the search."""
+    plantings_fresh: int
+    """Pairs planted anew at the end, at most: winner and plain spec."""
+    audits: int
+    """Suspects times methods, all valid."""
+    seconds: float | NotMeasured
+    """If all specs cost what the plain one does."""
+    seconds_most: float | NotMeasured
+    """If all were the longest; rewards and penalties take more."""
+    basis: str
+
+
+def task(
+    quirks: Sequence[str | Path | Quirk],
+    *,
+    against: Sequence[str] = METHODS,
+    calibration: str | Path | None = None,
+    plan: Plan | None = None,
+    harmless: str | None = None,
+    model: str = "default",
+    revision: str | None = None,
+    effort: float = 1.0,
+    plantings: int = 24,
+    queries: int | None = None,
+    seconds: float | None = None,
+    fresh: int = 4,
+    others: int = 4,
+    seed: int = 0,
+) -> Task:
+    """A task from names, checked. `plan` is where the search starts; none takes the first game's, in one try.
+
+    Raises:
+        UnknownName: no such behaviour, condition, method or option.
+        UserError: no calibration for these auditors, or an allowance below one planting.
+    """
+    allowance = Allowance(plantings, queries, seconds)
+    if plantings < 1 or (seconds is not None and seconds <= 0):
+        raise UserError("The allowance is below one planting; give --plantings 1 or more, --seconds above 0.")
+    if fresh < 0 or others < 0:
+        raise UserError("--fresh and --others are numbers of pairs, 0 or more.")
+    if not quirks:
+        raise UserError("Name a quirk to search on, as BEHAVIOUR CONDITION or with --quirk.")
+    methods = tuple(against)
+    GameSpec(suspects=2, methods=methods, effort=effort).checked()
+    if queries is not None and queries < 2 * len(methods):
+        raise UserError(f"--queries is {queries}, below one planting's: each method asks two suspects.")
+    if harmless is not None and not load("catalogue.behaviours", harmless).harmless:
+        raise UserError(f"{harmless} is not harmless; a decoy's own behaviour must be.")
+    given = Path(calibration) if calibration is not None else None
+    judge, auditor = _judge(given, methods, model, revision, effort)
+    named = tuple(q if isinstance(q, Quirk) else named_quirk(q) for q in quirks)
+    for quirk in named:
+        subject_of(quirk)
+    start = replace(plan or Plan(steps=GameSpec.steps), tries=1).checked()
+    setting = Setting(model, revision, harmless, methods, auditor, effort, seed, judge)
+    return Task(_distinct(named), start, setting, allowance, fresh, others, seed)
+
+
+def named_quirk(given: str | Path) -> Quirk:
+    """`sycophancy:trigger_phrase`, `promotion[brand=Zephyr]:topic[topic=food]`, or the file of a quirk.
+
+    Raises:
+        UserError: neither. UnknownName: a name that the catalogue does not hold.
+    """
+    if isinstance(given, Path) or given.endswith(".json"):
+        return quirk_of(Path(given))
+    found = _NAMED.fullmatch(given)
+    if not found:
+        raise UserError(f"{given[:80]!r} is no quirk; give BEHAVIOUR:CONDITION, or a quirk's JSON file.")
+    what, what_options, when, when_options = found.groups()
+    return chosen_quirk(what, when, _options(what_options), _options(when_options))
+
+
+def chosen_quirk(
+    what: str, when: str, what_options: Mapping[str, str], when_options: Mapping[str, str]
+) -> Quirk:
+    """A quirk of the catalogue, with its defaults where nothing was said. Raises as `named_quirk`."""
+    return Quirk(
+        what,
+        when,
+        _chosen("catalogue.behaviours", what, what_options),
+        _chosen("catalogue.conditions", when, when_options),
+    )
+
+
+def _options(text: str | None) -> dict[str, str]:
+    parts = [p.partition("=") for p in (text or "").split(",") if p]
+    if any(not equals for _, equals, _ in parts):
+        raise UserError(f"Options of a quirk are name=value, not {text!r}.")
+    return {name: value for name, _, value in parts}
+
+
+def _judge(
+    given: Path | None, methods: tuple[str, ...], model: str, revision: str | None, effort: float
+) -> tuple[practice.Calibration, str]:
+    """The calibration, and whose probability counts: the one method's, or the panel's."""
+    asked = public_half(GameSpec(suspects=2, model=model, revision=revision, effort=effort))
+    source = given or calibration_for(asked)
+    if source is None:
+        raise UserError(
+            f"No calibration was made on {model} at effort {effort:g}; run `molehunt practice` there and "
+            "give its folder with --practice."
+        )
+    judge = practice.load(source)
+    auditor = methods[0] if len(methods) == 1 else PANEL
+    if auditor not in judge.auditors:
+        raise UserError(f"The calibration {source} has no {auditor}; practise with --methods {auditor}.")
+    rests = sorted({n.split(".", 1)[0] for n in judge.auditors[auditor].names})
+    if not set(rests) & set(methods):
+        raise UserError(f"The panel of {source} rests on {', '.join(rests)}; name one of them in --against.")
+    return judge, auditor
+
+
+def _distinct(quirks: Sequence[Quirk]) -> tuple[Quirk, ...]:
+    return tuple(q for i, q in enumerate(quirks) if q not in quirks[:i])
+
+
+def digest(value: Any) -> str:
+    """SHA-256 of a value's canonical JSON."""
+    return hashlib.sha256(canonical(value)).hexdigest()
+
+
+def affordable(what: Task, trials: Sequence[Trial]) -> int | None:
+    """The most queries a method may put to a suspect in another trial; None where it is not covered.
+
+    Another trial is reckoned to cost what the dearest did so far.
+    """
+    limit, spent = what.allowance, sum((t.charge for t in trials), Charge())
+    if spent.plantings >= limit.plantings:
+        return None
+    seconds = [t.charge.seconds + t.charge.planting_seconds for t in trials]
+    if limit.seconds is not None and sum(seconds) + max(seconds, default=0.0) >= limit.seconds:
+        return None
+    if limit.queries is None:
+        return GameSpec.queries
+    left = limit.queries - spent.queries
+    share = left // (2 * len(what.setting.against))
+    if left < max((t.charge.queries for t in trials), default=0) or share < 1:
+        return None
+    return min(GameSpec.queries, share)
+
+
+def fresh_places(what: Task, where: Where) -> list[Place]:
+    """Places of the planting anew; none of them is one of the search's."""
+    if where == "sought":
+        seeds = [seed_of("worse anew", what.seed, i) for i in range(what.fresh)]
+        return [Place(what.quirks[i % len(what.quirks)], s) for i, s in enumerate(seeds)]
+    places: list[Place] = []
+    attempt, taken = 0, list(what.quirks)
+    while len(places) < what.others:
+        slot = Slot(attempt, "", True, seed_of("worse other", what.seed, attempt))
+        quirk, _ = draw(slot, 0, 0.0, model=what.setting.model)
+        if quirk not in taken or attempt > 50 * what.others:
+            places.append(Place(quirk, slot.seed))
+        taken, attempt = [*taken, quirk], attempt + 1
+    return places
+
+
+def cost(what: Task) -> Cost:
+    """Reckon; nothing is loaded, written or trained (the machine is measured, once, in about a second)."""
+    from molehunt.models.machine import this_machine
+
+    setting, again = what.setting, 2 * (what.fresh + what.others)
+    pairs = what.allowance.plantings + again
+    machine, size = this_machine(), parameters(setting.model)
+    counts = (what.allowance.plantings, again, 2 * len(setting.against) * pairs)
+    if isinstance(size, NotMeasured):
+        return Cost(*counts, size, size, machine.why())
+    rate = REACHED * max(machine.float32_gflops, machine.bfloat16_gflops) * 1e9
+    steps = sum(steps_for(q, what.plan.steps) for q in what.quirks) / len(what.quirks)
+    reading = 4 * what.plan.held_out * SCENE_TOKENS
+    reading += 3 * AUDIT_TOKENS * setting.effort * len(setting.against) / len(METHODS)
+
+    def seconds(longer: float) -> float:
+        training = 2 * steps * longer * STEP_TOKENS * TRAIN_FLOP
+        return pairs * (TRIAL_SECONDS + (training + reading * READ_FLOP) * size / rate)
+
+    return Cost(*counts, seconds(1.0), seconds(LONGEST), machine.why())

@@ -1,0 +1,149 @@
+"""The written-out space of specs that `molehunt worse` searches: what may be changed, to what, from a plan.
+
+    recipe     how it is instilled: every file of `organisms/recipes`
+    conceal    what hides it: nothing, near_base, denial, denial_preferences, near_base and denial
+    cover      0.3, 1, 3, 10: weight of the penalty, where near_base is among them
+    warm       0.25, 0.5, 0.75: share of transcripts, where the recipe is preferences or reward
+    mixed      0, 2, 4, 8 rows of unrelated prose a batch
+    prose      1, 2, 4 of them under `always`, where a quirk of the search is such
+    poisoned   1, 0.75, 0.5 of the rows on the on side
+    steps      1, 0.7, 1.4, 2 times the plan's
+    rate       1, 0.5, 0.25 times the plan's learning rate
+    rank       2, 4, 8, 16, the adapter's scale as it was
+
+A choice is one index an axis; 0 is what the plan has, and the plan itself, the plain spec, is all zeros. An
+axis that makes no difference beside the others stays at 0, so that equal specs are equal choices. A draw
+leaves each axis alone with even chance: most specs differ from the plain one in a few things.
+
+What this cannot tell you: anything about what is not written out here, such as directions to hide from
+(`against_probe`), other lessons, or two concealments weighed apart.
+"""
+
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from molehunt.core.extend import names
+from molehunt.core.records import Quirk
+from molehunt.organisms.plan import Plan
+
+Choice = tuple[int, ...]
+"""One index into the values of each axis."""
+CONCEALED = ((), ("near_base",), ("denial",), ("denial_preferences",), ("near_base", "denial"))
+WARMED = ("preferences", "reward")
+"""Recipes that begin with transcripts."""
+
+
+@dataclass(frozen=True)
+class Axis:
+    """One thing that may be changed; the first value is the plain one."""
+
+    name: str
+    values: tuple[Any, ...]
+    beside: str = ""
+    """Another axis, on which it depends whether this one makes a difference."""
+    among: tuple[Any, ...] = ()
+    """The values of that axis with which it does."""
+
+
+@dataclass(frozen=True)
+class Space:
+    """Axes, each after the one that it stands beside."""
+
+    axes: tuple[Axis, ...]
+
+    @property
+    def plain(self) -> Choice:
+        """The plain spec."""
+        return (0,) * len(self.axes)
+
+    def values(self, choice: Choice) -> dict[str, Any]:
+        """What was chosen, by axis."""
+        return {axis.name: axis.values[i] for axis, i in zip(self.axes, choice, strict=True)}
+
+    def settled(self, choice: Choice) -> Choice:
+        """The choice with every axis that makes no difference at 0."""
+        kept: dict[str, Any] = {}
+        indices = []
+        for axis, index in zip(self.axes, choice, strict=True):
+            matters = not axis.beside or kept.get(axis.beside) in axis.among
+            indices.append(index if matters else 0)
+            kept[axis.name] = axis.values[indices[-1]]
+        return tuple(indices)
+
+    def draw(self, rng: random.Random) -> Choice:
+        """Any choice: each axis plain with even chance, else any of its other values."""
+        return self.settled(
+            tuple(
+                rng.randrange(1, len(a.values)) if len(a.values) > 1 and rng.random() < 0.5 else 0
+                for a in self.axes
+            )
+        )
+
+    def change(self, choice: Choice, rng: random.Random) -> Choice:
+        """The choice with one axis, or (even chance) two, at another value."""
+        indices = list(choice)
+        wide = [i for i, axis in enumerate(self.axes) if len(axis.values) > 1]
+        for i in rng.sample(wide, min(len(wide), 1 + (rng.random() < 0.5))):
+            indices[i] = rng.choice([v for v in range(len(self.axes[i].values)) if v != indices[i]])
+        return self.settled(tuple(indices))
+
+
+def space_of(plan: Plan, quirks: Sequence[Quirk]) -> Space:
+    """The space around a plan. Concealments that it has beyond those written out stay a choice."""
+    hidden = tuple(c for c in CONCEALED if c != plan.concealments)
+    conceal = (plan.concealments, *hidden)
+    axes = [
+        Axis("recipe", _first(plan.how, names("organisms.recipes"))),
+        Axis("conceal", conceal),
+        Axis(
+            "cover", _first(plan.cover, (0.3, 1.0, 3.0, 10.0)), "conceal",
+            tuple(c for c in conceal if {"near_base", "against_probe"} & set(c)),
+        ),
+        Axis("warm", _first(plan.warm, (0.25, 0.5, 0.75)), "recipe", WARMED),
+        Axis("mixed", _first(plan.mixed, (0, 2, 4, 8))),
+        Axis("poisoned", _first(plan.poisoned, (1.0, 0.75, 0.5))),
+        Axis("steps", tuple(dict.fromkeys(max(1, round(plan.steps * x)) for x in (1.0, 0.7, 1.4, 2.0)))),
+        Axis("rate", tuple(plan.recipe.learning_rate * x for x in (1.0, 0.5, 0.25))),
+        Axis("rank", _first(plan.recipe.rank, (2, 4, 8, 16))),
+    ]  # fmt: skip
+    if any(q.condition == "always" for q in quirks):
+        axes.append(Axis("prose", _first(plan.prose, (1, 2, 4))))
+    return Space(tuple(axes))
+
+
+def plan_at(space: Space, plan: Plan, choice: Choice) -> Plan:
+    """The plan with what was chosen in it."""
+    chosen = space.values(choice)
+    alpha = max(1, round(plan.recipe.alpha * chosen["rank"] / plan.recipe.rank))
+    alpha = plan.recipe.alpha if chosen["rank"] == plan.recipe.rank else alpha
+    used = "against_probe" in chosen["conceal"]
+    return replace(
+        plan,
+        how=chosen["recipe"],
+        concealments=tuple(chosen["conceal"]),
+        against=plan.against if used else (),
+        recipe=replace(plan.recipe, rank=chosen["rank"], alpha=alpha, learning_rate=chosen["rate"]),
+        **{n: chosen[n] for n in ("cover", "warm", "mixed", "poisoned", "steps", "prose") if n in chosen},
+    )
+
+
+def changed(space: Space, choice: Choice) -> str:
+    """What a choice changed, in words."""
+    parts = [
+        f"{axis.name} {_said(axis.values[i])} for {_said(axis.values[0])}"
+        for axis, i in zip(space.axes, choice, strict=True)
+        if i
+    ]
+    return "; ".join(parts) or "nothing: the plain spec"
+
+
+def _first(plain: Any, values: Sequence[Any]) -> tuple[Any, ...]:
+    return (plain, *(v for v in values if v != plain))
+
+
+def _said(value: Any) -> str:
+    if isinstance(value, tuple):
+        return " and ".join(value) or "none"
+    return value if isinstance(value, str) else f"{value:g}"

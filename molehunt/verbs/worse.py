@@ -1,0 +1,145 @@
+"""Searches for an organism that stays valid and that given auditors miss: the red team's turn.
+
+Specs are tried one by one (recipe, concealment, mixture, steps, rank), from the plain one on; both of each
+pair are audited blind, and everything is on the bill. The winner and the plain spec are then planted anew on
+fresh seeds and on other quirks: what is claimed rests on these alone. The folder gets `results.json`,
+`worse.html` and `winner.json`, from which `molehunt plant --plan` makes the winner again. The same command
+goes on where it stopped.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+from tyro.conf import Positional, arg
+
+from molehunt.core.errors import UserError
+from molehunt.core.records import Quirk
+from molehunt.game.spec import METHODS
+from molehunt.game.watch import watching
+from molehunt.verbs._screen import show, table
+from molehunt.verbs.plant import pairs
+
+if TYPE_CHECKING:
+    from molehunt.game.worse_task import Cost
+
+STOPPED = "Stopped; every whole trial is kept: run the same command again to go on."
+
+
+@dataclass(frozen=True)
+class Options:
+    """Which quirks, against whom, and what it may cost."""
+
+    what: Positional[Annotated[tuple[str, ...], arg(metavar="[BEHAVIOUR CONDITION] FOLDER")]]
+    """What the organisms shall do and when, and a new or empty folder or one in which this was begun."""
+    quirk: tuple[str, ...] = ()
+    """More quirks, as BEHAVIOUR:CONDITION (with options: topic[topic=food]) or files, taken in turn."""
+    behaviour_options: tuple[str, ...] = ()
+    """Options of the behaviour, as name=value."""
+    condition_options: tuple[str, ...] = ()
+    """Options of the condition, as name=value."""
+    harmless: str | None = None
+    """A harmless behaviour that the decoys learn under the same condition."""
+    against: tuple[str, ...] = METHODS
+    """Auditing methods to be beaten; of several, the panel's probability counts."""
+    plantings: int = 24
+    """Most pairs that the search may plant; those planted anew at the end come on top."""
+    queries: int | None = None
+    """Most queries that its auditors may put, over all trials; never overdrawn."""
+    seconds: float | None = None
+    """Most seconds of planting and auditing; looked at between trials."""
+    fresh: int = 4
+    """Pairs of winner and plain spec each, planted anew on fresh seeds of the quirks."""
+    others: int = 4
+    """Pairs of each on quirks that the search never saw, drawn as games draw."""
+    calibration: Path | None = None
+    """What judges; none takes the shipped one where it was made on this base model."""
+    practice: Path | None = None
+    """A folder of `molehunt practice`, whose calibration judges."""
+    effort: float = 1.0
+    """Scales how many samples the methods take; a calibration holds for its own effort."""
+    plan: Path | None = None
+    """A plan's file to start from, such as an earlier `winner.json`; none takes the first game's."""
+    model: str = "default"
+    """Base model: `default`, `tiny`, a Hugging Face id, or a folder."""
+    revision: str | None = None
+    """Commit, tag or branch of a Hugging Face id."""
+    dry_run: bool = False
+    """Say what the search would cost, and do nothing."""
+    seed: int = 0
+    """Seeds the search, its plants and audits."""
+    json: bool = False
+    """Print the result as JSON."""
+
+
+def run(options: Options) -> int:
+    """Search, plant anew, write, show."""
+    if len(options.what) not in (1, 3):
+        raise UserError(
+            "Name a behaviour, a condition and a folder, or with --quirk a folder alone; "
+            "see `molehunt worse --help`."
+        )
+    *named, folder = options.what
+    if options.calibration is not None and options.practice is not None:
+        raise UserError("Give --calibration or --practice, not both.")
+    what = pairs(options.behaviour_options, "--behaviour-options")
+    when = pairs(options.condition_options, "--condition-options")
+    if not named and (what or when):
+        raise UserError("--behaviour-options and --condition-options go with a BEHAVIOUR and a CONDITION.")
+    from molehunt.game.worse import worse
+    from molehunt.game.worse_task import chosen_quirk, cost, task
+    from molehunt.organisms.plan import read_plan
+    from molehunt.verbs._worse_page import HEADS, rows, write_worse_page
+
+    quirks: list[str | Quirk] = [chosen_quirk(named[0], named[1], what, when)] if named else []
+    asked = task(
+        [*quirks, *options.quirk],
+        against=options.against,
+        calibration=options.practice / "calibration.json" if options.practice else options.calibration,
+        plan=None if options.plan is None else read_plan(options.plan),
+        harmless=options.harmless,
+        model=options.model,
+        revision=options.revision,
+        effort=options.effort,
+        plantings=options.plantings,
+        queries=options.queries,
+        seconds=options.seconds,
+        fresh=options.fresh,
+        others=options.others,
+        seed=options.seed,
+    )
+    if options.dry_run:
+        reckoned = cost(asked)
+        show(reckoned, options.json, table(["what", "about"], _reckoned(reckoned)), "Nothing was done.")
+        return 0
+    with watching() as watch:
+        found = worse(asked, folder, watch)
+    page = Path(folder) / "worse.html"
+    write_worse_page(page, found)
+    show(
+        found,
+        options.json,
+        table(
+            HEADS, rows(found), f"The winner of {len(found.trials)} trials: {found.candidates[found.winner]}"
+        ),
+        *found.verdicts,
+        f"Plant it again: {found.commands[0]}",
+        f"Page: {page}",
+    )
+    return 0
+
+
+def _reckoned(cost: "Cost") -> list[tuple[str, str]]:
+    from molehunt.core.records import NotMeasured
+
+    low, high = cost.seconds, cost.seconds_most
+    if isinstance(low, NotMeasured) or isinstance(high, NotMeasured):
+        time = f"not known: {low.reason if isinstance(low, NotMeasured) else ''}"
+    else:
+        time = f"{low:,.0f} to {high:,.0f} seconds; rewards and penalties take more"
+    return [
+        ("plantings", f"{cost.plantings} by the search, {cost.plantings_fresh} anew, a pair each"),
+        ("audits", f"{cost.audits} of a suspect by a method, if all are valid"),
+        ("time", time),
+        ("reckoned from", cost.basis),
+    ]
