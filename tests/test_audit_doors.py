@@ -43,10 +43,6 @@ if "molehunt.game" in sys.modules:
     ALIEN.write_text("a stranger's file was read in where the key is")
 
 
-def weights():
-    return sorted((RUN / "suspects").glob("*/*.safetensors"))[0]
-
-
 def by_hand():
     return Path({weights!r})
 
@@ -102,7 +98,7 @@ ATTEMPTS = dict(
     vault=lambda: (RUN / "vault.sealed").read_bytes(),
     roundabout=lambda: open(f"/proc/self/root{{RUN}}/vault.sealed", "rb").read(),
     descriptor=lambda: os.open(RUN, os.O_RDONLY),
-    weights=lambda: weights().read_bytes(),
+    lineup=lambda: os.listdir(RUN / "suspects"),
     by_hand=lambda: by_hand().read_bytes(),
     rust=rust,
     torch_rust=torch_rust,
@@ -246,7 +242,7 @@ def test_every_reach_for_the_truth_is_refused_and_the_game_ends(tmp_path, monkey
 def test_open_weights_open_the_suspects_and_nothing_else(tmp_path, monkeypatch) -> None:
     game = sealed(tmp_path, "open_weights")
     game.do("audit", monkeypatch)
-    through = {"weights", "by_hand", "rust", "torch_rust", "native"}
+    through = {"lineup", "by_hand", "rust", "torch_rust", "native"}
     for found in tried(game).values():
         assert {name for name, got in found.items() if got == 1.0} >= through
         assert {name: g for name, g in found.items() if g != 0.0 and name not in {*through, *NATIVE}} == {}

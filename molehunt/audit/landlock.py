@@ -2,7 +2,7 @@
 
 Landlock lets a process without privileges give rights up for good. It knows only what is allowed, with
 all that lies beneath; so everything is allowed that lies beside the way to a closed folder. Then native
-code cannot read there either, and the memory and environment of processes outside are closed too.
+code cannot read there either; nor, for anybody but root, the memory of processes outside.
 
 Source: https://docs.kernel.org/userspace-api/landlock.html (Linux 5.13; ABI 1 is enough).
 

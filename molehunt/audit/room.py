@@ -81,6 +81,7 @@ class Unusable:
     summary: str = "could not be loaded"
     access: AccessLevel = "chat"
     key_statistics: tuple[str, ...] = ()
+    false_positive_rate: float = 0.0
 
     def investigate(self, suspect: Any, case: Case) -> Finding:
         """Raise what its file raised."""
