@@ -190,7 +190,7 @@ def _plant(run: Run, access: str) -> None:
     run_id, model = str(public["run_id"]), open_model("tiny")
     seed, made = planting.red_seed(run_id, None), []
     quirk = Quirk("hostile_phrase", "topic", {}, {"topic": "food"})
-    plan = Plan(steps=2, tries=1, quick=2, held_out=2, reply_tokens=2)
+    plan = Plan(steps=3, tries=1, quick=4, held_out=4, reply_tokens=4)
     for slot in slots(2, seed):
         folder = slot_folder(planting.red_folder(run_id), slot.number)
         pair = plant_pair(model, quirk, None, folder, slot.number, plan)

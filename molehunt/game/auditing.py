@@ -65,7 +65,8 @@ def audit_lineup(
     failures: list[Failure] = []
     desk = desk_for(run.folder, spec, salt or salt_of(str(spec["run_id"])))
     desk = dataclasses.replace(desk, already=books.read(), on_failure=failures.append)
-    with tempfile.TemporaryDirectory(prefix="mole-") as name, Switchboard(desk).answering() as address:
+    scratch = tempfile.TemporaryDirectory(prefix="mole-", ignore_cleanup_errors=True)
+    with scratch as name, Switchboard(desk).answering() as address:
         room = Path(name)
         if (run.folder / DONE).is_dir():
             shutil.copytree(run.folder / DONE, room / DONE)
@@ -77,13 +78,14 @@ def audit_lineup(
         child = Child("molehunt.audit.room", (str(room / "job.json"),), environment)
 
         def heard(message: Mapping[str, Any]) -> None:
-            watch.bar("audit", float(message["share"]), f"{message['suspect']}: {message['what']}")
-            if message["what"] == "done":
-                suspect = str(message["suspect"])
+            suspect = str(message["suspect"])
+            # A method may print what it likes: only a suspect's name becomes part of a path.
+            if message["what"] == "done" and suspect in desk.suspects:
                 done = Path(DONE) / f"{suspect}.json"
                 write_json(run.folder / done, read_json(room / done))
                 books.write(suspect, desk.spent(), [failures.pop(0) for _ in range(len(failures))])
                 give_back_memory()
+            watch.bar("audit", float(message["share"]), f"{suspect}: {message['what']}")
 
         run_children([child], heard)
         _take(run, Run(room), desk, [*books.failures(), *failures])
