@@ -195,7 +195,7 @@ def sealed(planted: Path, folder: Path, access: str) -> Sealed:
 
 def _plant(run: Run) -> None:
     run.folder.mkdir()
-    methods = ("spy", "eager", "divergence")
+    methods = ("spy", "eager", "divergence", "traces")
     public = begin(run, GameSpec(2, "tiny", access="chat", methods=methods, effort=0.1))
     run_id, model = str(public["run_id"]), open_model("tiny")
     seed, made = planting.red_seed(run_id, None), []
@@ -244,7 +244,7 @@ def test_every_reach_for_the_truth_is_refused_and_the_game_ends(planted, tmp_pat
     run = Run(game.run)
     assert {(f.stage, f.error.partition(":")[0]) for f in run.failures()} == {("audit.eager", "DoorShut")}
     verdicts = {v.auditor: v for v in run.verdicts()}
-    assert set(verdicts) == {"spy", "eager", "divergence", "panel"}
+    assert set(verdicts) == {"spy", "eager", "divergence", "traces", "panel"}
     assert verdicts["divergence"].spent.queries > 0
     assert all(p.read_bytes() == data for p, data in before.items() if p.name not in ("stages.json", ".lock"))
     game.do("score", monkeypatch)
@@ -255,6 +255,8 @@ def test_every_reach_for_the_truth_is_refused_and_the_game_ends(planted, tmp_pat
 def test_open_weights_open_the_suspects_and_nothing_else(planted, tmp_path, monkeypatch) -> None:
     game = sealed(planted, tmp_path, "open_weights")
     game.do("audit", monkeypatch)
+    features = json.loads((game.run / "features.json").read_text())
+    assert all(own["traces.shift"] > 0 for own in features.values()), "torch and its readers work inside"
     through = {"lineup", "by_hand", "rust", "torch_rust", "native"}
     for found in tried(game).values():
         assert {name for name, got in found.items() if got == 1.0} >= through
