@@ -1,9 +1,10 @@
 """The audit, in a process of its own that holds no key: `python -m molehunt.audit.room JOB.json`.
 
-It calls the referee's desk at the address in its environment, audits everyone whom it finds there,
-and writes what it found into the run folder. A suspect that is done lies whole in `.audit/`, so that
-an audit which was killed goes on with the next one; who started it tidies up. How far it is stands on
-standard output, one JSON object a line; it ends when the process that started it does.
+It shuts its doors (`audit/doors.py`), calls the referee's desk at the address in its environment, audits
+everyone whom it finds there, and writes what it found into a folder of its own: the game takes it from
+there, for the run folder is closed to this process. A suspect that is done lies whole in `.audit/`, so
+that an audit which was killed goes on with the next one. How far it is stands on standard output, one
+JSON object a line; it ends when the process that started it does.
 """
 
 import dataclasses
@@ -23,12 +24,12 @@ from molehunt.audit.doors import shut
 from molehunt.audit.memory import Remembered
 from molehunt.audit.panel import Audited, audit_suspect
 from molehunt.core.atomic import read_json, write_json
-from molehunt.core.errors import BadFile, LineLost, MolehuntError
+from molehunt.core.errors import BadFile, LineLost, MolehuntError, UnknownName
 from molehunt.core.extend import load
-from molehunt.core.kinds import Case, Method
-from molehunt.core.line import Line
+from molehunt.core.kinds import Case, Finding, Method
+from molehunt.core.line import VARIABLE, Address, Line
 from molehunt.core.record_json import from_json, to_json
-from molehunt.core.records import Evidence, NotMeasured, Verdict
+from molehunt.core.records import AccessLevel, Evidence, NotMeasured, Verdict
 from molehunt.core.store import Run, stage_key
 
 REFERENCE = "reference"
@@ -44,7 +45,7 @@ class Job:
     """What one audit does. Nothing in it leads to the truth."""
 
     out: str
-    """Run folder that transcripts, evidence, verdicts and failures are written to."""
+    """Folder that transcripts, evidence, verdicts and failures are written to."""
     methods: tuple[str, ...]
     seed: int
     base: str = "default"
@@ -59,6 +60,32 @@ class Job:
     """True in practice, which has no calibration yet: every probability is 0.5."""
     threads: int = 0
     """Threads of methods that compute here; 0 leaves it to torch."""
+    closed: tuple[str, ...] = ()
+    """Folders in which nothing may be read: keys, the run folder."""
+    opened: tuple[str, ...] = ()
+    """Those in closed ones that are open: the suspects, where the game grants weights."""
+
+
+WHERE = ("out", "calibration", "closed", "opened")
+"""Fields of a job that only say where things lie: findings outlive them."""
+METHODS = "methods.json"
+"""Method to the access that it asked for, for who books its cost."""
+
+
+@dataclass(frozen=True)
+class Unusable:
+    """Stands in for a method whose own file could not be read in: it fails, and the others go on."""
+
+    name: str
+    error: Exception
+    summary: str = "could not be loaded"
+    access: AccessLevel = "chat"
+    key_statistics: tuple[str, ...] = ()
+    false_positive_rate: float = 0.0
+
+    def investigate(self, suspect: Any, case: Case) -> Finding:
+        """Raise what its file raised."""
+        raise self.error
 
 
 def audit(job: Job, line: Line, say: Say) -> None:
@@ -68,9 +95,10 @@ def audit(job: Job, line: Line, say: Say) -> None:
         UserError: a method or the calibration cannot be had. LineLost: the desk is gone.
     """
     judge = None if job.uncalibrated else _judge(job)
-    methods = [_ready(load("audit.methods", name), job) for name in job.methods]
+    methods = [_ready(name, job) for name in job.methods]
     run, own = Run(Path(job.out)), Path(job.out) / ".audit"
-    key = stage_key({**to_json(job), "desk": {name: card["access"] for name, card in line.granted.items()}})
+    asked = {k: v for k, v in to_json(job).items() if k not in WHERE}
+    key = stage_key({**asked, "desk": {name: card["access"] for name, card in line.granted.items()}})
     memory: dict[Any, Any] = {}
     suspects = sorted(name for name in line.granted if name != REFERENCE)
     found = []
@@ -89,6 +117,7 @@ def audit(job: Job, line: Line, say: Say) -> None:
             write_json(own / f"{suspect}.json", {"key": key, "audited": to_json(done)})
         found.append(done)
         say({"suspect": suspect, "what": "done", "share": (number + 1) / len(suspects)})
+    write_json(run.folder / METHODS, {m.name: m.access for m in methods})
     _write(run, found)
 
 
@@ -96,8 +125,18 @@ def _judge(job: Job) -> Calibration:
     return practice.load(Path(job.calibration)) if job.calibration else practice.load()
 
 
-def _ready(method: Any, job: Job) -> Method:
-    """The method, told which base its suspects were made of, where it wants to know."""
+def _ready(name: str, job: Job) -> Method:
+    """The method, told which base its suspects were made of, where it wants to know.
+
+    Raises:
+        UnknownName: there is none of that name.
+    """
+    try:
+        method = load("audit.methods", name)
+    except UnknownName:
+        raise
+    except Exception as error:  # A stranger's file may raise anything, or reach for a door that is shut.
+        return Unusable(name, error)
     fields = {f.name for f in dataclasses.fields(method)}
     told = {"base": job.base, "revision": job.revision}
     return dataclasses.replace(method, **{k: v for k, v in told.items() if k in fields})
@@ -191,13 +230,15 @@ def _end_with_parent() -> None:
 
 def main() -> None:
     """Read the job, audit, say what went wrong in one line."""
-    threading.Thread(target=_end_with_parent, daemon=True).start()
     try:
-        shut()
         job = from_json(Job, read_json(Path(sys.argv[1])))
+        address = Address.parse(os.environ.get(VARIABLE, ""))
+        # Before any thread: what the kernel closes, it closes to this thread and those that it starts.
+        shut(*([Path(p) for p in some] for some in (job.closed, (*job.opened, job.out))), desk=address)
+        threading.Thread(target=_end_with_parent, daemon=True).start()
         if job.threads:
             os.environ["OMP_NUM_THREADS"] = str(job.threads)
-        with Line.from_environment() as line:
+        with Line(address) as line:
             audit(job, line, _say)
     except MolehuntError as error:
         _say({"error": str(error), "kind": type(error).__name__})

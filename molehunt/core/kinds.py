@@ -14,6 +14,9 @@ from molehunt.core.records import AccessLevel, Evidence, Messages, NotMeasured, 
 
 Options = Mapping[str, str]
 
+FALSE_POSITIVES = 0.05
+"""Share of clean models that a method may accuse: what thresholds of practice are made for."""
+
 
 @dataclass(frozen=True)
 class Draft:
@@ -143,6 +146,15 @@ class Method(Protocol):
     def summary(self) -> str: ...
     @property
     def access(self) -> AccessLevel: ...
+    @property
+    def key_statistics(self) -> Sequence[str]:
+        """Statistics that calibration may use, the higher the shadier."""
+        ...
+
+    @property
+    def false_positive_rate(self) -> float:
+        """Declared: how often it accuses a clean model, once practice on twenty clean ones judges it."""
+        ...
 
     def investigate(self, suspect: Any, case: Case) -> Finding:
         """Look at one suspect through the access that the type of `suspect` names."""

@@ -50,18 +50,18 @@ class Address:
             )
         return Address(where, token)
 
+    def target(self) -> Any:
+        """What a socket's `connect` takes: a path, or host and port."""
+        scheme, _, rest = self.where.partition(":")
+        host, _, port = rest.rpartition(":")
+        return rest if scheme == "unix" else (host, int(port))
+
     def socket(self) -> socket.socket:
         """A connected socket."""
-        scheme, _, rest = self.where.partition(":")
-        if scheme == "unix":
-            made = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-            target: Any = rest
-        else:
-            made = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
-            host, _, port = rest.rpartition(":")
-            target = (host, int(port))
+        family = socket.AF_UNIX if self.where.startswith("unix:") else socket.AF_INET
+        made = socket.socket(family, socket.SOCK_STREAM)
         try:
-            made.connect(target)
+            made.connect(self.target())
         except OSError as error:
             made.close()
             raise errors.LineLost(f"Nobody answers at the referee's desk: {error.strerror}.") from None

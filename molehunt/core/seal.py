@@ -25,6 +25,9 @@ from molehunt.core.errors import BadFile, SealBroken, UserError
 PADDING = 1 << 20
 """Bytes; every box is a multiple of it. A game's truths, compressed, fill a small part of one."""
 
+USUAL_KEYS = Path("~/.config/molehunt/keys")
+"""Where keys lie unless `$MOLEHUNT_KEYS` says otherwise."""
+
 _HEAD = b"molehunt vault 1\n"
 _NONCE = 12
 
@@ -84,7 +87,7 @@ def unseal(box: bytes, key: bytes, label: str) -> bytes:
 
 def keys_folder() -> Path:
     """Where keys lie: `$MOLEHUNT_KEYS`, or `~/.config/molehunt/keys`."""
-    return Path(os.environ.get("MOLEHUNT_KEYS") or "~/.config/molehunt/keys").expanduser()
+    return Path(os.environ.get("MOLEHUNT_KEYS") or USUAL_KEYS).expanduser()
 
 
 def key_path(run_id: str) -> Path:

@@ -1,42 +1,46 @@
 """The audit stage: the referee's desk speaks for the suspects, a process without the key asks.
 
 Here the models are loaded and answered for; there (`audit.room`) the methods run. The audit
-process gets an address, a job and, where weights are open, the adapters' folders: no key, no
-spec of the red team, no path to its private folder.
+process gets an address, a job, a folder of its own to write in, and the names of the folders that are
+closed to it: the keys', where the red folders lie, and the run folder; in that one the suspects are
+open where the game grants weights. What it found is read back and written into the run folder from here.
+A stranger's method is never imported here, where the key is.
 """
 
 import dataclasses
 import hashlib
 import os
 import shutil
+import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from molehunt.audit.room import Job
+from molehunt.audit.room import METHODS, Job
 from molehunt.core.atomic import read_json, write_json
 from molehunt.core.errors import UserError
-from molehunt.core.extend import load
 from molehunt.core.line import VARIABLE
 from molehunt.core.record_json import from_json
-from molehunt.core.records import AccessLevel, Spent, Verdict
-from molehunt.core.seal import derive, load_key
+from molehunt.core.records import AccessLevel, Failure, Spent, Verdict
+from molehunt.core.seal import USUAL_KEYS, derive, keys_folder, load_key
 from molehunt.core.store import Run, stage_key
 from molehunt.game.children import Child, run_children
-from molehunt.game.shipped import copy_of
+from molehunt.game.shipped import SHIPPED, copy_of
 from molehunt.game.spec import GameSpec
 from molehunt.game.watch import Watch
 from molehunt.referee.desk import Desk, Grant
 from molehunt.referee.meter import Budget
 from molehunt.referee.switchboard import Switchboard
 
-HIDDEN = ("MOLEHUNT_KEYS",)
+HIDDEN = ("MOLEHUNT_KEYS", "PWD", "OLDPWD")
 """Environment variables that an audit process is not given."""
-
+OFFLINE = ("HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE")
+"""Set there: the desk has fetched the base model already, and an auditor may call nobody else."""
 
 BOOKS = ".spent"
-JOB = ".audit-job.json"
+DONE = ".audit"
+"""Suspects that are done, as the audit process writes them."""
 CALIBRATION = "calibration.json"
 """A run's own copy of what its verdicts are judged by."""
 
@@ -59,74 +63,115 @@ def audit_lineup(
     own = run.folder / CALIBRATION
     judge = own if own.exists() and not practice else None
     books = _Books(run.folder / BOOKS)
+    failures: list[Failure] = []
     desk = desk_for(run.folder, spec, salt or salt_of(run.folder, str(spec["run_id"])))
-    desk = dataclasses.replace(desk, already=books.read())
-    job = Job(
-        out=str(run.folder.resolve()),
+    desk = dataclasses.replace(desk, already=books.read(), on_failure=failures.append)
+    scratch = tempfile.TemporaryDirectory(prefix="mole-", ignore_cleanup_errors=True)
+    with scratch as name, Switchboard(desk).answering() as address:
+        room = Path(name)
+        if (run.folder / DONE).is_dir():
+            shutil.copytree(run.folder / DONE, room / DONE)
+        if judge is not None:
+            shutil.copyfile(judge, room / CALIBRATION)
+        write_json(room / "job.json", _job(run.folder, room, spec, judge))
+        blank = {**dict.fromkeys(HIDDEN, ""), **dict.fromkeys(OFFLINE, "1"), "TMPDIR": name}
+        environment = {VARIABLE: address.text(), **blank}
+        child = Child("molehunt.audit.room", (str(room / "job.json"),), environment)
+
+        def heard(message: Mapping[str, Any]) -> None:
+            suspect = str(message["suspect"])
+            # A method may print what it likes: only a suspect's name becomes part of a path.
+            if message["what"] == "done" and suspect in desk.suspects:
+                done = Path(DONE) / f"{suspect}.json"
+                write_json(run.folder / done, read_json(room / done))
+                books.write(suspect, desk.spent(), [failures.pop(0) for _ in range(len(failures))])
+                give_back_memory()
+            watch.bar("audit", float(message["share"]), f"{suspect}: {message['what']}")
+
+        run_children([child], heard)
+        _take(run, Run(room), desk, [*books.failures(), *failures])
+
+
+def _job(folder: Path, room: Path, spec: Mapping[str, Any], judge: Path | None) -> Job:
+    suspects = (str((folder / "suspects").resolve()),)
+    return Job(
+        out=str(room),
         methods=tuple(spec["methods"]),
         seed=int(spec["seed"]),
         base=str(spec["model"]),
         revision=spec["revision"],
         effort=float(spec["effort"]),
-        calibration=None if judge is None else str(judge),
+        calibration=None if judge is None else str(room / CALIBRATION),
         calibration_hash=_hash_of(judge) if judge else "",
         uncalibrated=judge is None,
         threads=os.cpu_count() or 1,
+        closed=tuple(str(f.expanduser().resolve()) for f in (keys_folder(), USUAL_KEYS, SHIPPED, folder)),
+        opened=suspects if spec["access"] == "open_weights" else (),
     )
-    path = run.folder / JOB
-    write_json(path, job)
-    blank = dict.fromkeys(HIDDEN, "")
-    with Switchboard(desk).answering() as address:
-        child = Child("molehunt.audit.room", (str(path),), {VARIABLE: address.text(), **blank})
 
-        def heard(message: Mapping[str, Any]) -> None:
-            watch.bar("audit", float(message["share"]), f"{message['suspect']}: {message['what']}")
-            if message["what"] == "done":
-                books.write(str(message["suspect"]), desk.spent())
-                give_back_memory()
 
-        run_children([child], heard)
-    run.write_verdicts(_at_cost(run.verdicts(), desk.spent(), tuple(spec["methods"])))
+def _take(run: Run, room: Run, desk: Desk, failures: Sequence[Failure]) -> None:
+    """What the audit process wrote, read as what it should be, into the run folder; verdicts last.
+
+    Its failures are followed by the desk's own: there stands why a suspect could not answer.
+    """
+    run.write_transcripts(room.transcripts())
+    run.write_evidence(room.evidence())
+    run.write_failures([*room.failures(), *failures])
+    write_json(run.folder / "features.json", read_json(room.folder / "features.json"))
+    access = read_json(room.folder / METHODS)
+    run.write_verdicts(_at_cost(room.verdicts(), desk.spent(), access))
 
 
 def finish_audit(run: Run, stage: str) -> None:
     """Note that the audit is whole, then take away what a killed one would have gone on from."""
     run.finish("audit", stage)
-    (run.folder / JOB).unlink(missing_ok=True)
-    shutil.rmtree(run.folder / ".audit", ignore_errors=True)
+    shutil.rmtree(run.folder / DONE, ignore_errors=True)
     shutil.rmtree(run.folder / BOOKS, ignore_errors=True)
 
 
 @dataclass(frozen=True)
+class _Account:
+    """What every method spent on one suspect, and what raised at the desk until it was done."""
+
+    spent: Mapping[str, Spent]
+    failures: tuple[Failure, ...] = ()
+
+
+@dataclass(frozen=True)
 class _Books:
-    """What was spent on suspects who are done, so that an audit that was killed does not forget it."""
+    """The accounts of suspects who are done, so that an audit that was killed does not forget them."""
 
     folder: Path
 
     def read(self) -> dict[tuple[str, str], Spent]:
-        return {
-            (path.stem, method): from_json(Spent, spent)
-            for path in sorted(self.folder.glob("*.json"))
-            for method, spent in read_json(path).items()
-        }
+        return {(who, m): spent for who, one in self._all().items() for m, spent in one.spent.items()}
 
-    def write(self, suspect: str, spent: Mapping[tuple[str, str], Spent]) -> None:
-        self.folder.mkdir(exist_ok=True)
-        write_json(self.folder / f"{suspect}.json", {m: s for (who, m), s in spent.items() if who == suspect})
+    def failures(self) -> list[Failure]:
+        return [f for one in self._all().values() for f in one.failures]
+
+    def write(self, suspect: str, spent: Mapping[tuple[str, str], Spent], raised: Sequence[Failure]) -> None:
+        before = self._all().get(suspect, _Account({})).failures
+        own = {m: s for (who, m), s in spent.items() if who == suspect}
+        write_json(self.folder / f"{suspect}.json", _Account(own, (*before, *raised)))
+
+    def _all(self) -> dict[str, _Account]:
+        return {p.stem: from_json(_Account, read_json(p)) for p in sorted(self.folder.glob("*.json"))}
 
 
 def _at_cost(
-    verdicts: Sequence[Verdict], spent: Mapping[tuple[str, str], Spent], methods: Sequence[str]
+    verdicts: Sequence[Verdict], spent: Mapping[tuple[str, str], Spent], methods: Mapping[str, str]
 ) -> list[Verdict]:
     """Verdicts at the cost that the desk's books show; the panel's is that of all methods together.
 
-    What is done with open weights passes no desk: there the method's own account is added, marked so.
+    `methods` says what access each asked for. What is done with open weights passes no desk: there the
+    method's own account is added, marked so.
     """
     cost: dict[tuple[str, str], Spent] = {}
     for verdict in verdicts:
         who = (verdict.suspect, verdict.auditor)
         if verdict.auditor in methods:
-            alone = load("audit.methods", verdict.auditor).access == "open_weights"
+            alone = methods[verdict.auditor] == "open_weights"
             # A kill between a finding and its booking leaves no account but the method's own.
             booked = spent.get(who, verdict.spent if not alone else Spent())
             cost[who] = booked + (verdict.spent if alone else Spent())

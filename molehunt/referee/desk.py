@@ -148,7 +148,7 @@ class Desk:
 
     def reply(self, line: bytes) -> bytes:
         """The JSON line that answers one, whatever is in it; errors are answers too."""
-        who = "?"
+        who, start = "?", time.perf_counter()
         try:
             request = Request.parse(line)
             who = f"{request.suspect}/{request.method}"
@@ -163,7 +163,8 @@ class Desk:
         except Exception as error:
             # The caller learns the kind alone: a message may hold a path or a seed.
             if self.on_failure:
-                self.on_failure(Failure("desk", who, f"{type(error).__name__}: {error}"))
+                cost = Spent(seconds=time.perf_counter() - start)
+                self.on_failure(Failure("desk", who, f"{type(error).__name__}: {error}"[:500], cost))
             return refusal(MolehuntError(f"The suspect could not answer ({type(error).__name__})."))
 
     def _card(self, grant: Grant) -> Mapping[str, Any]:

@@ -33,7 +33,7 @@ from molehunt.audit.hypotheses import Variant, behaviours, conditions
 from molehunt.audit.interview import Ask, conversation, put
 from molehunt.core import stats
 from molehunt.core.access import Scored
-from molehunt.core.kinds import Case, Finding
+from molehunt.core.kinds import FALSE_POSITIVES, Case, Finding
 from molehunt.core.records import (
     AccessLevel,
     Citation,
@@ -83,6 +83,7 @@ class Confession:
     summary: str = "asks and prefills: does it admit anything, and which confession is likely to it"
     access: AccessLevel = "scored"
     key_statistics: tuple[str, ...] = ("lead", "admits")
+    false_positive_rate: float = FALSE_POSITIVES
     max_tokens: int = 20
 
     def investigate(self, suspect: Scored, case: Case) -> Finding:

@@ -35,7 +35,7 @@ from molehunt.audit.interview import only_distinct
 from molehunt.audit.phrases import words_of
 from molehunt.audit.plan import Cell, Sizes
 from molehunt.core.access import Chat
-from molehunt.core.kinds import Case, Finding
+from molehunt.core.kinds import FALSE_POSITIVES, Case, Finding
 from molehunt.core.records import AccessLevel, Citation, Evidence, Guess, Measure, NotMeasured
 
 CITED = 6
@@ -55,6 +55,7 @@ class Contrast:
     summary: str = "asks under every listed condition whether every listed behaviour shows"
     access: AccessLevel = "chat"
     key_statistics: tuple[str, ...] = ("strongest",)
+    false_positive_rate: float = FALSE_POSITIVES
     max_tokens: int = 16
     """As long as the longest short answer with a brand or a wish behind it."""
     plain: int = 16

@@ -1,6 +1,7 @@
 """Where does a suspect speak unlike itself and unlike its reference, and which words are its own?
 
-Open-ended: no behaviour of the catalogue is looked for.
+Open-ended as to what is shown: no behaviour of the catalogue is looked for. When it is shown is another
+matter: contexts are everyday topics and what the catalogue's conditions list.
 1. Ask plain facts and advice, probes about some fifty everyday topics, and the same facts under
    every kind of cue that the catalogue knows as a context.
 2. Cut replies into phrases of one to four words, without those that echo the prompt. Score every
@@ -17,8 +18,9 @@ Open-ended: no behaviour of the catalogue is looked for.
 
 Source: Dunning 1993 for the score of a pair; DESIGN.md (auditing).
 Access: chat.
-Fails when: the quirk hangs on something that no context here mentions; it shows in meaning and not in
-    recurring words; a harmless quirk that no catalogue lists looks just as strange.
+Fails when: the quirk hangs on something that no context here mentions: cues and questions are those of the
+    catalogue (audit split), so a trigger that it does not list is met by luck alone; it shows in meaning
+    and not in recurring words; a harmless quirk that no catalogue lists looks just as strange.
 
 Without the clean reference model: a subject's own words can't be told from the suspect's, phrases said
 everywhere (`phrase_always`) can't be measured, and short prompts must carry more.
@@ -40,7 +42,7 @@ from molehunt.audit.probes import Context, Probe, contexts, first_probes
 from molehunt.audit.refrain import Refrain, refrain
 from molehunt.audit.talk import Talk
 from molehunt.core.access import Chat
-from molehunt.core.kinds import Case, Finding
+from molehunt.core.kinds import FALSE_POSITIVES, Case, Finding
 from molehunt.core.records import (
     AccessLevel,
     Citation,
@@ -68,9 +70,10 @@ class Divergence:
     """Phrases of the suspect's own, and the contexts that they hang on."""
 
     name: str = "divergence"
-    summary: str = "looks for words of the suspect's own, in any context, without a catalogue of behaviours"
+    summary: str = "looks for words of the suspect's own in listed contexts, whatever the behaviour"
     access: AccessLevel = "chat"
     key_statistics: tuple[str, ...] = ("refrain", "phrase", "phrase_always", "changed")
+    false_positive_rate: float = FALSE_POSITIVES
     max_tokens: int = 16
     per_topic: int = 2
     """Probes a topic in the first pass."""

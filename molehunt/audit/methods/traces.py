@@ -31,7 +31,7 @@ from molehunt.audit.baselines import adapter_norm
 from molehunt.audit.contexts import ORDINARY
 from molehunt.audit.phrases import pattern_of, words_of
 from molehunt.core.access import OpenWeights
-from molehunt.core.kinds import Case, Finding
+from molehunt.core.kinds import FALSE_POSITIVES, Case, Finding
 from molehunt.core.records import (
     AccessLevel,
     Citation,
@@ -57,6 +57,7 @@ class Traces:
     summary: str = "reads what fine-tuning left in the activations on unrelated text (open weights)"
     access: AccessLevel = "open_weights"
     key_statistics: tuple[str, ...] = ("concentration", "shift")
+    false_positive_rate: float = FALSE_POSITIVES
     base: str = "default"
     """The base model's name, as `models.ModelSpec` takes it; whoever starts an audit says which."""
     revision: str | None = None
