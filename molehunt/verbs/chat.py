@@ -102,11 +102,12 @@ def _speaker(options: Options) -> Any:
         raise UserError(f"{options.who} is a run folder; name a suspect too, such as {asked}.")
     elif Path(options.who).is_file():
         raise BadFile(f"{options.who} is a file; give a model's or an adapter's folder.")
+    from molehunt.models.check import fit_to_speak
     from molehunt.models.load import open_model
     from molehunt.models.loaded import ModelSpec
     from molehunt.models.local import LocalModel
 
-    speaker = LocalModel(open_model(ModelSpec(base, revision)), name, adapter)
+    speaker = LocalModel(fit_to_speak(open_model(ModelSpec(base, revision))), name, adapter)
     if speaker.model.note:
         print(f"molehunt: {speaker.model.note}", file=sys.stderr)
     return speaker
