@@ -4,6 +4,7 @@ At a terminal type /new to begin afresh and /quit to leave. Through a pipe every
 one conversation. Nothing that is sealed is shown.
 """
 
+import math
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -44,8 +45,8 @@ class Options:
 
 def run(options: Options) -> int:
     """Ask what comes in, show what comes back."""
-    if options.max_tokens < 1 or options.temperature < 0:
-        raise UserError("--max-tokens should be at least 1, and --temperature 0 or more.")
+    if options.max_tokens < 1 or not 0 <= options.temperature < math.inf:
+        raise UserError("--max-tokens should be at least 1, and --temperature a number, 0 or more.")
     speaker = _speaker(options)
     typed = Typed.here()
     start = [Message("system", options.system)] if options.system is not None else []
