@@ -155,6 +155,8 @@ def _chain(error: BaseException | None) -> Iterator[BaseException]:
 
 
 def _of_the_network(error: BaseException) -> bool:
+    if getattr(error, "response", None) is not None:
+        return False  # the Hub was reached, and said no
     return isinstance(error, ConnectionError) or type(error).__module__.partition(".")[0] in NETWORK
 
 
