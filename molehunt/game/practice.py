@@ -112,8 +112,9 @@ def enough(spec: GameSpec, run_id: str, whole_only: bool, also: Sequence[Path]) 
     Raises:
         UserError: fewer than two pairs, those of `also` included.
     """
-    own = sum(p.slot < spec.suspects for p in whole_pairs(run_id)) if whole_only else spec.suspects
-    others = sum(len(whole_pairs(str(Run(other).spec()["run_id"]))) for other in also)
+    behind = [p.slot >= spec.suspects for p in whole_pairs(run_id)]  # adopted by an earlier command
+    own = behind.count(False) if whole_only else spec.suspects
+    others = max(sum(behind), sum(len(whole_pairs(str(Run(o).spec()["run_id"]))) for o in also))
     if own + others < LEAST:
         raise UserError(
             f"A calibration needs at least {LEAST} pairs; here are {own}, and {others} from --also: "

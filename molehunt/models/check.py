@@ -109,7 +109,8 @@ def proven(model: Model, *, speech_only: bool = False) -> tuple[Proof, ...]:
         with suppress(ValueError, TypeError):  # a spoilt note is no reason to stop: prove again
             return tuple(Proof(**row) for row in json.loads(memory.read_text("utf-8")))
     proofs = prove_speech(model) if speech_only else prove(model)
-    write_text(memory, json.dumps([asdict(p) for p in proofs]))
+    with suppress(OSError):  # nor is a cache that can't be written: it is proven anew next time
+        write_text(memory, json.dumps([asdict(p) for p in proofs]))
     return proofs
 
 
