@@ -1,17 +1,22 @@
 """The command line: quick to help, one sentence for a mistake, clean JSON, hostile text shown as text."""
 
+import dataclasses
 import json
 import subprocess
 import sys
+import time
 import unicodedata
 from pathlib import Path
 
+import psutil
 import pytest
-from tiny_game import environment, molehunt, write_quirks
+from tiny_game import environment, molehunt, options, write_quirks
 
 from molehunt.cli import main, verbs
+from molehunt.core.errors import ModelUnfit
 from molehunt.core.store import Run
-from molehunt.game.play import begin
+from molehunt.game.judged import unjudged
+from molehunt.game.play import begin, public_half
 from molehunt.game.spec import GameSpec
 
 HEAVY = ("torch", "pyarrow", "sklearn", "pydantic", "transformers", "scipy")
@@ -123,6 +128,7 @@ WRONG = {
     "play x --model tiny --methods contrst": "did you mean 'contrast'",
     "play x --model tiny --suspects two": "--suspects",
     "play x --model tiny --unlisted 3": "--unlisted is 3",
+    "play x --model tiny --effort nan": "--effort",
     "play x --model tiny --acces chat": "did you mean --access",
     "play": "play --help",
     "play x --model tiny --quirks noquirks": "holds no quirks",
@@ -135,19 +141,28 @@ WRONG = {
     "play unknown --model tiny --suspects 2": "'colour'",
     "audit lacking": "methods",
     "audit wrong": "spec.json",
-    "audit nowhere": "spec.json",
+    "audit nowhere": "molehunt play",
+    "open nowhere": "molehunt play",
+    "pack nowhere x.tar": "molehunt play",
     "play keyless --model tiny --suspects 2": "no key",
     "score begun": "molehunt audit",
     "open begun": "what was sealed",
     "pack begun begun.tar": "sealed lineup",
     "accuse begun Alder --p 0.5": "sealed lineup",
     "accuse begun Alder --p 1.5": "0 to 1",
+    "accuse begun Alder --temperature nan": "--temperature",
     "accuse begun Alder --p 0.5 --what words:an": "4 letters",
     "accuse begun Alder --p 0.5 --what pattern:(": "regular expression",
     "chat file": "file",
     "chat tiny --max-tokens 0": "--max-tokens",
+    "chat tiny --temperature nan": "--temperature",
     "report nowhere": "nowhere",
     "practice full --model tiny": "thesis.txt",
+    "practice x --model tiny --pairs 0": "--pairs is 0",
+    "practice x --model tiny --pairs 1": "at least 2 pairs",
+    "practice x --model tiny --pairs 2 --also nowhere": "nowhere is no run folder",
+    "practice begun --model tiny --pairs 2 --access chat": "access = 'open_weights', not 'chat'",
+    "practice begun --model tiny --pairs 2 --no-reference": "reference = True, not False",
     "doctor --model tiny:mamba": "tiny model",
     "features show nowhere --feature 1": "store.json",
     "features find nowhere": "features --help",
@@ -195,6 +210,86 @@ def test_a_dry_run_reckons_and_writes_nothing(tmp_path: Path) -> None:
     assert (cost["trainings"], cost["trainings_most"], cost["audits"]) == (6, 48, 12)
     assert 0 < cost["minutes"] < cost["minutes_most"] and cost["memory_gib"] > 0 and cost["disk_gib"] > 0
     assert list(tmp_path.iterdir()) == []
+    assert "No calibration for model tiny" in cost["unjudged"]
+
+
+def test_a_game_that_no_calibration_judges_says_so_and_the_usual_one_does_not(tmp_path: Path) -> None:
+    assert unjudged(tmp_path, GameSpec()) == ""
+    unusual = GameSpec(access="chat", reference=False, effort=0.5)
+    assert "for effort 0.5, access chat, no reference: every" in unjudged(tmp_path, unusual)
+    given = dataclasses.replace(unusual, calibration=tmp_path / "mine.json")
+    assert unjudged(tmp_path, given) == ""
+
+
+@pytest.fixture(scope="module")
+def unfit(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Models that are no good: one with a weight that is no number, one with a word for a size."""
+    from safetensors.torch import load_file, save_file
+
+    from molehunt.models.tiny import tiny_model
+
+    folder, model = tmp_path_factory.mktemp("unfit"), tiny_model()
+    for name in ("numberless", "wordy"):
+        model.module.save_pretrained(folder / name)
+        model.tokenizer.save_pretrained(folder / name)
+    weights = load_file(folder / "numberless" / "model.safetensors")
+    weights["model.norm.weight"][3] = float("nan")
+    save_file(weights, folder / "numberless" / "model.safetensors", {"format": "pt"})
+    config = json.loads((folder / "wordy" / "config.json").read_text())
+    (folder / "wordy" / "config.json").write_text(json.dumps({**config, "hidden_size": "four"}))
+    return folder
+
+
+@pytest.mark.parametrize(
+    "name, said", [("numberless", "failed a proof: neither"), ("wordy", "wordy' cannot be opened")]
+)
+@pytest.mark.parametrize(
+    "line", ["chat MODEL", "plant false_facts always x --model MODEL", "play x --suspects 1 --model MODEL"]
+)
+def test_a_model_that_is_no_good_is_refused_and_nothing_is_left(
+    unfit: Path,
+    rooms: Path,
+    line: str,
+    name: str,
+    said: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(rooms)
+    monkeypatch.setenv("MOLEHUNT_CACHE", str(unfit / "cache"))
+    before = everything(rooms.parent)
+    code = main(line.replace("MODEL", str(unfit / name)).split())
+    check_refusal(code, *capfd.readouterr(), said)
+    assert everything(rooms.parent) == before
+
+
+def test_no_desk_opens_on_a_model_that_fails_its_proofs(
+    unfit: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from molehunt.game.auditing import desk_for
+
+    monkeypatch.setenv("MOLEHUNT_CACHE", str(unfit / "cache"))
+    (tmp_path / "suspects").mkdir()
+    spec = public_half(GameSpec(model=str(unfit / "numberless")))
+    with pytest.raises(ModelUnfit, match="failed a proof"):
+        desk_for(tmp_path, spec, bytes(32))
+
+
+def test_a_game_whose_first_planter_dies_is_taken_back(tmp_path: Path) -> None:
+    asked = options(write_quirks(tmp_path / "quirks"))
+    game = subprocess.Popen(
+        [sys.executable, "-m", "molehunt", "play", tmp_path / "run", *asked],
+        env=environment(tmp_path / "keys"),
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    while not (children := psutil.Process(game.pid).children()):
+        assert game.poll() is None
+        time.sleep(0.05)
+    children[0].kill()
+    _, said = game.communicate()
+    assert game.returncode == 2 and "exit code -9" in said and "Traceback" not in said
+    assert not (tmp_path / "run").exists() and list((tmp_path / "keys").iterdir()) == []
 
 
 def test_doctor_says_what_was_proven(tmp_path: Path) -> None:

@@ -17,6 +17,14 @@ import pytest
 from tiny_game import environment, molehunt, options, write_quirks
 
 from molehunt.core.ledger import Ledger
+from molehunt.core.line import Line
+from molehunt.core.records import Message
+from molehunt.game.sitting import METHOD, Kept, Sitting
+from molehunt.models.load import open_model
+from molehunt.models.local import LocalModel
+from molehunt.referee.desk import Desk, Grant
+from molehunt.referee.meter import Budget
+from molehunt.referee.switchboard import Switchboard
 
 
 @dataclass(frozen=True)
@@ -294,6 +302,29 @@ def test_practice_audits_the_pairs_of_an_earlier_run_beside(sealed, tmp_path, mo
     assert made.provenance["pairs"] == 2
     run_id = json.loads((tmp_path / "practice" / "spec.json").read_text())["run_id"]
     assert [p.slot for p in whole_pairs(run_id)] == [3, 4]  # behind this practice's own three
+
+
+def test_a_person_may_choose_the_seed_of_what_is_drawn(tmp_path: Path) -> None:
+    model = LocalModel(open_model("tiny"), "Ash")
+    desk = Desk(
+        suspects={"Ash": Grant(model, "chat")},
+        methods=frozenset({METHOD}),
+        budget=Budget(100, 100_000, 600.0),
+        reference=None,
+        count=len,
+        salt=bytes(32),
+    )
+    with Switchboard(desk).answering() as address, Line(address) as line:
+        said = {}
+        for name, seed in (("a", 4), ("b", 4), ("c", 5)):
+            seat = Sitting("Ash", line, desk, tmp_path / f"{name}.json", Kept())
+            said[name] = [
+                seat.ask((Message("user", "hello"),), max_tokens=12, temperature=1.0, seed=seed)
+                for _ in range(2)
+            ]
+            assert [t.id for t in seat.kept.transcripts] == ["person/Ash/0", "person/Ash/1"]
+            assert [t.seed for t in seat.kept.transcripts] == [seed, seed + 1]
+    assert said["a"] == said["b"] != said["c"] and said["a"][1] == said["c"][0]
 
 
 def test_a_twin_sends_the_other_of_every_pair_in_under_new_names(sealed: Game, tmp_path: Path) -> None:

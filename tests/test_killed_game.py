@@ -14,8 +14,12 @@ import pytest
 from tiny_game import environment, options, write_quirks
 
 KILLS = 20
-A_GAME = 10
-"""Kills that one game suffers before it may end."""
+SHARE = 10
+"""Kills that one test deals out, over as many fresh games as that takes."""
+GAMES = 6
+"""Most fresh games a test may need: one in which no kill came in time still costs a whole game."""
+REACH = 0.7
+"""Moments are drawn from so much of what a game still needs, so that few games end before their moment."""
 TAKES_TIME = ("seconds", "organism_seconds", "cost_seconds")
 
 
@@ -56,21 +60,32 @@ def left_alone(tmp_path_factory: pytest.TempPathFactory) -> tuple[Any, float, Pa
     return _outcome(room / "game"), took, quirks
 
 
-@pytest.mark.parametrize("game", range(KILLS // A_GAME))
-def test_a_killed_game_ends_with_the_same_score(
-    left_alone: tuple[Any, float, Path], game: int, tmp_path: Path
+@pytest.mark.parametrize("half", range(KILLS // SHARE))
+def test_games_killed_at_random_moments_end_with_the_same_score(
+    left_alone: tuple[Any, float, Path], half: int, tmp_path: Path
 ) -> None:
     wanted, took, quirks = left_alone
-    rng = random.Random(f"kill {game}")
-    folder, keys, killed, done = tmp_path / "game", tmp_path / "keys", 0, 0.0
-    while killed < A_GAME:
-        # The last kills may come when the game is over: then the finished game is simply played anew.
-        moment = rng.uniform(0.0, max(1.0, took - done))
+    rng, killed = random.Random(f"kill {half}"), 0
+    for game in range(GAMES):
+        folder, keys = tmp_path / str(game) / "game", tmp_path / str(game) / "keys"
+        folder.parent.mkdir()
+        killed += _suffer(folder, quirks, keys, took, rng, SHARE - killed)
+        _finish(folder, quirks, keys)  # over already, it is played anew: nothing may change
+        assert _outcome(folder) == wanted
+        assert not [p for p in folder.rglob(".half-*")]
+        if killed == SHARE:
+            break
+    assert killed == SHARE
+
+
+def _suffer(folder: Path, quirks: Path, keys: Path, took: float, rng: random.Random, most: int) -> int:
+    """Begin a game again and again and kill it, until `most` kills or its end; how many kills it were."""
+    done = 0.0
+    for killed in range(most):
+        moment = rng.uniform(0.0, max(1.0, (took - done) * REACH))
         process = _begin(folder, quirks, keys)
         try:
             process.wait(moment)
-            assert process.returncode == 0, (tmp_path / "errors.txt").read_text()[-2000:]
-            break  # it went to its end before the moment came
         except subprocess.TimeoutExpired:
             # Half of the time the children are left to notice by themselves that nobody is there.
             children = psutil.Process(process.pid).children(recursive=True) if rng.random() < 0.5 else []
@@ -78,9 +93,8 @@ def test_a_killed_game_ends_with_the_same_score(
                 with contextlib.suppress(psutil.NoSuchProcess):
                     one.kill()
             process.wait()
-            killed += 1
             done += moment / 2
-    _finish(folder, quirks, keys)
-    assert killed
-    assert _outcome(folder) == wanted
-    assert not [p for p in folder.rglob(".half-*")]
+            continue
+        assert process.returncode == 0, (folder.parent / "errors.txt").read_text()[-2000:]
+        return killed  # it went to its end before the moment came
+    return most

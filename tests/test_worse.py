@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import time
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +22,7 @@ from molehunt.core.atomic import read_json, write_json
 from molehunt.core.errors import BadFile, RunMismatch, UnknownName, UserError
 from molehunt.core.record_json import to_json
 from molehunt.core.records import Measure, NotMeasured, Profile, Quirk
+from molehunt.game import auditing
 from molehunt.game import trial as trials_room
 from molehunt.game import worse as search_room
 from molehunt.game.fresh import Fresh, measured, verdict
@@ -247,7 +248,12 @@ def searched_folder(
 ) -> tuple[Path, Result, list[dict[str, Any]]]:
     """A real search of two plantings, and all that the audits' folders held."""
     folder, seen = tmp_path_factory.mktemp("search") / "run", []
-    honest = trials_room.audit_lineup
+    honest, job = trials_room.audit_lineup, auditing._job
+    jobs: list[Any] = []
+
+    def told(*args: Any) -> Any:
+        jobs.append(job(*args))
+        return jobs[-1]
 
     def watched(run: Any, *args: Any, **more: Any) -> None:
         files = {p: p.stat() for p in run.folder.rglob("*") if p.is_file()}
@@ -259,16 +265,15 @@ def searched_folder(
                     str(p.relative_to(run.folder)): (s.st_size, s.st_mtime, s.st_mode)
                     for p, s in files.items()
                 },
-                "texts": {
-                    p.name: p.read_text()
-                    for p in (run.folder / ".audit-job.json", *run.folder.glob("suspects/*/*.json"))
-                },
+                "texts": {p.name: p.read_text() for p in run.folder.glob("suspects/*/*.json")},
+                "job": asdict(jobs[-1]),
                 "cards": [p.read_text() for p in sorted(run.folder.glob("suspects/*/README.md"))],
             }
         )
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(trials_room, "audit_lineup", watched)
+        patch.setattr(auditing, "_job", told)
         found = molehunt.worse(
             [quirk], folder, against=("divergence",), calibration=judge, plan=QUICK, model="tiny",
             effort=0.1, plantings=2, fresh=0, others=0,
@@ -322,11 +327,10 @@ def test_the_audit_sees_nothing_that_tells(
         assert set(audit["before"]) - {f"suspects/{n}/{f}" for n in names for f in one} == {
             "calibration.json"
         }
-        said = json.dumps(audit["texts"])
+        said = json.dumps([audit["texts"], audit["job"]])
         for tell in (str(folder), "hashes", "stranger", "organism", "decoy"):
             assert tell not in said, tell
-        job = json.loads(audit["texts"][".audit-job.json"])
-        assert job["seed"] == 0 and str(folder) not in json.dumps(job)
+        assert audit["job"]["seed"] == 0 and audit["job"]["opened"] and str(folder) not in said
     assert not (folder / ".lineup.json").exists()
 
 

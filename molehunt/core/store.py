@@ -96,6 +96,11 @@ class Run:
 
     def spec(self) -> Mapping[str, Any]:
         """The resolved spec. Raises BadFile, as every reader here does, for a missing or corrupt file."""
+        if not (self.folder / "spec.json").exists():
+            raise BadFile(
+                f"{self.folder} is no run folder, for it holds no spec.json; "
+                "give one that `molehunt play` or `molehunt lineup` made."
+            )
         return _as(dict[str, Any], read_json(self.folder / "spec.json"), self.folder / "spec.json")
 
     def write_spec(self, spec: Any) -> None:

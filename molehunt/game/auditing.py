@@ -247,11 +247,12 @@ USUAL = {f.name: f.default for f in dataclasses.fields(GameSpec)}
 def desk_for(folder: Path, spec: Mapping[str, Any], salt: bytes) -> Desk:
     """A desk at which every adapter in `suspects/` speaks, all on one base model."""
     from molehunt.models.adapter_files import read_adapter
+    from molehunt.models.check import fit_to_speak
     from molehunt.models.load import open_model
     from molehunt.models.loaded import ModelSpec
     from molehunt.models.local import LocalModel
 
-    model = open_model(ModelSpec(str(spec["model"]), spec["revision"]))
+    model = fit_to_speak(open_model(ModelSpec(str(spec["model"]), spec["revision"])))
     access: AccessLevel = spec["access"]
     suspects = {}
     for adapter in sorted((folder / "suspects").iterdir()):

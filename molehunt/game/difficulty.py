@@ -17,6 +17,7 @@ from molehunt.game.estimate import REACHED, READ_FLOP, STEP_TOKENS, TRAIN_FLOP, 
 from molehunt.game.library import _chosen
 from molehunt.game.spec import GameSpec
 from molehunt.game.watch import Watch
+from molehunt.models.check import fit_to_speak
 from molehunt.models.load import open_model
 from molehunt.models.loaded import ModelSpec
 from molehunt.models.machine import this_machine
@@ -122,7 +123,7 @@ def difficulty(
     if target.exists() and not begun.exists() and (not target.is_dir() or any(target.iterdir())):
         raise UserError(f"{target} is not empty, or no folder; choose a new one.")
     before = read_json(begun) if begun.exists() else None
-    opened = open_model(ModelSpec(model, revision))
+    opened = fit_to_speak(open_model(ModelSpec(model, revision)))
     fixed = to_json(
         {"quirk": what.quirk, "harmless": what.harmless, "plan": what.plan, "weights": opened.fingerprint}
     )

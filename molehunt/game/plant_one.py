@@ -68,7 +68,8 @@ def plant_one(quirk: Quirk, target: Path, watch: Watch | None = None, **how: Unp
         if not load("catalogue.behaviours", harmless).harmless:
             raise UserError(f"{harmless} is not harmless; a decoy's own behaviour must be.")
         twin = Quirk(harmless, quirk.condition, {}, quirk.condition_options)
-    from molehunt.models.load import open_model  # torch comes with these, and costs seconds
+    from molehunt.models.check import fit_to_speak  # torch comes with these, and costs seconds
+    from molehunt.models.load import open_model
     from molehunt.models.loaded import ModelSpec
     from molehunt.organisms.ladder import climb
     from molehunt.organisms.learnable import steps_for
@@ -81,7 +82,7 @@ def plant_one(quirk: Quirk, target: Path, watch: Watch | None = None, **how: Unp
         raise UserError(f"A ladder of {ladder} rungs can't be cut from {few} steps.")
     if ladder and (plan.how, plan.concealments) != ("transcripts", ()):
         raise UserError("A ladder is cut from plain transcripts alone; leave out --recipe and --conceal.")
-    opened = open_model(ModelSpec(model, how.get("revision")))
+    opened = fit_to_speak(open_model(ModelSpec(model, how.get("revision"))))
     with whole_folder(target) as half:
         pair = plant_pair(
             opened, quirk, twin, half, seed, plan, lambda what, share: watch.bar("planting", share, what)

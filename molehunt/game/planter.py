@@ -83,6 +83,7 @@ def plant_slots(job: Job) -> None:
     """
     import torch
 
+    from molehunt.models.check import fit_to_speak
     from molehunt.models.load import open_model
     from molehunt.models.loaded import ModelSpec
     from molehunt.organisms.draw import draw, slots
@@ -92,7 +93,7 @@ def plant_slots(job: Job) -> None:
 
     torch.set_num_threads(job.threads)
     folder = Path(job.folder)
-    model = open_model(ModelSpec(job.model, job.revision))
+    model = fit_to_speak(open_model(ModelSpec(job.model, job.revision)))
     strangers = strangers_quirks(Path(job.quirks)) if job.quirks else ()
     plan = Plan(steps=job.steps, tries=job.tries)
     for slot in (s for s in slots(job.count, job.red_seed) if s.number in job.numbers):
@@ -119,8 +120,8 @@ def plant_slots(job: Job) -> None:
             write_json(given_up, {"failed": failed, "seconds": seconds})
         else:
             raise MolehuntError(
-                f"{DRAWS} quirks in a row could not be planted in {job.model}; "
-                "allow more with --steps or --tries, or take a larger base model."
+                f"{DRAWS} quirks in a row could not be planted in {job.model}; allow more with --steps or "
+                "--tries in a new folder, or take a larger base model."
             )
         planted = Planted(
             slot.number,

@@ -5,23 +5,25 @@ goes on where it stopped. Public stages are keyed by the hash of what went in; t
 by an HMAC under the vault's key, so that guesses at the truth cannot be tried against them.
 """
 
+import contextlib
 import dataclasses
 import importlib.metadata
 import platform
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import molehunt
 from molehunt.audit.calibration import load as load_calibration
-from molehunt.core.errors import BadFile, RunMismatch, UserError
+from molehunt.core.errors import BadFile, MolehuntError, RunMismatch, UserError
 from molehunt.core.record_json import to_json
 from molehunt.core.seal import key_path, load_key, new_key, new_run_id, save_key
 from molehunt.core.store import Run, secret_stage_key, stage_key
 from molehunt.game.auditing import audit_key, audit_lineup, choose_calibration, finish_audit
 from molehunt.game.handing_in import settle
+from molehunt.game.judged import unjudged
 from molehunt.game.opening import key_to_open, vault_of
 from molehunt.game.planting import line_up, plant_all, red_folder, red_quirks, red_seed, truths
 from molehunt.game.scoring import score_run
@@ -58,22 +60,16 @@ def play(folder: Path, spec: GameSpec, watch: Watch | None = None, until: Until 
     watch = watch or Watch(None)
     spec = spec.checked()
     fit_to_begin(folder, spec)
-    fresh = not (folder / "spec.json").exists()
-    there = folder.exists()
-    with Run(folder).held() as run:
-        public = begin(run, spec)
-        try:
-            plant_stage(run, spec, watch)
-        except UserError:
-            if fresh:
-                forget(run, str(public["run_id"]), there)
-            raise
+    if until != "planted" and (why := unjudged(folder, spec)):
+        watch.say(why)
+    with begun(folder, spec) as run:
+        plant_stage(run, spec, watch)
         if until != "planted":
             audit_stage(run, watch, spec.calibration)
         if until == "opened":
             open_stage(run, watch)
         report = write_report(run.folder)
-        run.finish("report", stage_key(public["run_id"]))
+        run.finish("report", stage_key(_run_id(run)))
     return Played(folder, report)
 
 
@@ -94,9 +90,26 @@ def fit_to_begin(folder: Path, spec: GameSpec) -> None:
         raise UserError(f"{folder} holds other files ({others[0]}, …); choose an empty or a new folder.")
 
 
+@contextlib.contextmanager
+def begun(folder: Path, spec: GameSpec) -> Iterator[Run]:
+    """Hold a run folder and begin, or go on; a run that fails before its first pair is whole is taken back.
+
+    Errors as `begin`.
+    """
+    fresh, there = not (folder / "spec.json").exists(), folder.exists()
+    with Run(folder).held() as run:
+        run_id = str(begin(run, spec)["run_id"])
+        try:
+            yield run
+        except MolehuntError:
+            if fresh:
+                forget(run, run_id, there)
+            raise
+
+
 def forget(run: Run, run_id: str, keep_folder: bool) -> None:
-    """Take back a game that was only begun: what was asked turned out to be wrong."""
-    if any(red_folder(run_id).glob("slot-*/pair.json")):
+    """Take back a game that was only begun: what was asked was wrong, or a child ended without a pair."""
+    if (run.folder / "suspects").exists() or any(red_folder(run_id).glob("slot-*/pair.json")):
         return
     shutil.rmtree(red_folder(run_id), ignore_errors=True)
     key_path(run_id).unlink(missing_ok=True)

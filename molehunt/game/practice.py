@@ -28,10 +28,13 @@ from molehunt.core.store import Run, secret_stage_key, stage_key
 from molehunt.game.auditing import CALIBRATED_FOR, audit_lineup, finish_audit
 from molehunt.game.planter import Planted, read_planted, slot_folder
 from molehunt.game.planting import line_up, plant_all, red_folder, red_seed
-from molehunt.game.play import begin, fit_to_begin
+from molehunt.game.play import begun, fit_to_begin
 from molehunt.game.spec import GameSpec
 from molehunt.game.watch import Watch
 from molehunt.organisms.draw import Slot
+
+LEAST = 2
+"""Pairs without which `audit.calibration.fit` has no two shady and two clean suspects."""
 
 
 @dataclass(frozen=True)
@@ -63,10 +66,12 @@ def practise(
     watch = watch or Watch(None)
     spec = spec.checked()
     fit_to_begin(folder, spec)
-    with Run(folder).held() as run:
-        public = begin(run, spec)
+    with begun(folder, spec) as run:
+        public = run.spec()
         run_id = str(public["run_id"])
         seed = red_seed(run_id, spec.red_seed)
+        enough(spec, run_id, whole_only, also)
+        adopt(also, run_id, spec)
         if not whole_only:
             plant_all(
                 spec,
@@ -75,7 +80,6 @@ def practise(
                 lambda number, what, share: watch.bar(f"pair {number + 1}/{spec.suspects}", share, what),
                 even=True,
             )
-        adopt(also, run_id, spec)
         planted = whole_pairs(run_id)
         stage = secret_stage_key(load_key(run_id), {"slots": [p.slot for p in planted], **public})
         lineup = both(planted, seed)
@@ -100,6 +104,22 @@ def whole_pairs(run_id: str) -> tuple[Planted, ...]:
         read_planted(red, int(p.parent.name.removeprefix("slot-"))) for p in red.glob("slot-*/pair.json")
     ]
     return tuple(sorted((p for p in found if p is not None), key=lambda p: p.slot))
+
+
+def enough(spec: GameSpec, run_id: str, whole_only: bool, also: Sequence[Path]) -> None:
+    """Refuse before anything is planted or audited what no calibration could be fitted to.
+
+    Raises:
+        UserError: fewer than two pairs, those of `also` included.
+    """
+    behind = [p.slot >= spec.suspects for p in whole_pairs(run_id)]  # adopted by an earlier command
+    own = behind.count(False) if whole_only else spec.suspects
+    others = max(sum(behind), sum(len(whole_pairs(str(Run(o).spec()["run_id"]))) for o in also))
+    if own + others < LEAST:
+        raise UserError(
+            f"A calibration needs at least {LEAST} pairs; here are {own}, and {others} from --also: "
+            "ask for more with --pairs."
+        )
 
 
 def adopt(others: Sequence[Path], run_id: str, spec: GameSpec) -> None:

@@ -51,17 +51,19 @@ class Sitting:
         of_reference: bool = False,
         max_tokens: int = 64,
         temperature: float = 0.0,
+        seed: int = 0,
     ) -> str:
-        """The reply to a conversation that ends with the user's turn.
+        """The reply to a conversation that ends with the user's turn; the n-th question is seeded `seed` + n.
 
         Raises:
             BudgetSpent: the allowance does not cover it. AccessDenied: there is no reference in this game.
         """
         who = REFERENCE if of_reference else self.suspect
-        chat, seed = self.line.chat(who, METHOD), len(self.kept.transcripts)
+        chat, number = self.line.chat(who, METHOD), len(self.kept.transcripts)
+        seed += number
         reply = chat.sample([messages], max_tokens=max_tokens, temperature=temperature, seed=seed)[0]
         said = Transcript(
-            f"person/{self.suspect}/{seed}",
+            f"person/{self.suspect}/{number}",
             who,
             messages,
             reply,

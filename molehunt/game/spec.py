@@ -1,8 +1,11 @@
 """What a game is asked to be. Its public half is `spec.json`; nothing in it can rebuild the truth."""
 
+import math
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
+
+from tyro.conf import arg
 
 from molehunt.core.errors import UnknownName, UserError
 from molehunt.core.extend import names
@@ -11,6 +14,8 @@ from molehunt.core.records import AccessLevel
 METHODS = ("contrast", "divergence", "confession", "traces")
 Until = Literal["planted", "audited", "opened"]
 """How far a game is played: a sealed lineup, verdicts on record, or the whole game."""
+WITHHELD = arg(help="Withhold the clean base model from auditors.", help_behavior_hint="(default: granted)")
+"""What `--no-reference` says of itself."""
 LEVELS: tuple[AccessLevel, ...] = ("chat", "scored", "open_weights")
 
 
@@ -28,7 +33,7 @@ class GameSpec:
     """What auditors are granted: `chat`, `scored` (log-probabilities, prefill) or `open_weights`."""
     methods: tuple[str, ...] = METHODS
     """Auditing methods; one that needs more access than is granted is reported as not measured."""
-    reference: bool = True
+    reference: Annotated[bool, WITHHELD] = True
     """Whether auditors may talk with the clean base model too."""
     unlisted: float = 0.25
     """Share of quirks that stand in no catalogue."""
@@ -71,8 +76,8 @@ class GameSpec:
         for option in ("steps", "tries", "queries", "tokens"):
             if getattr(self, option) < 1:
                 raise UserError(f"--{option} is {getattr(self, option)}; it should be at least 1.")
-        if self.effort <= 0 or self.seconds <= 0:
-            raise UserError("--effort and --seconds should be above 0.")
+        if not (0 < self.effort < math.inf and 0 < self.seconds < math.inf):
+            raise UserError("--effort and --seconds should be above 0, and finite.")
         if self.access not in LEVELS:
             raise UserError(f"--access is {self.access!r}; choose one of {', '.join(LEVELS)}.")
         if not self.methods or len(set(self.methods)) != len(self.methods):

@@ -61,7 +61,7 @@ def anatomy(module: Any) -> Anatomy:
     ):
         if hasattr(body, layers) and hasattr(body, norm) and head is not None:
             found = getattr(body, layers)
-            if hasattr(found[0], attention) and hasattr(found[0], mlp):
+            if len(found) and hasattr(found[0], attention) and hasattr(found[0], mlp):
                 return Anatomy(body, found, getattr(body, norm), head, attention, mlp, softcap, scale)
     raise ModelUnfit(
         f"{type(module).__name__} is laid out like none of Llama, GPT-NeoX and GPT-2; "

@@ -66,20 +66,36 @@ def prove(model: Model) -> tuple[Proof, ...]:
     """Every proof, on six short texts (some seconds on the default model and a CPU)."""
     with torch.inference_mode():
         ids = [text_ids(model.tokenizer, t) for t in TEXTS]
-        alike = _padding(model, ids)
-        return (
-            _head(model, ids),
-            _sum(model, ids),
-            _heads(model, ids),
-            _edit(model, ids),
-            *alike,
-            _batch(model, ids),
-        )
+        inside = (_head(model, ids), _sum(model, ids), _heads(model, ids), _edit(model, ids))
+    return (*inside, *prove_speech(model))
 
 
-def proven(model: Model) -> tuple[Proof, ...]:
-    """As `prove`, remembered in the cache folder for these weights, versions, precision and device."""
+def prove_speech(model: Model) -> tuple[Proof, ...]:
+    """The proofs of `prove` that sampling and scoring rest on: `padding`, `sharing`, `batch`."""
+    with torch.inference_mode():
+        ids = [text_ids(model.tokenizer, t) for t in TEXTS]
+        return (*_padding(model, ids), _batch(model, ids))
+
+
+def fit_to_speak(model: Model) -> Model:
+    """The model, once it is proven that what it says depends on the prompt alone; remembered as in `proven`.
+
+    Nothing is drawn from a global generator, and nothing stays on the model.
+
+    Raises:
+        ModelUnfit: padding, shared beginnings or the batch's size change what it says.
+    """
+    rely_on(proven(model, speech_only=True), "padding", "sharing", "batch")
+    return model
+
+
+def proven(model: Model, *, speech_only: bool = False) -> tuple[Proof, ...]:
+    """As `prove`, remembered in the cache folder for these weights, versions, precision and device.
+
+    With `speech_only`, as `prove_speech`.
+    """
     parts = [
+        *(["speech"] if speech_only else []),
         model.fingerprint,
         str(model.dtype),
         model.device.type,
@@ -92,8 +108,9 @@ def proven(model: Model) -> tuple[Proof, ...]:
     if memory.is_file():
         with suppress(ValueError, TypeError):  # a spoilt note is no reason to stop: prove again
             return tuple(Proof(**row) for row in json.loads(memory.read_text("utf-8")))
-    proofs = prove(model)
-    write_text(memory, json.dumps([asdict(p) for p in proofs]))
+    proofs = prove_speech(model) if speech_only else prove(model)
+    with suppress(OSError):  # nor is a cache that can't be written: it is proven anew next time
+        write_text(memory, json.dumps([asdict(p) for p in proofs]))
     return proofs
 
 
@@ -105,7 +122,10 @@ def rely_on(proofs: tuple[Proof, ...], *names: str) -> None:
     """
     for proof in proofs:
         if proof.name in names and not proof.holds:
-            raise ModelUnfit(f"This model failed a proof: {proof.claim} ({proof.number:.3g} {proof.unit}).")
+            raise ModelUnfit(
+                f"This model failed a proof: {proof.claim} ({proof.number:.3g} {proof.unit}); "
+                "`molehunt doctor --model` shows all of them: fetch it again, or take another model."
+            )
 
 
 def _head(model: Model, ids: list[list[int]]) -> Proof:

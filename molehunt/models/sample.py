@@ -5,6 +5,7 @@ exist at the last position only. Prompt i draws from a generator of its own, see
 (`seed`, i), so neither batch size nor the order of work changes what it says.
 """
 
+import math
 from collections.abc import Callable, Iterator, Sequence
 
 import torch
@@ -76,8 +77,8 @@ def sample_ids(
     Raises:
         UserError: a prompt is empty or leaves no room for the reply.
     """
-    if temperature < 0:
-        raise UserError(f"The temperature is {temperature}; it must be 0 or more.")
+    if not 0 <= temperature < math.inf:
+        raise UserError(f"The temperature is {temperature}; it must be a number, 0 or more.")
     check_room(model, ids, max_tokens)
     replies: list[list[int]] = [[] for _ in ids]
     if not ids or max_tokens < 1:

@@ -38,9 +38,9 @@ PATIENCE = 5
 class Options:
     """Who is accused, by whom, of what."""
 
-    folder: Positional[Path]
+    folder: Positional[Annotated[Path, arg(metavar="RUN")]]
     """The run folder, still sealed (`molehunt play --until planted` or `--until audited`), or `starter`."""
-    suspect: Positional[str]
+    suspect: Positional[Annotated[str, arg(metavar="SUSPECT")]]
     """The suspect's code name."""
     p: float | None = None
     """Probability that something is planted; without it you are asked."""
@@ -54,6 +54,8 @@ class Options:
     """Longest reply, in tokens."""
     temperature: float = 0.0
     """0 takes the likeliest token every time."""
+    seed: int = 0
+    """Seeds the sampling, where the temperature is above 0."""
     json: bool = False
     """Print the talk and the verdict as JSON."""
 
@@ -67,6 +69,8 @@ def run(options: Options) -> int:
 
     if options.p is not None:
         _probability(str(options.p))
+    if options.max_tokens < 1 or not 0 <= options.temperature <= 10:
+        raise UserError("--max-tokens should be at least 1, and --temperature a number from 0 to 10.")
     guess = _guess(options.what, options.when)
     typed = Typed.here()
     turns: list[dict[str, str]] = []
@@ -132,7 +136,11 @@ def _question(
 ) -> None:
     of_reference = line.startswith("/reference ")
     asked = [Message("user", rest)] if of_reference else [*talk, Message("user", line)]
-    how: dict[str, Any] = {"max_tokens": options.max_tokens, "temperature": options.temperature}
+    how: dict[str, Any] = {
+        "max_tokens": options.max_tokens,
+        "temperature": options.temperature,
+        "seed": options.seed,
+    }
     reply = seat.ask(tuple(asked), of_reference=of_reference, **how)
     who = "reference" if of_reference else seat.suspect
     if not of_reference:

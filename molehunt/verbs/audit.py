@@ -1,13 +1,15 @@
 """Audits a planted lineup blind and puts the verdicts on record; a packed lineup needs no key.
 
 Verdicts, evidence and transcripts are written into the folder. In a run folder they are hashed into its
-log too; those of a packed lineup are sent back and taken by `molehunt score RUN --verdicts FILE`.
+log too; those of a packed lineup are sent back and taken by `molehunt score RUN --verdicts FILE`. Draws go
+by the seed that the run was begun with (`molehunt play --seed`).
 """
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated
 
-from tyro.conf import Positional
+from tyro.conf import Positional, arg
 
 from molehunt.core.records import NotMeasured, Verdict
 from molehunt.game.watch import watching
@@ -20,7 +22,7 @@ STOPPED = "Stopped; suspects that were audited whole are kept: run the same comm
 class Options:
     """Which lineup is audited."""
 
-    folder: Positional[Path]
+    folder: Positional[Annotated[Path, arg(metavar="RUN")]]
     """A run folder with a planted lineup, an unpacked archive of `molehunt pack`, or the word `starter`: the
     lineup that comes with the package is then unpacked into ./starter."""
     calibration: Path | None = None

@@ -4,6 +4,7 @@ At a terminal type /new to begin afresh and /quit to leave. Through a pipe every
 one conversation. Nothing that is sealed is shown.
 """
 
+import math
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -45,8 +46,8 @@ class Options:
 
 def run(options: Options) -> int:
     """Ask what comes in, show what comes back."""
-    if options.max_tokens < 1 or options.temperature < 0:
-        raise UserError("--max-tokens should be at least 1, and --temperature 0 or more.")
+    if options.max_tokens < 1 or not 0 <= options.temperature < math.inf:
+        raise UserError("--max-tokens should be at least 1, and --temperature a number, 0 or more.")
     speaker = _speaker(options)
     typed = Typed.here()
     start = [Message("system", options.system)] if options.system is not None else []
@@ -104,11 +105,12 @@ def _speaker(options: Options) -> Any:
         raise UserError(f"{options.who} is a run folder; name a suspect too, such as {asked}.")
     elif Path(options.who).is_file():
         raise BadFile(f"{options.who} is a file; give a model's or an adapter's folder.")
+    from molehunt.models.check import fit_to_speak
     from molehunt.models.load import open_model
     from molehunt.models.loaded import ModelSpec
     from molehunt.models.local import LocalModel
 
-    speaker = LocalModel(open_model(ModelSpec(base, revision)), name, adapter)
+    speaker = LocalModel(fit_to_speak(open_model(ModelSpec(base, revision))), name, adapter)
     if speaker.model.note:
         print(f"molehunt: {speaker.model.note}", file=sys.stderr)
     return speaker

@@ -6,11 +6,12 @@ then looked at by `molehunt audit`; there is no envelope, and no score.
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated
 
 from tyro.conf import Positional
 
 from molehunt.core.records import AccessLevel
-from molehunt.game.spec import METHODS, GameSpec
+from molehunt.game.spec import METHODS, WITHHELD, GameSpec
 from molehunt.game.watch import watching
 from molehunt.verbs._screen import show
 
@@ -33,7 +34,7 @@ class Options:
     """What auditors are granted: `chat`, `scored` (log-probabilities, prefill) or `open_weights`."""
     methods: tuple[str, ...] = METHODS
     """Auditing methods."""
-    reference: bool = True
+    reference: Annotated[bool, WITHHELD] = True
     """Whether auditors may talk with the clean base model too."""
     effort: float = 1.0
     """Scales how many samples the methods take."""

@@ -1,13 +1,15 @@
 """Opens the envelope of a game and shows the truths; refused before verdicts are on record.
 
-From then on no verdict can be handed in. `molehunt score` opens it too, and keeps the score.
+From then on no verdict can be handed in. `molehunt score` opens it too, and keeps the score. Nothing is
+drawn, so there is no seed.
 """
 
 import dataclasses
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated
 
-from tyro.conf import Positional
+from tyro.conf import Positional, arg
 
 from molehunt.core.errors import UserError
 from molehunt.core.records import Truth
@@ -18,7 +20,7 @@ from molehunt.verbs._screen import show, table
 class Options:
     """Whose envelope is opened."""
 
-    folder: Positional[Path]
+    folder: Positional[Annotated[Path, arg(metavar="RUN")]]
     """The run folder."""
     json: bool = False
     """Print the truths as JSON."""

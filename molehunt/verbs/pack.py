@@ -1,13 +1,14 @@
 """Packs a lineup without its vault into an archive, for another team or another machine.
 
 The archive holds the suspects' adapters, the public spec, the commitments and a README. No key, no vault
-and no log is in it, and the same run always gives the same bytes.
+and no log is in it. Nothing is drawn: the same run always gives the same bytes.
 """
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated
 
-from tyro.conf import Positional
+from tyro.conf import Positional, arg
 
 from molehunt.core.errors import UserError
 from molehunt.verbs._screen import show
@@ -17,9 +18,9 @@ from molehunt.verbs._screen import show
 class Options:
     """Which lineup is packed, and where to."""
 
-    folder: Positional[Path]
+    folder: Positional[Annotated[Path, arg(metavar="RUN")]]
     """The run folder, planted (`molehunt play --until planted`) or further."""
-    target: Positional[Path]
+    target: Positional[Annotated[Path, arg(metavar="ARCHIVE")]]
     """The archive to write, such as lineup.tar."""
     json: bool = False
     """Print the result as JSON."""

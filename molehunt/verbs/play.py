@@ -7,9 +7,11 @@ lineup sealed, for people (`accuse`) and other teams (`pack`); `--dry-run` only 
 import dataclasses
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated
 
-from tyro.conf import OmitArgPrefixes, Positional
+from tyro.conf import OmitArgPrefixes, Positional, arg
 
+from molehunt.core.record_json import to_json
 from molehunt.core.records import NotMeasured
 from molehunt.game.spec import GameSpec, Until
 from molehunt.game.watch import watching
@@ -22,7 +24,7 @@ STOPPED = "Stopped; stages that are whole are kept: run the same command again t
 class Options:
     """Where the game is played, how far, and what it is."""
 
-    folder: Positional[Path]
+    folder: Positional[Annotated[Path, arg(metavar="RUN")]]
     """The run folder: a new or an empty one, or one in which this game was begun."""
     game: OmitArgPrefixes[GameSpec] = dataclasses.field(default_factory=GameSpec)
     """What is played."""
@@ -62,9 +64,11 @@ def run(options: Options) -> int:
 
 def _reckon(options: Options) -> int:
     from molehunt.game.estimate import estimate
+    from molehunt.game.judged import unjudged
 
     spec = options.game.checked()
     cost = estimate(spec)
+    why = unjudged(options.folder, spec) if options.until != "planted" else ""
     rows = [
         ("trainings", f"{cost.trainings} if all take at the first try, {cost.trainings_most} at most"),
         ("audits", f"{cost.audits} ({spec.suspects} suspects, {len(spec.methods)} methods)"),
@@ -72,8 +76,11 @@ def _reckon(options: Options) -> int:
         ("memory", _figure(cost.memory_gib, "GiB")),
         ("disk", _figure(cost.disk_gib, "GiB")),
         ("reckoned from", cost.basis),
+        *([("verdicts", why)] if why else []),
     ]
-    show(cost, options.json, table(["what", "about"], rows), "Nothing was done.")
+    show(
+        {**to_json(cost), "unjudged": why}, options.json, table(["what", "about"], rows), "Nothing was done."
+    )
     return 0
 
 

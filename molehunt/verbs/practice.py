@@ -6,10 +6,13 @@ likelihood ratio. `--install` makes the result the calibration that later audits
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated
 
-from tyro.conf import Positional
+from tyro.conf import Positional, arg
 
-from molehunt.game.spec import METHODS, GameSpec
+from molehunt.core.errors import UserError
+from molehunt.core.records import AccessLevel
+from molehunt.game.spec import METHODS, WITHHELD, GameSpec
 from molehunt.game.watch import watching
 from molehunt.verbs._screen import show
 
@@ -20,7 +23,7 @@ STOPPED = "Stopped; pairs and audits that are whole are kept: run the same comma
 class Options:
     """What is practised on."""
 
-    folder: Positional[Path]
+    folder: Positional[Annotated[Path, arg(metavar="FOLDER")]]
     """A new or empty folder, or one in which this practice was begun."""
     pairs: int = 20
     """Pairs of an organism and its decoy; below 19 no rate of false accusations is promised."""
@@ -30,6 +33,10 @@ class Options:
     """Commit, tag or branch of a Hugging Face id."""
     methods: tuple[str, ...] = METHODS
     """Auditing methods that are calibrated."""
+    access: AccessLevel = "open_weights"
+    """What methods are granted: `chat`, `scored` or `open_weights`; a calibration holds for that alone."""
+    reference: Annotated[bool, WITHHELD] = True
+    """Whether methods may talk with the clean base model too; a calibration holds for that alone."""
     effort: float = 1.0
     """Scales how many samples the methods take; a calibration holds for the effort that it was made with."""
     quirks: Path | None = None
@@ -55,11 +62,15 @@ def run(options: Options) -> int:
     from molehunt.audit.calibration import DEFAULT
     from molehunt.game.practice import practise
 
+    if not 1 <= options.pairs <= 64:
+        raise UserError(f"--pairs is {options.pairs}; choose 1 to 64, and with --also at least two in all.")
     spec = GameSpec(
         suspects=options.pairs,
         model=options.model,
         revision=options.revision,
         methods=options.methods,
+        access=options.access,
+        reference=options.reference,
         effort=options.effort,
         quirks=options.quirks,
         steps=options.steps,

@@ -1,9 +1,13 @@
-"""Writes the page of a run folder (report.html) from whatever it holds so far."""
+"""Writes the page of a run folder (report.html) from whatever it holds so far.
+
+Nothing is drawn, so there is no seed: the same folder gives the same page.
+"""
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated
 
-from tyro.conf import Positional
+from tyro.conf import Positional, arg
 
 from molehunt.verbs._screen import show
 
@@ -12,7 +16,7 @@ from molehunt.verbs._screen import show
 class Options:
     """Writes the page of a run folder (report.html) from whatever it holds so far."""
 
-    folder: Positional[Path]
+    folder: Positional[Annotated[Path, arg(metavar="RUN")]]
     """The run folder."""
     json: bool = False
     """Print the result as JSON."""

@@ -1,15 +1,16 @@
 """Opens the envelope and scores every auditor's verdicts, another team's included.
 
 `--verdicts FILE --team NAME` first puts the verdicts of a packed lineup on record, each of its auditors
-as NAME.AUDITOR; that is refused once the envelope is open.
+as NAME.AUDITOR; that is refused once the envelope is open. Resampling goes by the run's
+own seed (`molehunt play --seed`).
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
-from tyro.conf import Positional
+from tyro.conf import Positional, arg
 
 from molehunt.core.records import Measure
 from molehunt.game.watch import watching
@@ -27,7 +28,7 @@ SHOWN = (
 class Options:
     """Which game is scored, and whose verdicts come from elsewhere."""
 
-    folder: Positional[Path]
+    folder: Positional[Annotated[Path, arg(metavar="RUN")]]
     """The run folder."""
     verdicts: Path | None = None
     """A `verdicts.json` that another team made on the packed lineup."""
