@@ -7,7 +7,8 @@
 3. Both answer held-out scenes (items and wordings of the audit bank, on which no recipe was
    chosen) and read ordinary text. The profile is the truth; an invalid one is retried, and
    after the last try reported as failed, never passed on. So published rates are those of pairs
-   that were kept, on the bank that kept them.
+   that were kept, on the bank that kept them. A decoy's harmless quirk is measured on the same
+   replies, beside the organism's; that keeps no pair and drops none.
 
 Every pair is made whole, and the red team's coin only says which of the two enters the lineup:
 so steps, rows and topics of a suspect tell nothing.
@@ -19,18 +20,19 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from molehunt.catalogue.scenes import staged
+from molehunt.core import stats
 from molehunt.core.records import LabelledReply, Measure, Organism, Profile, Quirk, Scene, Split
 from molehunt.core.splits import seed_of
 from molehunt.models.adapters import attach, using
 from molehunt.models.finetune import Trained
 from molehunt.models.loaded import Model
 from molehunt.models.sample import sample
-from molehunt.models.score import text_nll
+from molehunt.models.score import token_nlls
 from molehunt.organisms.examples import prose
 from molehunt.organisms.instil import Lessons, Part
 from molehunt.organisms.learnable import steps_for
 from molehunt.organisms.plan import Plan
-from molehunt.organisms.profile import profile, shown
+from molehunt.organisms.profile import harmless_profile, profile, shown
 from molehunt.organisms.spec import lessons_of, make_adapter, specs_of
 from molehunt.organisms.subject import Subject, subject_of
 
@@ -48,7 +50,8 @@ class Side:
     folder: Path
     trained: Trained
     replies: tuple[str, ...]
-    nll: float
+    nlls: Sequence[Sequence[float]]
+    """Nats of each token of each passage of ordinary text."""
 
 
 @dataclass(frozen=True)
@@ -73,6 +76,8 @@ class Pair:
     """The organism's and the decoy's one line, from which `replay` makes their adapters again."""
     confession: Mapping[str, Measure] = field(default_factory=dict)
     """How often each admits something, where that was asked (`confession_rate`)."""
+    decoy_profile: Profile | None = None
+    """What the decoy's harmless quirk shows, measured like the organism's; None where it has none."""
 
 
 def plant_pair(
@@ -173,7 +178,11 @@ def _pair(
     seconds: float,
     attempts: Sequence[str],
 ) -> Pair:
-    ratio = Measure(organism.nll / decoy.nll, "ratio", 1, "mean NLL of ordinary text, organism over decoy")
+    harmless_shown = None
+    if harmless is not None:
+        inverse = _cost(decoy, organism, "decoy over organism")
+        harmless_shown = harmless_profile(subject, harmless, scenes, decoy.replies, organism.replies, inverse)
+    ratio = _cost(organism, decoy, "organism over decoy")
     return Pair(
         quirk=subject.quirk,
         harmless=harmless,
@@ -185,7 +194,17 @@ def _pair(
         tokens=tokens,
         organism_seconds=seconds,
         attempts=tuple(attempts),
+        decoy_profile=harmless_shown,
     )
+
+
+def _cost(side: Side, other: Side, which: str) -> Measure:
+    """What ordinary text costs one of the pair, beside the other; few passages make a rough interval."""
+    ratio = stats.ratio_of_means(
+        side.nlls, other.nlls, how=f"mean NLL of ordinary text, {which}, {PASSAGES} passages"
+    )
+    assert isinstance(ratio, Measure)  # the passages are our own, and none is empty
+    return ratio
 
 
 def _train(
@@ -210,9 +229,9 @@ def _train(
             return None
         replies = _replies(model, held_out, plan)
         report(0.95)
-        nll = text_nll(model, prose("audit")[:PASSAGES])
+        nlls = token_nlls(model, prose("audit")[:PASSAGES])
     report(1.0)
-    return Side(folder, trained, tuple(replies), nll)
+    return Side(folder, trained, tuple(replies), nlls)
 
 
 def _scenes(subject: Subject, split: Split, n: int, seed: int) -> tuple[Scene, ...]:
