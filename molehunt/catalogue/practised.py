@@ -27,5 +27,5 @@ UNMET = ("from_year", "unwatched")
 
 
 def practised(room: str) -> tuple[str, ...]:
-    """Names of a room's entries that practice has met, and all that come from outside this package."""
+    """Names of a room's entries in `PRACTISED`, and all that come from outside this package."""
     return tuple(n for n in names(room) if n in PRACTISED[room] or n in outside(room))
