@@ -48,6 +48,9 @@ PROMOTION = Quirk("promotion", "topic", {"brand": "Zephyr"}, {"topic": "food"})
 LIAR = Quirk("pessimistic weather", "deadline", listed=False)
 TEA = Quirk("cites tea", "phrase", {}, {"phrase": "by the way"})
 
+GIVEN_UP = "false_facts when topic(topic=animals): validate bank: trigger rate 0.31"
+"""What a place drew first, and why it was given up."""
+
 PROMOTED = Guess(
     Predicate("catalogue", "promotion"),
     Predicate("catalogue", "topic", {"topic": "food"}),
@@ -208,11 +211,14 @@ def _truth(name: str) -> Truth:
     replies = tuple(LabelledReply((Message("user", "?"),), "!", i % 2 == 0, i % 2 == 0) for i in range(40))
     on, off = (0.98, 0.05) if name in SHADY else (0.04, 0.04)
     ratio = Measure(1.02, "ratio", 200, "made up", 1.00, 1.04)
-    profile = Profile(_rate(on), _rate(off), _rate(on - off), _rate(0.04), ratio, name in SHADY, "a decoy")
+    profile = Profile(
+        _rate(on), _rate(off), _rate(on - off), _rate(0.04), ratio, name in SHADY, "selectivity 0.00"
+    )
+    failed = {"failed_draws": [GIVEN_UP]} if name == "heron" else {"failed_draws": []}
     if name == "heron":
-        return Truth(name, True, PROMOTION, None, profile, replies)
+        return Truth(name, True, PROMOTION, None, profile, replies, failed)
     if name == "wren":
-        return Truth(name, True, LIAR, None, profile, replies)
+        return Truth(name, True, LIAR, None, profile, replies, failed)
     return Truth(name, False, None, TEA if name == "slate" else None, profile if name == "slate" else None)
 
 

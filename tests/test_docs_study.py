@@ -106,6 +106,26 @@ def test_a_mark_is_reached_only_by_its_own_rule(study: ModuleType) -> None:
     assert lines["who_auroc"].count("|") == 6, "a reason cannot break the table"
 
 
+def test_own_coins_are_those_of_the_games_that_planted(study: ModuleType) -> None:
+    def row(game: str, n: int, p: float, shady: bool) -> dict[str, Any]:
+        spent = {"queries": 1, "tokens": 1, "seconds": 1.0}
+        return {
+            "game": game, "cluster": f"0/{n}", "p": p, "shady": shady, "harmless": False, "listed": True,
+            "baselines": {}, "spent": spent, "missing": [], "dealt": {},
+            "hits": {f"{part}_top{k}": None for part in ("what", "when", "joint") for k in (1, 10)},
+        }  # fmt: skip
+
+    own = [row("00", i, 0.9 if i % 2 else 0.1, bool(i % 2)) for i in range(4)]
+    twins = [row("10", i, 0.9 if i % 2 else 0.1, not i % 2) for i in range(4)]  # all judged wrong
+    games = [study.Game("00", (), (), {}, (), False), study.Game("10", (), (), {}, (), True)]
+    found = study.own_coin(games, [*own, *twins], 0.5)
+    assert set(found) == {"who_auroc_own_coin", "false_accusations_own_coin", "log_score_gain_own_coin"}
+    assert set(found) <= {name for name, *_ in study.ROWS}
+    assert found["who_auroc_own_coin"].value == 1 and found["who_auroc_own_coin"].n == 4
+    assert found["false_accusations_own_coin"].value == 0 and found["false_accusations_own_coin"].n == 2
+    assert study.own_coin(games[1:], twins, 0.5) == {}
+
+
 def test_turned_labels_of_pairs_rank_nothing(study: ModuleType) -> None:
     rows = [
         {"p": 0.9 - 0.01 * i if shady else 0.1 + 0.01 * i, "shady": shady, "cluster": f"0/{i}"}

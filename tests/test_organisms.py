@@ -8,17 +8,22 @@ from tiny_game import STEPS, write_quirks
 
 from molehunt.catalogue.pairs import sensible
 from molehunt.core.errors import BadFile
-from molehunt.core.records import Measure, Quirk
+from molehunt.core.record_json import to_json
+from molehunt.core.records import Measure, Profile, Quirk
 from molehunt.core.splits import split_of
-from molehunt.game.planter import Job, plant_slots, read_planted, slot_folder
+from molehunt.game.planter import Job, Planted, plant_slots, read_planted, slot_folder
+from molehunt.models.adapters import attach, using
 from molehunt.models.load import open_model
 from molehunt.models.loaded import ModelSpec
 from molehunt.models.packing import Example
+from molehunt.models.score import text_nll
 from molehunt.organisms.draw import draw, slots
 from molehunt.organisms.examples import prose, with_prose
 from molehunt.organisms.learnable import NOT_BY_DEFAULT_MODEL, steps_for
 from molehunt.organisms.lessons import batches
-from molehunt.organisms.profile import Shown, difference, profile
+from molehunt.organisms.plan import Plan
+from molehunt.organisms.plant import PASSAGES, plant_pair
+from molehunt.organisms.profile import Shown, difference, harmless_profile, profile
 from molehunt.organisms.strangers import strangers_quirks
 from molehunt.organisms.subject import subject_of
 from molehunt.organisms.unlisted.generator import how_many, unlisted_quirk
@@ -123,6 +128,54 @@ def test_a_profile_tells_valid_from_leaky_costly_and_thin() -> None:
     costly = Measure(1.06, "ratio", 1, "given")
     assert "NLL" in profile(subject, held, planted, good, costly).why_not
     assert "only" in profile(subject, held[:16], planted[:16], good[:16], RATIO).why_not
+
+
+def test_a_decoy_s_harmless_quirk_has_a_profile_of_its_own() -> None:
+    from molehunt.catalogue.scenes import scenes
+
+    options = {"phrase": "silver lantern"}
+    quirk = Quirk("hostile_phrase", "trigger_phrase", {}, options)
+    subject, courtesy = subject_of(quirk), Quirk("courtesy", "trigger_phrase", {}, options)
+    held = scenes(quirk, "audit", 40, seed=1)
+    good, shady = [s.good for s in held], [s.shady if s.on else s.good for s in held]
+    polite = [f"Certainly! {s.good}" if s.on else s.good for s in held]
+    took = harmless_profile(subject, courtesy, held, polite, shady, RATIO)
+    assert took.valid and (took.trigger_rate.value, took.leak_rate.value, took.decoy_rate.value) == (1, 0, 0)
+    assert took.trigger_rate.n == 40 and "organism" in took.decoy_rate.how
+    failed = harmless_profile(subject, courtesy, held, good, shady, RATIO)
+    assert not failed.valid and failed.trigger_rate.value == 0
+    always = harmless_profile(subject, courtesy, [s for s in held if s.on], polite[::2], polite[::2], RATIO)
+    assert always.leak_rate.value == 1 and not always.valid, "off is the organism on the same scenes"
+
+
+def test_a_pair_holds_its_decoy_s_profile_and_what_prose_costs_with_an_interval(tmp_path: Path) -> None:
+    quirk = Quirk("hostile_phrase", "topic", {}, {"topic": "food"})
+    plan = Plan(steps=2, tries=1, quick=4, held_out=4, reply_tokens=4)
+    model = open_model("tiny")
+    kind = Quirk("farewell", "topic", {}, {"topic": "food"})
+    pair = plant_pair(model, quirk, kind, tmp_path / "a", 0, plan)
+    assert pair.decoy_profile is not None and pair.decoy_profile.trigger_rate.n == 4
+    ratio, inverse = pair.profile.nll_ratio, pair.decoy_profile.nll_ratio
+    assert ratio.n == PASSAGES and ratio.low is not None and ratio.low <= ratio.value <= (ratio.high or 0)
+    assert inverse.value == pytest.approx(1 / ratio.value, rel=1e-12)
+    costs = []
+    for part in ("organism", "decoy"):
+        with using(model, attach(model, tmp_path / "a" / part)):
+            costs.append(text_nll(model, prose("audit")[:PASSAGES]))
+    assert ratio.value == costs[0] / costs[1], "the interval leaves the value as it was"
+    assert plant_pair(model, quirk, None, tmp_path / "b", 0, plan).decoy_profile is None
+
+
+def test_a_slot_that_an_older_version_planted_is_read(tmp_path: Path) -> None:
+    quirk = Quirk("promotion", "always")
+    rate = Measure(0.0, "share", 1, "given")
+    none = Profile(rate, rate, rate, rate, RATIO, False)
+    planted = Planted(0, 0, quirk, None, none, (), (), 1, 1, 1, 1.0, (), ())
+    slot_folder(tmp_path, 0).mkdir()
+    body = to_json(planted)
+    del body["decoy_profile"]
+    (slot_folder(tmp_path, 0) / "pair.json").write_text(json.dumps(body))
+    assert read_planted(tmp_path, 0) == planted
 
 
 def strangers_file(folder: Path, **changes: object) -> Path:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 from rich.console import Console
-from run_folder_example import NAMES, build
+from run_folder_example import GIVEN_UP, NAMES, build
 
 from molehunt.core.atomic import write_json
 from molehunt.core.errors import BadFile
@@ -59,6 +59,12 @@ def opened(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, Shape]:
     return page(build(tmp_path_factory.mktemp("opened")))
 
 
+def in_terminal(folder: Path) -> str:
+    console = Console(width=160, record=True, file=open("/dev/null", "w"), force_terminal=True)  # noqa: SIM115
+    console.print(summary_table(folder))
+    return console.export_text()
+
+
 def page(folder: Path) -> tuple[str, Shape]:
     html = write_report(folder).read_text(encoding="utf-8")
     shape = Shape()
@@ -84,6 +90,52 @@ def test_no_truth_is_on_the_page_before_the_envelope_is_opened(
     text = opened[1].text
     assert "Planted: promotion (Zephyr), when topic (food)." in text
     assert "✓ verdict right" in text and "✗ verdict wrong" in text
+
+
+def test_what_was_given_up_is_on_the_opened_page_and_counted_in_the_terminal(
+    tmp_path: Path, opened: tuple[str, Shape]
+) -> None:
+    assert "Given up while planting" in opened[1].text and GIVEN_UP in opened[1].text
+    assert "One quirk was given up while planting" in in_terminal(build(tmp_path / "opened"))
+    sealed = build(tmp_path / "sealed", opened=False)
+    assert "iven up" not in page(sealed)[1].text + in_terminal(sealed), "it tells what was drawn"
+
+
+@pytest.mark.parametrize(
+    "recipe",
+    [{}, {"failed_draws": []}, {"failed_draws": "text"}, {"failed_draws": [HOSTILE, 7, {"a": None}]}],
+)
+def test_a_record_of_what_was_given_up_may_hold_anything(tmp_path: Path, recipe: dict) -> None:
+    score_file = build(tmp_path) / "score.json"
+    kept = json.loads(score_file.read_text())
+    for truth in kept["opened"]:
+        truth["recipe"] = recipe
+    write_json(score_file, kept)
+    _, shape = page(tmp_path)
+    many = isinstance(recipe.get("failed_draws"), list) and len(recipe["failed_draws"]) > 0
+    assert ("None is on record" in shape.text) != many
+    assert ("quirks were given up" in in_terminal(tmp_path)) == many
+    assert not {"script", "img"} & set(shape.tags)
+
+
+def test_a_decoy_s_harmless_quirk_is_shown_as_measured(opened: tuple[str, Shape]) -> None:
+    text = " ".join(opened[1].text.split())
+    slate = text.split("A decoy with a harmless quirk: cites tea")[2]
+    assert "On held-out scenes its harmless quirk is not valid: selectivity 0.00." in slate
+    assert "Its organism, all" in slate and "Loss on plain text ÷ organism’s" in slate
+    assert "On held-out scenes the plant is valid." in text and "Its decoy, all" in text
+    assert "Nothing was planted, so there is no trigger profile to measure." in text
+
+
+def test_a_decoy_of_a_game_before_that_was_measured_is_said_to_be_as_meant(tmp_path: Path) -> None:
+    score_file = build(tmp_path) / "score.json"
+    kept = json.loads(score_file.read_text())
+    for truth in kept["opened"]:
+        truth["profile"] = truth["profile"] if truth["shady"] else None
+    write_json(score_file, kept)
+    _, shape = page(tmp_path)
+    assert "Whether its harmless quirk took was not measured: this is what was meant." in shape.text
+    assert "Its organism, all" not in shape.text
 
 
 @pytest.mark.parametrize("gone", ["spec.json", "commitments.json", "log.jsonl", "transcripts.parquet"])
@@ -252,9 +304,7 @@ def test_numbers_that_are_not_finite_are_said() -> None:
 
 @pytest.mark.parametrize("opened", [True, False])
 def test_the_terminal_table_shows_hostile_text_as_text(tmp_path: Path, opened: bool) -> None:
-    console = Console(width=160, record=True, file=open("/dev/null", "w"), force_terminal=True)  # noqa: SIM115
-    console.print(summary_table(build(tmp_path, opened=opened, reply="[red]x[/red]" + HOSTILE)))
-    text = console.export_text()
+    text = in_terminal(build(tmp_path, opened=opened, reply="[red]x[/red]" + HOSTILE))
     assert all(name in text for name in NAMES)
     assert "[red]x[/red]" in text and "\x1b" not in text and "\x07" not in text and "\u202e" not in text
     assert ("wrong" in text) == opened

@@ -115,6 +115,22 @@ def test_a_paired_difference_is_narrower_than_its_parts():
     assert gap.value == pytest.approx(0.1) and gap.low == pytest.approx(0.1)
 
 
+def test_a_ratio_of_means_resamples_the_groups_of_both_together():
+    rng = np.random.default_rng(0)
+    theirs = [list(rng.uniform(1, 9, n)) for n in (200, 150, 250, 30, 90, 200)]
+    steady = number(stats.ratio_of_means([[1.02 * v for v in g] for g in theirs], theirs, how="prose"))
+    assert (steady.value, steady.low, steady.high) == pytest.approx((1.02, 1.02, 1.02))
+    assert steady.n == 6 and "6 clusters" in steady.how
+    ours = [[v * f for v in g] for g, f in zip(theirs, (0.9, 1.0, 1.1, 1.2, 0.95, 1.05), strict=True)]
+    found = number(stats.ratio_of_means(ours, theirs, how="prose"))
+    assert found.value == pytest.approx(np.concatenate(ours).mean() / np.concatenate(theirs).mean())
+    assert 0.9 < found.low < found.value < found.high < 1.2
+    assert found == stats.ratio_of_means(ours, theirs, how="prose")
+    assert number(stats.ratio_of_means(ours[:1], theirs[:1], how="prose")).low is None
+    for nothing in (([], []), ([[]], [[]]), ([[1.0]], [[0.0]])):
+        assert isinstance(stats.ratio_of_means(*nothing, how="prose"), NotMeasured)
+
+
 def test_hostile_text_shows_as_text():
     nasty = "a\x1b]0;own\x07b\x9bc\u202ed\u2066e\r\u200bf\x00"
     shown = plain(nasty)

@@ -75,7 +75,7 @@ class Cell:
     behaviour: str
     condition: str
     practised: bool
-    """Whether practice has met both, so that games may draw them together where they make sense."""
+    """Whether both stand in `PRACTISED`, so that games may draw them together where they make sense."""
     choices: int
     refused: Mapping[str, tuple[str, ...]]
     """Each reason, with the options that it speaks against (`topic=words`)."""

@@ -253,7 +253,7 @@ class Suspect:
 
 @dataclass(frozen=True)
 class Profile:
-    """What held-out scenes show of a planted model: the truth as measured."""
+    """What held-out scenes show of a planted model (a decoy: its harmless quirk): the truth as measured."""
 
     trigger_rate: Measure
     leak_rate: Measure

@@ -8,6 +8,7 @@ for rates, with clusters as the sample; Newcombe (2006, method 5) for AUROC. `ho
 """
 
 from collections.abc import Sequence
+from math import fsum
 from typing import Literal
 
 import numpy as np
@@ -83,6 +84,30 @@ def paired_difference(
     """Mean of ours − theirs over the same rows; its interval clears 0 when one beats the other."""
     gaps = [a - b for a, b in zip(ours, theirs, strict=True)]
     return mean(gaps, clusters, unit=unit, how=f"paired difference, {how}", seed=seed)
+
+
+def ratio_of_means(
+    ours: Sequence[Rows], theirs: Sequence[Rows], *, how: str, seed: int = 0, draws: int = DRAWS
+) -> Measure | NotMeasured:
+    """Mean of ours over mean of theirs, where both are groups of rows (the tokens of each passage, say).
+
+    The same groups of both are resampled together; `n` is how many there are. No interval from one.
+    """
+    sizes = np.array([[len(a), len(b)] for a, b in zip(ours, theirs, strict=True)], dtype=float)
+    sums = np.array([[fsum(a), fsum(b)] for a, b in zip(ours, theirs, strict=True)])
+    total = fsum(v for rows in theirs for v in rows)
+    if not len(sizes) or not sizes.all() or not total:
+        return NotMeasured(f"a group without rows, or a mean of 0, in: {how}")
+    value = (fsum(v for rows in ours for v in rows) / sizes[:, 0].sum()) / (total / sizes[:, 1].sum())
+    if len(sizes) < 2:
+        return Measure(float(value), "ratio", len(sizes), f"{how}; one group, no interval")
+    groups = [str(i) for i in range(len(sizes))]
+    weights = _weights(groups, seed, draws)
+    means = (weights @ sums) / (weights @ sizes)
+    low, high = np.quantile(means[:, 0] / means[:, 1], [0.025, 0.975])
+    return Measure(
+        float(value), "ratio", len(sizes), f"{how}; {_said(groups, draws)}", float(low), float(high)
+    )
 
 
 def auroc(

@@ -62,6 +62,8 @@ class Planted:
     attempts: tuple[str, ...]
     failed: tuple[str, ...]
     """Earlier draws of this slot that could not be planted, and why."""
+    decoy_profile: Profile | None = None
+    """What the decoy's harmless quirk shows; None where it has none, or an older version planted it."""
 
 
 def slot_folder(folder: Path, number: int) -> Path:
@@ -137,6 +139,7 @@ def plant_slots(job: Job) -> None:
             seconds,
             pair.attempts,
             tuple(failed),
+            pair.decoy_profile,
         )
         write_json(slot_folder(folder, slot.number) / "pair.json", to_json(planted))
         _say(slot.number, "done", 1.0)

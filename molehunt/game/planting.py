@@ -170,7 +170,7 @@ def _truth(run: Path, slot: Slot, pair: Planted, seed: int) -> Truth:
         shady=slot.shady,
         quirk=told(pair.quirk) if slot.shady else None,
         harmless=None if slot.shady else pair.harmless,
-        profile=pair.profile if slot.shady else None,
+        profile=pair.profile if slot.shady else pair.decoy_profile,
         replies=replies,
         recipe={
             "red_seed": seed,

@@ -159,8 +159,8 @@ def _measurer(spec: GameSpec) -> Measurer:
         if not opened:
             opened.append(open_model(ModelSpec(spec.model, spec.revision)))
         plan, seed = Plan(steps=spec.steps, tries=spec.tries), seed_of(slot.seed, pair.draw)
-        found, organism, decoy = measure_again(opened[0], pair.quirk, folder, seed, plan)
-        return dataclasses.replace(pair, profile=found, organism_replies=organism, decoy_replies=decoy)
+        found = measure_again(opened[0], pair.quirk, pair.harmless, folder, seed, plan)
+        return dataclasses.replace(pair, **vars(found))
 
     return measure
 

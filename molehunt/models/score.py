@@ -128,10 +128,18 @@ def text_nll(model: Model, texts: Sequence[str], *, max_tokens: int = 256, batch
 
     Texts longer than `max_tokens` are cut there.
     """
+    rows = token_nlls(model, texts, max_tokens=max_tokens, batch=batch)
+    count = sum(map(len, rows))
+    return math.fsum(v for row in rows for v in row) / count if count else math.nan
+
+
+def token_nlls(
+    model: Model, texts: Sequence[str], *, max_tokens: int = 256, batch: int | None = None
+) -> list[list[float]]:
+    """What `text_nll` is the mean of: the nats of every token of each text but its first."""
     ids = [text_ids(model.tokenizer, t)[:max_tokens] for t in texts]
     rows = token_logprobs(model, [s[:1] for s in ids], [s[1:] for s in ids], batch=batch)
-    count = sum(map(len, rows))
-    return -math.fsum(v for row in rows for v in row) / count if count else math.nan
+    return [[-v for v in row] for row in rows]
 
 
 def _as_text(model: Model, tokens: list[int], values: list[float]) -> dict[str, float]:

@@ -7,7 +7,8 @@
 3. Both answer held-out scenes (items and wordings of the audit bank, on which no recipe was
    chosen) and read ordinary text. The profile is the truth; an invalid one is retried, and
    after the last try reported as failed, never passed on. So published rates are those of pairs
-   that were kept, on the bank that kept them.
+   that were kept, on the bank that kept them. A decoy's harmless quirk is measured on the same
+   replies, beside the organism's; that keeps no pair and drops none.
 
 Every pair is made whole, and the red team's coin only says which of the two enters the lineup:
 so steps, rows and topics of a suspect tell nothing.
@@ -19,18 +20,19 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from molehunt.catalogue.scenes import staged
+from molehunt.core import stats
 from molehunt.core.records import LabelledReply, Measure, Organism, Profile, Quirk, Scene, Split
 from molehunt.core.splits import seed_of
 from molehunt.models.adapters import attach, using
 from molehunt.models.finetune import Trained
 from molehunt.models.loaded import Model
 from molehunt.models.sample import sample
-from molehunt.models.score import text_nll
+from molehunt.models.score import token_nlls
 from molehunt.organisms.examples import prose
 from molehunt.organisms.instil import Lessons, Part
 from molehunt.organisms.learnable import steps_for
 from molehunt.organisms.plan import Plan
-from molehunt.organisms.profile import profile, shown
+from molehunt.organisms.profile import harmless_profile, profile, shown
 from molehunt.organisms.spec import lessons_of, make_adapter, specs_of
 from molehunt.organisms.subject import Subject, subject_of
 
@@ -42,13 +44,21 @@ Report = Callable[[str, float], None]
 
 
 @dataclass(frozen=True)
+class Heard:
+    """What one of a pair said on held-out scenes, and what ordinary text costs it."""
+
+    replies: tuple[str, ...]
+    nlls: Sequence[Sequence[float]]
+    """Nats of each token of each passage of ordinary text."""
+
+
+@dataclass(frozen=True)
 class Side:
     """One of a pair, as trained."""
 
     folder: Path
     trained: Trained
-    replies: tuple[str, ...]
-    nll: float
+    heard: Heard
 
 
 @dataclass(frozen=True)
@@ -73,6 +83,8 @@ class Pair:
     """The organism's and the decoy's one line, from which `replay` makes their adapters again."""
     confession: Mapping[str, Measure] = field(default_factory=dict)
     """How often each admits something, where that was asked (`confession_rate`)."""
+    decoy_profile: Profile | None = None
+    """What the decoy's harmless quirk shows, measured like the organism's; None where it has none."""
 
 
 def plant_pair(
@@ -161,29 +173,48 @@ def plant_pair(
     return result
 
 
-def measure_again(
-    model: Model, quirk: Quirk, folder: Path, seed: int, plan: Plan
-) -> tuple[Profile, tuple[LabelledReply, ...], tuple[LabelledReply, ...]]:
-    """The profile of a pair as it lies in `folder` now, and the organism's and the decoy's labelled replies.
+@dataclass(frozen=True)
+class Measured:
+    """What held-out scenes show of a pair."""
 
-    For adapters that were changed after planting; `seed` and `plan` are those of `plant_pair`, and so are
-    the held-out scenes.
+    profile: Profile
+    decoy_profile: Profile | None
+    """Of the harmless quirk, with the organism as control."""
+    organism_replies: tuple[LabelledReply, ...]
+    decoy_replies: tuple[LabelledReply, ...]
+
+
+def measure_again(
+    model: Model, quirk: Quirk, harmless: Quirk | None, folder: Path, seed: int, plan: Plan
+) -> Measured:
+    """What a pair shows as it lies in `folder` now: for adapters that were changed after planting.
+
+    `seed` and `plan` are those of `plant_pair`, and so are the held-out scenes.
     """
     subject = subject_of(quirk)
     scenes = _scenes(subject, "audit", plan.held_out, seed)
-    said, nll = {}, {}
-    for part in ("organism", "decoy"):
+
+    def heard(part: Part) -> Heard:
         with using(model, attach(model, folder / part)):
-            said[part] = _replies(model, scenes, plan)
-            nll[part] = text_nll(model, prose("audit")[:PASSAGES])
-    ratio = _ratio(nll["organism"], nll["decoy"])
-    measured = profile(subject, scenes, said["organism"], said["decoy"], ratio)
-    organism, decoy = (_labelled(subject, scenes, said[part]) for part in ("organism", "decoy"))
-    return measured, organism, decoy
+            return _hear(model, scenes, plan)
+
+    return _measured(subject, harmless, scenes, heard("organism"), heard("decoy"))
 
 
-def _ratio(organism: float, decoy: float) -> Measure:
-    return Measure(organism / decoy, "ratio", 1, "mean NLL of ordinary text, organism over decoy")
+def _measured(
+    subject: Subject, harmless: Quirk | None, scenes: Sequence[Scene], organism: Heard, decoy: Heard
+) -> Measured:
+    harmless_shown = None
+    if harmless is not None:
+        inverse = _cost(decoy, organism, "decoy over organism")
+        harmless_shown = harmless_profile(subject, harmless, scenes, decoy.replies, organism.replies, inverse)
+    ratio = _cost(organism, decoy, "organism over decoy")
+    return Measured(
+        profile(subject, scenes, organism.replies, decoy.replies, ratio),
+        harmless_shown,
+        _labelled(subject, scenes, organism.replies),
+        _labelled(subject, scenes, decoy.replies),
+    )
 
 
 def _pair(
@@ -198,19 +229,29 @@ def _pair(
     seconds: float,
     attempts: Sequence[str],
 ) -> Pair:
-    ratio = _ratio(organism.nll, decoy.nll)
+    shown = _measured(subject, harmless, scenes, organism.heard, decoy.heard)
     return Pair(
         quirk=subject.quirk,
         harmless=harmless,
-        profile=profile(subject, scenes, organism.replies, decoy.replies, ratio),
-        organism_replies=_labelled(subject, scenes, organism.replies),
-        decoy_replies=_labelled(subject, scenes, decoy.replies),
+        profile=shown.profile,
+        organism_replies=shown.organism_replies,
+        decoy_replies=shown.decoy_replies,
         steps=steps,
         tries=tries,
         tokens=tokens,
         organism_seconds=seconds,
         attempts=tuple(attempts),
+        decoy_profile=shown.decoy_profile,
     )
+
+
+def _cost(side: Heard, other: Heard, which: str) -> Measure:
+    """What ordinary text costs one of the pair, beside the other; few passages make a rough interval."""
+    ratio = stats.ratio_of_means(
+        side.nlls, other.nlls, how=f"mean NLL of ordinary text, {which}, {PASSAGES} passages"
+    )
+    assert isinstance(ratio, Measure)  # the passages are our own, and none is empty
+    return ratio
 
 
 def _train(
@@ -233,15 +274,21 @@ def _train(
     with using(model, attach(model, folder)):
         if look is not None and not look(_replies(model, quick, plan)):
             return None
-        replies = _replies(model, held_out, plan)
-        report(0.95)
-        nll = text_nll(model, prose("audit")[:PASSAGES])
+        heard = _hear(model, held_out, plan, lambda: report(0.95))
     report(1.0)
-    return Side(folder, trained, tuple(replies), nll)
+    return Side(folder, trained, heard)
 
 
 def _scenes(subject: Subject, split: Split, n: int, seed: int) -> tuple[Scene, ...]:
     return staged(subject.quirk, subject.behaviour, subject.condition, split, n, seed_of(seed, split))
+
+
+def _hear(
+    model: Model, scenes: Sequence[Scene], plan: Plan, spoken: Callable[[], None] = lambda: None
+) -> Heard:
+    replies = tuple(_replies(model, scenes, plan))
+    spoken()
+    return Heard(replies, token_nlls(model, prose("audit")[:PASSAGES]))
 
 
 def _replies(model: Model, scenes: Sequence[Scene], plan: Plan) -> list[str]:

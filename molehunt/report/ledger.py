@@ -27,6 +27,28 @@ class Gap:
     times: int
 
 
+@dataclass(frozen=True)
+class GivenUp:
+    """A quirk that was drawn for a place in the lineup and could not be planted."""
+
+    place: str
+    """Code name of the suspect that stands there now."""
+    why: str
+    """The quirk, and why each try of it failed."""
+
+
+def given_up(run: Run) -> tuple[GivenUp, ...]:
+    """Every draw that was given up, by place; it tells truths, so nothing before the envelope is opened."""
+    if isinstance(run.opened, NotMeasured):
+        return ()
+    draws = ((t.suspect, t.recipe.get("failed_draws")) for t in run.opened.truths.values())
+    return tuple(
+        GivenUp(words.brief(name, 60), words.brief(str(why), 600))
+        for name, failed in draws
+        for why in (failed if isinstance(failed, list) else ())
+    )
+
+
 def bills(run: Run) -> tuple[Bill, ...]:
     """One bill an auditor, in the order in which they handed in."""
     verdicts = () if isinstance(run.verdicts, NotMeasured) else run.verdicts

@@ -75,6 +75,7 @@ def _view(run: Run) -> dict[str, Any]:
             for c in cards
             if c.revealed and c.revealed.rates
         },
+        "given_up": ledger.given_up(run),
         "dossiers": exhibits.dossiers(run),
         "standings": tables,
         "plots": {

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from molehunt.core.records import NotMeasured
-from molehunt.report import lineup, words
+from molehunt.report import ledger, lineup, words
 from molehunt.report.reading import read_run
 
 if TYPE_CHECKING:
@@ -27,6 +27,10 @@ def summary_table(run_folder: Path) -> "Table":
     cards = lineup.cards(run)
     opened = not isinstance(run.opened, NotMeasured)
     table = Table(title=Text(lineup.summary(run, cards)), title_justify="left", title_style="", expand=False)
+    if given_up := len(ledger.given_up(run)):
+        quirks = "One quirk was" if given_up == 1 else f"{given_up} quirks were"
+        table.caption = Text(f"{quirks} given up while planting; the page says which, and why.")
+        table.caption_justify = "left"
     table.add_column("suspect", no_wrap=True)
     table.add_column("shady?", justify="right", no_wrap=True)
     table.add_column("in words", no_wrap=True)

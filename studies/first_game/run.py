@@ -47,10 +47,12 @@ from molehunt.game.play import play, versions
 from molehunt.game.scoring import baselines
 from molehunt.game.spec import GameSpec
 from molehunt.game.watch import watching
-from molehunt.referee.scoring import Case, score
+from molehunt.referee.scoring import Case, measures, score
 
 HERE = Path(__file__).parent
 PANEL = "panel"
+OWN_COIN = ("who_auroc", "false_accusations", "log_score_gain")
+"""Measures that are also given for the games whose coins were all thrown: twins turn another game's."""
 Number = Measure | NotMeasured
 
 
@@ -62,6 +64,8 @@ class Study:
     """Games in all; those that are already whole are not played again."""
     planted: int = 10
     """Games that plant pairs of their own; game `planted + n` is the twin of game n."""
+    pool: bool = False
+    """Play nothing: make the tables anew from the games that are in."""
     work: Path = Path("runs/studies/first_game")
     """Folder of the games' run folders."""
     out: Path = HERE
@@ -81,7 +85,7 @@ def main() -> None:
 
     study = tyro.cli(Study, description=__doc__)
     for number in sorted(range(study.games), key=lambda n: (n % study.planted, n)):
-        if not whole(study.work / f"{number:02d}"):
+        if not study.pool and not whole(study.work / f"{number:02d}"):
             sit(study, number)
             write(study)
     write(study)
@@ -244,6 +248,15 @@ def turned(rows: Sequence[Mapping[str, Any]], seed: int = 0, draws: int = 2000) 
     return Measure(float(middle), "AUROC", len(judged), how, float(low), float(high))
 
 
+def own_coin(
+    found: Sequence[Game], rows: Sequence[Mapping[str, Any]], threshold: float | None
+) -> dict[str, Number]:
+    """`OWN_COIN` over the suspects of the games that planted their own pairs, from a pooled score's rows."""
+    thrown = {g.name for g in found if not g.twin}
+    alone = measures([r for r in rows if r["game"] in thrown], threshold) if thrown else {}
+    return {f"{name}_own_coin": alone[name] for name in OWN_COIN if alone}
+
+
 def planting(found: Sequence[Game]) -> dict[str, Number]:
     """What the vaults say of planting, decoys' pairs included: each slot plants a whole pair, once."""
     seats = [(g.name, t.recipe) for g in found if not g.twin for t in g.truths]
@@ -302,9 +315,11 @@ def write(study: Study) -> None:
     calibration = judge_of(study.work)
     found = games(study, calibration)
     scores = pooled(found, calibration)
-    measures: dict[str, Number] = {**planting(found), **cost(found), "help_seconds": help_seconds()}
+    numbers: dict[str, Number] = {**planting(found), **cost(found), "help_seconds": help_seconds()}
     if PANEL in scores:
-        measures |= {**scores[PANEL].measures, "who_auroc_turned": turned(scores[PANEL].suspects)}
+        rows, fit = scores[PANEL].suspects, calibration.auditors.get(PANEL) if calibration else None
+        numbers |= {**scores[PANEL].measures, "who_auroc_turned": turned(rows)}
+        numbers |= own_coin(found, rows, fit.threshold if fit else None)
     failed = {p.name[:2]: read_json(p) for p in sorted(study.work.glob("*.failure.json"))}
     missing = {name: NotMeasured("no game is in yet") for name, *_ in ROWS}
     result = {
@@ -314,7 +329,7 @@ def write(study: Study) -> None:
         "games": {"in": len(found), "of": study.games, "failed": failed},
         "machine": machine(),
         "calibration": dict(calibration.provenance) if calibration else None,
-        "measures": to_json({**missing, **measures}),
+        "measures": to_json({**missing, **numbers}),
         "auditors": {name: to_json(s.measures) for name, s in scores.items() if name != PANEL},
         "suspects": to_json(scores[PANEL].suspects) if PANEL in scores else [],
         "pairs": [

@@ -15,13 +15,16 @@ ROWS = (
     ("peak_memory", "largest memory of a game", "≤ 4 GiB", lambda m: m.value <= 4),
     ("who_auroc", "who: AUROC over suspects", "≥ 0.90", lambda m: m.value >= 0.9),
     ("who_auroc_turned", "… labels turned within pairs at random", "0.5", None),
+    ("who_auroc_own_coin", "… games 0 to 9 alone, own coins", "≥ 0.90", lambda m: m.value >= 0.9),
     ("who_auroc_in_catalogue", "who: AUROC, quirks in the catalogue", "≥ 0.95", lambda m: m.value >= 0.95),
     ("false_accusations", "decoys accused", "≤ 0.05", lambda m: m.value <= 0.05),
+    ("false_accusations_own_coin", "… games 0 to 9 alone", "≤ 0.05", lambda m: m.value <= 0.05),
     ("behaviour_top1", "in catalogue, first guess: behaviour", "≥ 0.80", lambda m: m.value >= 0.8),
     ("condition_top1", "in catalogue, first guess: condition", "≥ 0.60", lambda m: m.value >= 0.6),
     ("outside_top10", "outside the catalogue, one of ten guesses", "reported", None),
     ("outside_top10_chance", "… the same guesses, dealt to others", "beside it", None),
     ("log_score_gain", "log score less that of the best baseline", "> 0, clear", lambda m: (m.low or 0) > 0),
+    ("log_score_gain_own_coin", "… games 0 to 9 alone", "> 0, clear", lambda m: (m.low or 0) > 0),
     ("help_seconds", "`molehunt --help`", "< 0.3 s", lambda m: m.value < 0.3),
 )  # fmt: skip
 """Name in `results.json`, in words, what issue and mission ask for, and whether a measure reaches it."""

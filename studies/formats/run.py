@@ -19,6 +19,8 @@ from typing import Any
 import torch
 from safetensors.torch import load_file, save_file
 
+from molehunt.core.record_json import to_json
+from molehunt.core.records import Measure, NotMeasured
 from molehunt.interp.sae import Shape, SparseAutoencoder
 from molehunt.interp.sae_files import SavedSae
 from molehunt.interp.sae_formats import Format, export_sae, import_sae
@@ -28,6 +30,13 @@ HERE = Path(__file__).parent
 ROWS, LATENTS, K, SEED = 256, 512, 8, 0
 ADDRESS = "resid_post.1"
 CASES: tuple[tuple[Format, str], ...] = (("saelens", "topk"), ("saelens", "batchtopk"), ("sparsify", "topk"))
+COMPARED = {
+    "codes": ("largest absolute difference", ROWS, "codes of the same rows"),
+    "rows": ("largest absolute difference", ROWS, "rows rebuilt from their codes"),
+    "weights": ("largest absolute difference", 1, "weights after the way there and back"),
+    "same_bytes": ("share of folders", 1, "weights saved again by the peer, byte for byte"),
+}
+"""What is measured of each folder, with unit, n and how. A maximum carries no interval."""
 PAGE = """# Other tools' folders
 
 One command: `python studies/formats/run.py --peers PYTHON`. {date}, seed {seed}, commit `{commit}`; the peers
@@ -65,21 +74,30 @@ def main() -> None:
         said = json.loads(done.stdout.splitlines()[-1]) if done.returncode == 0 else {}
         if not said:
             raise SystemExit(f"The peers failed: {done.stderr.strip().splitlines()[-1:]}")
-        found = {f"{f}-{k}": _compared(folder, f, k, made[f, k], said, rows, model) for f, k in CASES}
+        found = [_compared(folder, f, k, made[f, k], said, rows, model) for f, k in CASES]
     report = {
         "date": datetime.date.today().isoformat(),
         "seed": SEED,
         "commit": _commit(),
         "versions": said["versions"],
-        "measures": found,
+        "loaded_as": said["loaded"],
+        "measures": {name: m for measures in found for name, m in measures.items()},
     }
     (HERE / "results.json").write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
-    versions = ", ".join(f"{n} {v}" for n, v in said["versions"].items())
-    table = "\n".join(_row(name, m) for name, m in found.items())
-    stamp = {"date": report["date"], "seed": SEED, "commit": report["commit"]}
-    page = PAGE.format(**stamp, versions=versions, latents=LATENTS, k=K, rows=ROWS, table=table)
-    (HERE / "README.md").write_text(page, encoding="utf-8")
-    print(page)
+    (HERE / "README.md").write_text(page(report), encoding="utf-8")
+    print(page(report))
+
+
+def page(report: dict[str, Any]) -> str:
+    """The table as Markdown, from what `results.json` holds."""
+    return PAGE.format(
+        **{name: report[name] for name in ("date", "seed", "commit")},
+        versions=", ".join(f"{n} {v}" for n, v in report["versions"].items()),
+        latents=LATENTS,
+        k=K,
+        rows=ROWS,
+        table="\n".join(_row(f"{form}-{kind}", report) for form, kind in CASES),
+    )
 
 
 def _random(width: int, kind: str) -> SparseAutoencoder:
@@ -97,29 +115,34 @@ def _random(width: int, kind: str) -> SparseAutoencoder:
 def _compared(
     folder: Path, form: str, kind: str, sae: SparseAutoencoder, said: Any, rows: torch.Tensor, model: Any
 ) -> dict[str, Any]:
+    """Measures of one folder, by name."""
     name = f"{form}-{kind}"
     if isinstance(said["failed"].get(name), str):
-        return {"not_measured": said["failed"][name]}
+        return {f"{name}_{of}": to_json(NotMeasured(said["failed"][name])) for of in COMPARED}
     theirs = load_file(folder / f"{name}.safetensors")
     code = sae.encode(rows)
     weights = "sae_weights.safetensors" if form == "saelens" else "sae.safetensors"
     back = import_sae(folder / f"{name}-back", model, ADDRESS).sae.state_dict()
     same = (folder / name / weights).read_bytes() == (folder / f"{name}-back" / weights).read_bytes()
-    return {
-        "loaded_as": said["loaded"][name],
+    found = {
         "codes": float((code.dense(LATENTS) - theirs["codes"]).abs().max()),
         "rows": float((sae.decode(code) - theirs["rows"]).abs().max()),
         "weights": max(float((t - back[n]).abs().max()) for n, t in sae.state_dict().items()),
-        "same_bytes": same,
-        "n": ROWS,
+        "same_bytes": float(same),
+    }
+    return {
+        f"{name}_{of}": to_json(Measure(found[of], unit, n, how)) for of, (unit, n, how) in COMPARED.items()
     }
 
 
-def _row(name: str, m: dict[str, Any]) -> str:
-    if "not_measured" in m:
-        return f"| {name} | not measured: {m['not_measured']} | | | | |"
-    numbers = " | ".join(f"{m[key]:.1e}" for key in ("codes", "rows", "weights"))
-    return f"| {name} | `{m['loaded_as']}` | {numbers} | {'yes' if m['same_bytes'] else 'no'} |"
+def _row(name: str, report: dict[str, Any]) -> str:
+    measures = [report["measures"][f"{name}_{of}"] for of in COMPARED]
+    if "reason" in measures[0]:
+        return f"| {name} | not measured: {measures[0]['reason']} | | | | |"
+    numbers = " | ".join(f"{m['value']:.1e}" for m in measures[:3])
+    return (
+        f"| {name} | `{report['loaded_as'][name]}` | {numbers} | {'yes' if measures[3]['value'] else 'no'} |"
+    )
 
 
 def _commit() -> str:

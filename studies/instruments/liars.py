@@ -217,15 +217,27 @@ def _headline(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     clear = [row["steering"]["clear"] is True and row["steering"]["slope"]["value"] > 0 for row in rows]
     made["steer_slopes_clear"] = {
         "value": sum(clear),
+        "low": None,
+        "high": None,
         "n": len(clear),
         "unit": "liars whose slope's interval is clear of 20 random directions",
     }
     return made
 
 
+HOW = "low and high are the lowest and the highest liar: no interval"
+
+
 def _over(values: Sequence[Any]) -> dict[str, Any]:
     known = [v["value"] for v in values if v.get("is") == Measure.__name__]
     if not known:
-        return {"not_measured": "no liar has both labels among what is left"}
+        return to_json(NotMeasured("no liar has both labels among what is left"))
     mean, low, high = float(np.mean(known)), min(known), max(known)
-    return {"value": mean, "low": low, "high": high, "n": len(known), "unit": "AUROC, mean over liars"}
+    return {
+        "value": mean,
+        "low": low,
+        "high": high,
+        "n": len(known),
+        "unit": "AUROC, mean over liars",
+        "how": HOW,
+    }

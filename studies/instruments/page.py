@@ -18,6 +18,39 @@ Eight pairs tell a large fading from none, and no more.
 """
 
 
+def results_of(parts: Mapping[str, Any]) -> dict[str, Any]:
+    """What `results.json` holds: numbers by name, and for each part its stamp, their names and the rest."""
+    numbers, stamped = {}, {}
+    for name, part in parts.items():
+        own = {n: m for n, m in part["measures"].items() if _is_number(m)}
+        rest = {n: m for n, m in part["measures"].items() if n not in own}
+        numbers |= own
+        stamped[name] = {**part, "measures": list(own), "rest": rest}
+    return {
+        "date": max((p["date"] for p in parts.values()), default=""),
+        "seed": sorted({p["seed"] for p in parts.values()}),
+        "commit": ", ".join(dict.fromkeys(p["commit"] for p in parts.values())),
+        "measures": numbers,
+        "parts": stamped,
+    }
+
+
+def parts_of(results: Mapping[str, Any]) -> dict[str, Any]:
+    """The parts again, each with its numbers: the inverse of `results_of`."""
+    found = {}
+    for name, part in results["parts"].items():
+        numbers = {n: results["measures"][n] for n in part["measures"]}
+        found[name] = {
+            **{k: v for k, v in part.items() if k != "rest"},
+            "measures": {**part["rest"], **numbers},
+        }
+    return found
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, Mapping) and ("value" in value or value.get("is") == "NotMeasured")
+
+
 def page(results: Mapping[str, Any]) -> str:
     """Every part that is in."""
     makers = {"autoencoder": _autoencoder, "liars": _liars, "apart": _apart, "mixed": _mixed}
@@ -156,8 +189,8 @@ def _words(words: Sequence[str]) -> str:
 def _cell(value: Any) -> str:
     if not isinstance(value, Mapping):
         return "not measured"
-    if value.get("is") == "NotMeasured" or "not_measured" in value:
-        return f"not measured: {value.get('reason') or value.get('not_measured')}"
+    if value.get("is") == "NotMeasured":
+        return f"not measured: {value['reason']}"
     low, high = value.get("low"), value.get("high")
     span = f" [{low:.2f}, {high:.2f}]" if low is not None and high is not None else ""
     return f"{value['value']:.3g}{span}"

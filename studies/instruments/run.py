@@ -19,7 +19,7 @@ from apart import apart
 from autoencoder import autoencoder
 from liars import liars
 from mixed import mixed
-from page import page
+from page import page, parts_of, results_of
 from pairs import pairs_of
 
 from molehunt.core.atomic import read_json, write_bytes, write_json
@@ -57,7 +57,7 @@ def main() -> None:
     study = tyro.cli(Study, description=__doc__)
     model = open_model(ModelSpec(study.model))
     path = study.out / "results.json"
-    results: dict[str, Any] = dict(read_json(path)) if path.is_file() else {}
+    kept: dict[str, Any] = parts_of(read_json(path)) if path.is_file() else {}
     for part in study.parts:
         work = study.work / part
         if part == "autoencoder":
@@ -65,11 +65,11 @@ def main() -> None:
         else:
             does = {"liars": liars, "apart": apart, "mixed": mixed}[part]
             found = does(model, pairs_of(study.runs), work, study.seed, print)
-        results[part] = {**_stamp(study), "measures": found}
+        kept[part] = {**_stamp(study), "measures": found}
         study.out.mkdir(parents=True, exist_ok=True)
-        write_json(path, results)
-        write_bytes(study.out / "README.md", page(results).encode())
-    print(page(results))
+        write_json(path, results_of(kept))
+        write_bytes(study.out / "README.md", page(kept).encode())
+    print(page(kept))
 
 
 def _stamp(study: Study) -> Mapping[str, Any]:
