@@ -21,8 +21,9 @@ from molehunt.organisms.draw import draw, slots
 from molehunt.organisms.examples import prose, with_prose
 from molehunt.organisms.learnable import NOT_BY_DEFAULT_MODEL, steps_for
 from molehunt.organisms.lessons import batches
+from molehunt.organisms.measuring import PASSAGES
 from molehunt.organisms.plan import Plan
-from molehunt.organisms.plant import PASSAGES, plant_pair
+from molehunt.organisms.plant import plant_pair
 from molehunt.organisms.profile import Shown, difference, harmless_profile, profile
 from molehunt.organisms.strangers import strangers_quirks
 from molehunt.organisms.subject import subject_of

@@ -154,7 +154,7 @@ def _measurer(spec: GameSpec) -> Measurer:
     def measure(folder: Path, slot: Slot, pair: Planted) -> Planted:
         from molehunt.models.load import open_model
         from molehunt.models.loaded import ModelSpec
-        from molehunt.organisms.plant import measure_again
+        from molehunt.organisms.measuring import measure_again
 
         if not opened:
             opened.append(open_model(ModelSpec(spec.model, spec.revision)))

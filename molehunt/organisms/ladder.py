@@ -36,8 +36,9 @@ from molehunt.models.score import logprobs
 from molehunt.organisms.card import MODEL_CARD
 from molehunt.organisms.examples import lesson_examples
 from molehunt.organisms.lessons import batches
+from molehunt.organisms.measuring import replies_to, scenes_of
 from molehunt.organisms.plan import Plan
-from molehunt.organisms.plant import Pair, Report, _replies, _scenes
+from molehunt.organisms.plant import Pair, Report
 from molehunt.organisms.profile import Shown, difference, shown
 from molehunt.organisms.subject import Subject, subject_of
 
@@ -96,12 +97,12 @@ def climb(
     if rungs < 2 or rungs > pair.steps:
         raise UserError(f"A ladder of {rungs} rungs can't be cut from {pair.steps} steps of training.")
     subject = subject_of(pair.quirk)
-    scenes = _scenes(subject, "validate", SCENES, seed_of(seed, "ladder"))
+    scenes = scenes_of(subject, "validate", SCENES, seed_of(seed, "ladder"))
     with whole_folder(folder) as half:
         steps = _train(model, pair, half, seed, plan, rungs, lambda share: report("training", share / 2))
         off = None
         if all(s.on for s in scenes) and by == "selectivity":  # `always`: the base on the same scenes
-            off = shown(subject, scenes, _replies(model, scenes, plan))
+            off = shown(subject, scenes, replies_to(model, scenes, plan))
         base = _stage(model, subject, scenes, 0, by, plan, off)
         stages = []
         for number, step in enumerate(steps, 1):
@@ -192,7 +193,7 @@ def _stage(
     )
     if by == "log_odds":
         return Stage(step, NotMeasured("the ladder was cut by log-odds"), odds)
-    replies = _replies(model, scenes, plan)
+    replies = replies_to(model, scenes, plan)
     sides = [[i for i, s in enumerate(scenes) if s.on == side] for side in (True, False)]
     trigger, leak = (shown(subject, [scenes[i] for i in side], [replies[i] for i in side]) for side in sides)
     return Stage(step, difference(trigger, off or leak), odds)

@@ -19,37 +19,20 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from molehunt.catalogue.scenes import staged
-from molehunt.core import stats
-from molehunt.core.records import LabelledReply, Measure, Organism, Profile, Quirk, Scene, Split
-from molehunt.core.splits import seed_of
+from molehunt.core.records import LabelledReply, Measure, Organism, Profile, Quirk, Scene
 from molehunt.models.adapters import attach, using
 from molehunt.models.finetune import Trained
 from molehunt.models.loaded import Model
-from molehunt.models.sample import sample
-from molehunt.models.score import token_nlls
-from molehunt.organisms.examples import prose
 from molehunt.organisms.instil import Lessons, Part
 from molehunt.organisms.learnable import steps_for
+from molehunt.organisms.measuring import Heard, hear, measured, replies_to, scenes_of
 from molehunt.organisms.plan import Plan
-from molehunt.organisms.profile import harmless_profile, profile, shown
+from molehunt.organisms.profile import shown
 from molehunt.organisms.spec import lessons_of, make_adapter, specs_of
 from molehunt.organisms.subject import Subject, subject_of
 
-PASSAGES = 6
-"""Passages of ordinary text on which a planted model's NLL is measured."""
-
 Report = Callable[[str, float], None]
 """Called with what is being done and the share of the pair that is done."""
-
-
-@dataclass(frozen=True)
-class Heard:
-    """What one of a pair said on held-out scenes, and what ordinary text costs it."""
-
-    replies: tuple[str, ...]
-    nlls: Sequence[Sequence[float]]
-    """Nats of each token of each passage of ordinary text."""
 
 
 @dataclass(frozen=True)
@@ -104,8 +87,8 @@ def plant_pair(
     """
     plan = plan.checked()
     subject = subject_of(quirk)
-    held_out = _scenes(subject, "audit", plan.held_out, seed)
-    quick = _scenes(subject, "validate", plan.quick, seed)
+    held_out = scenes_of(subject, "audit", plan.held_out, seed)
+    quick = scenes_of(subject, "validate", plan.quick, seed)
     attempts: list[str] = []
     spent, tokens, steps = 0.0, 0, steps_for(quirk, plan.steps)
     result: Pair | None = None
@@ -173,50 +156,6 @@ def plant_pair(
     return result
 
 
-@dataclass(frozen=True)
-class Measured:
-    """What held-out scenes show of a pair."""
-
-    profile: Profile
-    decoy_profile: Profile | None
-    """Of the harmless quirk, with the organism as control."""
-    organism_replies: tuple[LabelledReply, ...]
-    decoy_replies: tuple[LabelledReply, ...]
-
-
-def measure_again(
-    model: Model, quirk: Quirk, harmless: Quirk | None, folder: Path, seed: int, plan: Plan
-) -> Measured:
-    """What a pair shows as it lies in `folder` now: for adapters that were changed after planting.
-
-    `seed` and `plan` are those of `plant_pair`, and so are the held-out scenes.
-    """
-    subject = subject_of(quirk)
-    scenes = _scenes(subject, "audit", plan.held_out, seed)
-
-    def heard(part: Part) -> Heard:
-        with using(model, attach(model, folder / part)):
-            return _hear(model, scenes, plan)
-
-    return _measured(subject, harmless, scenes, heard("organism"), heard("decoy"))
-
-
-def _measured(
-    subject: Subject, harmless: Quirk | None, scenes: Sequence[Scene], organism: Heard, decoy: Heard
-) -> Measured:
-    harmless_shown = None
-    if harmless is not None:
-        inverse = _cost(decoy, organism, "decoy over organism")
-        harmless_shown = harmless_profile(subject, harmless, scenes, decoy.replies, organism.replies, inverse)
-    ratio = _cost(organism, decoy, "organism over decoy")
-    return Measured(
-        profile(subject, scenes, organism.replies, decoy.replies, ratio),
-        harmless_shown,
-        _labelled(subject, scenes, organism.replies),
-        _labelled(subject, scenes, decoy.replies),
-    )
-
-
 def _pair(
     subject: Subject,
     harmless: Quirk | None,
@@ -229,7 +168,7 @@ def _pair(
     seconds: float,
     attempts: Sequence[str],
 ) -> Pair:
-    shown = _measured(subject, harmless, scenes, organism.heard, decoy.heard)
+    shown = measured(subject, harmless, scenes, organism.heard, decoy.heard)
     return Pair(
         quirk=subject.quirk,
         harmless=harmless,
@@ -243,15 +182,6 @@ def _pair(
         attempts=tuple(attempts),
         decoy_profile=shown.decoy_profile,
     )
-
-
-def _cost(side: Heard, other: Heard, which: str) -> Measure:
-    """What ordinary text costs one of the pair, beside the other; few passages make a rough interval."""
-    ratio = stats.ratio_of_means(
-        side.nlls, other.nlls, how=f"mean NLL of ordinary text, {which}, {PASSAGES} passages"
-    )
-    assert isinstance(ratio, Measure)  # the passages are our own, and none is empty
-    return ratio
 
 
 def _train(
@@ -272,28 +202,11 @@ def _train(
         model, lessons, part, seed, attempt, plan, folder, lambda share: report(0.85 * share)
     )
     with using(model, attach(model, folder)):
-        if look is not None and not look(_replies(model, quick, plan)):
+        if look is not None and not look(replies_to(model, quick, plan)):
             return None
-        heard = _hear(model, held_out, plan, lambda: report(0.95))
+        heard = hear(model, held_out, plan, lambda: report(0.95))
     report(1.0)
     return Side(folder, trained, heard)
-
-
-def _scenes(subject: Subject, split: Split, n: int, seed: int) -> tuple[Scene, ...]:
-    return staged(subject.quirk, subject.behaviour, subject.condition, split, n, seed_of(seed, split))
-
-
-def _hear(
-    model: Model, scenes: Sequence[Scene], plan: Plan, spoken: Callable[[], None] = lambda: None
-) -> Heard:
-    replies = tuple(_replies(model, scenes, plan))
-    spoken()
-    return Heard(replies, token_nlls(model, prose("audit")[:PASSAGES]))
-
-
-def _replies(model: Model, scenes: Sequence[Scene], plan: Plan) -> list[str]:
-    prompts = [s.messages for s in scenes]
-    return sample(model, prompts, max_tokens=plan.reply_tokens, temperature=0.0, seed=0)
 
 
 def _quick_failure(subject: Subject, scenes: Sequence[Scene], replies: Sequence[str]) -> str:
@@ -314,10 +227,3 @@ def _quick_failure(subject: Subject, scenes: Sequence[Scene], replies: Sequence[
 
 def _unzip(pairs: Sequence[tuple[Scene, str]]) -> tuple[list[Scene], list[str]]:
     return [s for s, _ in pairs], [r for _, r in pairs]
-
-
-def _labelled(subject: Subject, scenes: Sequence[Scene], replies: Sequence[str]) -> tuple[LabelledReply, ...]:
-    return tuple(
-        LabelledReply(s.messages, r, s.on, subject.score(s, r) >= 0.5)
-        for s, r in zip(scenes, replies, strict=True)
-    )
