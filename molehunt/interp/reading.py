@@ -161,7 +161,7 @@ def contexts(model: Model, spec: ReadSpec) -> Iterator[Context]:
         )
     number = document = 0
     for source in spec.text:
-        for ids in documents(source, model.tokenizer, spec.column, spec.seed):
+        for ids in documents(source, model.tokenizer, spec.column, spec.seed, model.fingerprint):
             for start in range(0, len(ids), spec.context):
                 yield Context(number, document, tuple(ids[start : start + spec.context]))
                 number += 1

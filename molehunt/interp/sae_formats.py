@@ -5,13 +5,14 @@
     sparsify   cfg.json, sae.safetensors: encoder.weight [latents, d], encoder.bias, W_dec, b_dec
 
 What a folder of ours belongs to goes with it: in SAELens' metadata, and in a file `molehunt.json` beside
-sparsify's, whose own files are then sparsify's to the byte. SAELens' `standard`, a plain ReLU, is `jumprelu` at
-threshold 0. Names and fields are those of SAELens 6 (`sae_lens/saes/sae.py`, `topk_sae.py`, `jumprelu_sae.py`)
-and of sparsify 1 (`sparsify/sparse_coder.py`, `config.py`). Only safetensors and JSON are read.
+sparsify's, whose own files are then sparsify's to the byte. SAELens' `standard`, a plain ReLU, is
+`jumprelu` at threshold 0. Names and fields are those of SAELens 6 (`sae_lens/saes/sae.py`, `topk_sae.py`,
+`jumprelu_sae.py`) and of sparsify 1 (`sparsify/sparse_coder.py`, `config.py`). Only safetensors and JSON
+are read.
 
-What this cannot tell you: how folders of other versions look, or whether a folder that names no weights (others'
-do not) was trained on these: only its width, and the place where it names one, are then held against the
-model. `studies/formats` holds those of one version each against the tools themselves.
+What this cannot tell you: how folders of other versions look, or whether a folder that names no weights
+(others' do not) was trained on these: only its width, and the place where it names one, are then held
+against the model. `studies/formats` holds those of one version each against the tools themselves.
 """
 
 import json

@@ -5,6 +5,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from molehunt.core.errors import RunMismatch, UserError
+from molehunt.game.watch import Watch
+from molehunt.verbs._chats import make_chats
 from molehunt.verbs._pair import two_models
 
 if TYPE_CHECKING:
@@ -46,7 +48,7 @@ class Rows:
     """Fields of `SavedSae`: model, model_id, and for a crosscoder against and against_id."""
 
 
-def rows_of(options: "Options") -> Rows:
+def rows_of(options: "Options", watch: Watch) -> Rows:
     """A capture's rows, or those of one model or two as they read.
 
     Raises:
@@ -68,10 +70,12 @@ def rows_of(options: "Options") -> Rows:
         raise UserError("Name a capture with --source, or what to read with --addresses.")
     if options.against:
         a, b = open_pair(options)
+        make_chats(a, options.text, options.seed, watch)
         belongs = {"model": a.fingerprint, "model_id": a.spec.id}
         belongs |= {"against": b.fingerprint, "against_id": options.against}
         return Rows(PairFlow(a, b, reading(options)), str(a.device), options.text, belongs)
     model = open_one(options)
+    make_chats(model, options.text, options.seed, watch)
     flow = LiveFlow(Reader(model, reading(options)))
     belongs = {"model": model.fingerprint, "model_id": model.spec.id}
     return Rows(flow, str(model.device), options.text, belongs)

@@ -15,6 +15,7 @@ from tyro.conf import Positional
 
 from molehunt.core.errors import UserError
 from molehunt.game.watch import watching
+from molehunt.verbs._chats import make_chats
 from molehunt.verbs._sae_rows import finished, open_one, open_pair, reading, rows_of
 from molehunt.verbs._screen import measured, show, table
 
@@ -38,7 +39,7 @@ class Options:
     addresses: tuple[str, ...] = ()
     """Train: where, by default all of the capture. Import and eval: where the autoencoder belongs."""
     text: tuple[str, ...] = ("builtin",)
-    """Text that the model reads: builtin[:train|:test], files, folders, run folders, hf:NAME[:SPLIT]."""
+    """What the model reads: builtin[:train|:test|:chats], files, run folders, hf:NAME[#CONFIG][:SPLIT]."""
     column: str = ""
     """Column of a dataset that holds text or messages, where it is called neither."""
     context: int = 256
@@ -107,7 +108,7 @@ def _train(options: Options) -> int:
         raise UserError("A crosscoder reads both models side by side; leave out --source.")
     seen: dict[str, dict[str, Any]] = {}
     with watching() as watch:
-        rows = rows_of(options)
+        rows = rows_of(options, watch)
         how = {
             "spec": {n: getattr(spec, n) for n in names},
             "text": list(rows.text),
@@ -168,6 +169,7 @@ def _eval(options: Options) -> int:
                     f"The crosscoder in {options.folder} is of {saved.address!r}, not of {asked!r}."
                 )
             a, b = open_pair(options)
+            make_chats(a, options.text, options.seed, watch)
             watch.bar("measuring", 0.1, saved.address)
             spec = replace(reading(options), addresses=(saved.address,))
             found = evaluate_pair(a, b, fitting(saved, a, b).sae, spec, tokens)
@@ -175,6 +177,7 @@ def _eval(options: Options) -> int:
             load_sae(options.folder, None, asked)  # before a model is loaded
             model = open_one(options)
             saved = load_sae(options.folder, model)
+            make_chats(model, options.text, options.seed, watch)
             watch.bar("measuring", 0.1, saved.address)
             spec = replace(reading(options), addresses=(saved.address,))
             found = evaluate(model, saved.sae, spec, tokens)
