@@ -1,5 +1,6 @@
 """Text comes from the model's own chats, from datasets with configurations, and from files of any length."""
 
+import io
 from pathlib import Path
 
 import pytest
@@ -61,9 +62,7 @@ def test_other_questions_are_asked_anew(cache):
 
 
 def test_the_verb_samples_what_it_is_asked_to_read(tmp_path, monkeypatch, capfd):
-    monkeypatch.setattr(
-        chats.sample_chats, "__kwdefaults__", {**chats.sample_chats.__kwdefaults__, "count": 4}
-    )
+    monkeypatch.setattr(chats, "COUNT", 4)
     asked = ["capture", str(tmp_path / "a"), "--model", "tiny", "--addresses", "embed", "--tokens", "40"]
     assert main([*asked, "--text", CHATS, "--context", "32"]) == 0, capfd.readouterr().err
     held = open_capture(tmp_path / "a")
@@ -122,13 +121,13 @@ def test_of_a_long_file_no_more_than_a_piece_is_held(tmp_path, monkeypatch):
     (tmp_path / "a.md").write_text("a line\n" * 100_000)
     asked = []
 
-    class Counted:
-        def read(self, size):
+    class Counted(io.TextIOWrapper):
+        def read(self, size=-1):
             asked.append(size)
-            return file.read(size)
+            return super().read(size)
 
-    with (tmp_path / "a.md").open() as file:
-        pieces = corpora._pieces(Counted())
+    with Counted((tmp_path / "a.md").open("rb")) as file:
+        pieces = corpora._pieces(file)
         for _ in range(3):
             next(pieces)
     assert 0 < sum(asked) < 64 * 6

@@ -1,6 +1,6 @@
 """Chats as text to read: questions that are handed in, and what a model answers.
 
-Replies are drawn at temperature 1, the model's own distribution, once for each model and seed, and kept in the
+Replies are drawn at temperature 1, the model's own distribution, once a model and seed, and kept in the
 cache folder: what is read under one name is the same each time. They are written in blocks, so that a killed
 run goes on after the last whole one; a reply depends on seed, block and place in it alone.
 
@@ -32,11 +32,11 @@ def sample_chats(
     questions: Sequence[str],
     seed: int = 0,
     *,
-    count: int = COUNT,
+    count: int | None = None,
     max_tokens: int = TOKENS,
     progress: Progress = lambda done, total: None,
 ) -> None:
-    """Ask up to `count` of the questions, in the seed's order, unless that was done before.
+    """Ask up to `count` (else COUNT) of the questions, in the seed's order, unless that was done before.
 
     Raises:
         UserError: there are no questions, or no space is left.
@@ -45,7 +45,7 @@ def sample_chats(
 
     asked = sorted(set(questions))
     random.Random(f"chats {seed}").shuffle(asked)
-    asked = asked[:count]
+    asked = asked[: COUNT if count is None else count]
     if not asked:
         raise UserError("There are no questions to ask.")
     parts = [model.fingerprint, asked, max_tokens, BLOCK, seed]

@@ -191,7 +191,7 @@ def _rows(path: Path) -> Iterator[Any]:
                     raise BadFile(f"{path} line {number} is not whole JSON.") from None
     else:
         try:
-            with pq.ParquetFile(path) as file:
+            with pq.ParquetFile(path, buffer_size=1 << 20) as file:  # else a column is read whole
                 for batch in file.iter_batches(ROWS):
                     yield from batch.to_pylist()
         except (pa.ArrowException, OSError) as error:
