@@ -20,10 +20,10 @@ are rendered by the model's own template; nothing in a message can end its turn.
 import hashlib
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import chain, zip_longest
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -179,7 +179,7 @@ def _rows(path: Path) -> Iterator[Any]:
     if path.suffix in PROSE:
         try:
             with path.open(encoding="utf-8", errors="replace") as file:
-                yield from ({"text": piece} for piece in _pieces(file))
+                yield from ({"text": piece} for piece in _pieces(file.read))
         except OSError as error:
             raise BadFile(f"{path} cannot be read: {error.strerror}.") from None
     elif path.suffix == ".jsonl":
@@ -198,11 +198,11 @@ def _rows(path: Path) -> Iterator[Any]:
             raise BadFile(f"{path} cannot be read as Parquet: {str(error).splitlines()[0][:100]}.") from None
 
 
-def _pieces(file: TextIO) -> Iterator[str]:
+def _pieces(read: Callable[[int], str]) -> Iterator[str]:
     """A text whole, or where it is long in pieces of at most PIECE characters, cut at line ends if any."""
     held = ""
     while True:
-        held += file.read(PIECE + 1 - len(held))
+        held += read(PIECE + 1 - len(held))
         if len(held) <= PIECE:
             break
         ends = (held.rfind(mark, PIECE // 2, PIECE) + len(mark) for mark in ("\n\n", "\n", " "))
