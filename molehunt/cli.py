@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from molehunt import __version__
-from molehunt.core import interrupt
+from molehunt.core import interrupt, memory
 from molehunt.core.errors import MolehuntError, UnknownName, UserError
 from molehunt.core.plain_text import plain
 
@@ -59,6 +59,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         # Python would complain once more when it flushes at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return SIGPIPE
+    except Exception as error:
+        if not memory.ran_out(error):
+            raise
+        _complain(memory.less(getattr(getattr(verb, "Options", None), "__dataclass_fields__", ())))
+        return 2
 
 
 @cache

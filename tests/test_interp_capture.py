@@ -1,11 +1,13 @@
 """A capture is the same however it is batched, sharded or broken off, and says what it left out."""
 
 import json
+from pathlib import Path
 
 import pytest
 import torch
 
 from molehunt.cli import main
+from molehunt.core.atomic import whole_folder, write_json
 from molehunt.core.errors import BadFile, RunMismatch, UserError
 from molehunt.interp import capture as capturing
 from molehunt.interp.capture import MARKS, capture_text, open_capture, shard_path
@@ -129,8 +131,72 @@ def test_a_damaged_shard_is_named(tmp_path, text):
     made = capture_text(MODEL, spec(text), tmp_path / "a", 500)
     path = shard_path(tmp_path / "a", 0)
     path.write_bytes(path.read_bytes()[:-50])
-    with pytest.raises(BadFile, match="shard-00000"):
+    with pytest.raises(BadFile, match=r"shard-00000.*same `molehunt capture` again"):
         rows(made)
+
+
+@pytest.mark.parametrize("harm", [Path.unlink, lambda p: p.write_bytes(p.read_bytes()[:-50])])
+@pytest.mark.parametrize("number", [0, 1, -1])
+def test_the_same_command_reads_a_lost_or_damaged_shard_again_and_no_other(tmp_path, text, harm, number):
+    capture_text(MODEL, spec(text), tmp_path / "a", 3000, shard_rows=700)
+    made = open_capture(tmp_path / "a")
+    before = {p.name: (p.read_bytes(), p.stat().st_mtime_ns) for p in (tmp_path / "a").iterdir()}
+    number %= len(made.about["shards"])
+    lost = shard_path(tmp_path / "a", number)
+    harm(lost)
+    again = capture_text(MODEL, spec(text), tmp_path / "a", 3000, shard_rows=64)
+    assert again.about == made.about and len(made.about["shards"]) > 2
+    after = {p.name: (p.read_bytes(), p.stat().st_mtime_ns) for p in (tmp_path / "a").iterdir()}
+    assert {n: b for n, (b, _) in after.items()} == {n: b for n, (b, _) in before.items()}
+    assert [n for n in after if after[n][1] != before[n][1]] == [lost.name]
+
+
+def test_a_shard_whose_text_is_another_now_is_not_made_up(tmp_path, text):
+    capture_text(MODEL, spec(text), tmp_path / "a", 3000, shard_rows=700)
+    shard_path(tmp_path / "a", 1).unlink()
+    text.write_text('{"text": "short"}')
+    with pytest.raises(BadFile, match="not what it was"):
+        capture_text(MODEL, spec(text), tmp_path / "a", 3000, shard_rows=700)
+
+
+def test_a_damaged_shard_of_a_broken_off_capture_is_read_again(tmp_path, text):
+    whole = capture_text(MODEL, spec(text), tmp_path / "a", 3000, shard_rows=700)
+    about = json.loads((tmp_path / "a/capture.json").read_text())
+    kept = {n: about[n] for n in ("spec", "model", "model_id", "tokens", "group", "stored")}
+    (tmp_path / "a/capture.json").write_text(json.dumps({**kept, "done": False}))
+    before = rows(whole)
+    first, path = shard_path(tmp_path / "a", 0).stat().st_mtime_ns, shard_path(tmp_path / "a", 1)
+    path.write_bytes(path.read_bytes()[:99])
+    again = capture_text(MODEL, spec(text), tmp_path / "a", 3000, shard_rows=10**6)
+    same(before, rows(again), atol=0)
+    assert shard_path(tmp_path / "a", 0).stat().st_mtime_ns == first
+    assert len(again.about["shards"]) == len(list((tmp_path / "a").glob("shard-*"))) == 2
+
+
+@pytest.mark.parametrize(
+    ("how", "reading", "named"),
+    [
+        ({"shard_rows": 0}, {}, "--shard-rows"),
+        ({"batch_tokens": 0}, {}, "--batch-tokens"),
+        ({}, {"sink_multiple": -1.0}, "--sink-multiple"),
+        ({}, {"sink_multiple": float("nan")}, "--sink-multiple"),
+    ],
+)
+def test_numbers_that_mean_nothing_are_named_and_leave_no_folder(tmp_path, text, how, reading, named):
+    with pytest.raises(UserError, match=named):
+        capture_text(MODEL, spec(text, **reading), tmp_path / "a", 100, **how)
+    assert not (tmp_path / "a").exists()
+
+
+@pytest.mark.skipif(not Path("/proc/self").exists(), reason="nothing here refuses new files")
+def test_a_place_where_no_folder_can_be_made_is_said(tmp_path):
+    for place in (Path("/proc/nowhere/a/x.json"), tmp_path / ("n" * 300) / "x.json"):
+        with pytest.raises(UserError, match="cannot be written"):
+            write_json(place, {})
+    with pytest.raises(UserError, match="cannot be written"), whole_folder(Path("/proc/nowhere/a")):
+        pass
+    with pytest.raises(FileNotFoundError), whole_folder(tmp_path / "a"):
+        (tmp_path / "missing" / "x").read_text()  # not the folder's own place: a mistake of ours stays one
 
 
 def test_sources_that_cannot_be_read_are_named(tmp_path, text):

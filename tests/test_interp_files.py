@@ -1,6 +1,8 @@
 """Autoencoders keep their weights, their model and their address, in our format and in others'."""
 
 import json
+import os
+import subprocess
 from dataclasses import replace
 from pathlib import Path
 
@@ -8,10 +10,11 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
+from molehunt.cli import main
 from molehunt.core.errors import BadFile, UserError
 from molehunt.interp.reading import ReadSpec
 from molehunt.interp.sae import KINDS, Shape, SparseAutoencoder
-from molehunt.interp.sae_eval import clamp_feature, evaluate, splice
+from molehunt.interp.sae_eval import clamp_feature, evaluate, on, splice
 from molehunt.interp.sae_files import SHIPPED, SavedSae, load_sae, read_sae, save_sae
 from molehunt.interp.sae_formats import export_sae, import_sae
 from molehunt.models.load import open_model
@@ -66,6 +69,104 @@ def test_others_folders_come_back_the_same(tmp_path, form, kind):
     assert torch.equal(back.sae(X), saved.sae(X)) and back.sae.shape == saved.sae.shape
 
 
+@pytest.mark.parametrize("form", ["saelens", "sparsify"])
+def test_an_export_knows_its_model_and_place_and_is_refused_elsewhere(tmp_path, form):
+    export_sae(tmp_path / "a", replace(made(), also=("f" * 64,)), form)
+    other, wider = tiny_model(seed=1), tiny_model("gpt2")
+    for model in (other, wider):
+        with pytest.raises(UserError, match=f"{MODEL.fingerprint[:12]}.*{model.fingerprint[:12]}"):
+            import_sae(tmp_path / "a", model, AT)
+    with pytest.raises(UserError, match=r"resid_post.0.*mlp_out.0"):
+        import_sae(tmp_path / "a", MODEL, "mlp_out.0")
+    back = import_sae(tmp_path / "a", MODEL, AT)
+    assert (back.model, back.also) == (MODEL.fingerprint, ("f" * 64,))
+    assert back.made["proven"] == ["model", "address"]
+    rounded = import_sae(tmp_path / "a", replace(MODEL, fingerprint="f" * 64), AT)
+    assert rounded.model == MODEL.fingerprint and rounded.of(MODEL)
+
+
+@pytest.mark.parametrize("form", ["saelens", "sparsify"])
+def test_where_a_folder_names_nothing_place_and_width_are_held_against_the_model(tmp_path, form):
+    export_sae(tmp_path / "a", made(), form)
+    (tmp_path / "a" / "molehunt.json").unlink(missing_ok=True)
+    config = json.loads((tmp_path / "a" / "cfg.json").read_text())
+    config.pop("metadata", None)
+    (tmp_path / "a" / "cfg.json").write_text(json.dumps(config))
+    for address in ("nonsense.7", "resid_post.7"):
+        with pytest.raises(UserError, match="no address"):
+            import_sae(tmp_path / "a", MODEL, address)
+    assert import_sae(tmp_path / "a", MODEL, "mlp_out.1").made["proven"] == []
+    narrow = replace(made(), sae=SparseAutoencoder(Shape(D_MODEL // 2, 48, 4, "topk")))
+    export_sae(tmp_path / "b", narrow, form)
+    with pytest.raises(UserError, match=f"reads {D_MODEL // 2} numbers.*has {D_MODEL}"):
+        import_sae(tmp_path / "b", MODEL, AT)
+
+
+def test_sparsifys_own_files_hold_sparsifys_fields_alone(tmp_path):
+    export_sae(tmp_path / "a", made(), "sparsify")
+    fields = {"activation", "expansion_factor", "normalize_decoder", "num_latents", "k", "multi_topk"}
+    fields |= {"skip_connection", "transcode", "d_in"}
+    assert set(json.loads((tmp_path / "a" / "cfg.json").read_text())) == fields
+
+
+def test_a_plain_relu_of_saelens_is_read(tmp_path):
+    saved = made("batchtopk")
+    export_sae(tmp_path / "a", saved, "saelens")
+    t = load_file(tmp_path / "a" / "sae_weights.safetensors")
+    t.pop("threshold")
+    save_file(t, tmp_path / "a" / "sae_weights.safetensors")
+    path = tmp_path / "a" / "cfg.json"
+    config = json.loads(path.read_text()) | {"architecture": "standard"}
+    path.write_text(json.dumps(config))
+    acts = ((X - t["b_dec"]) @ t["W_enc"] + t["b_enc"]).relu()
+    back = import_sae(tmp_path / "a", MODEL, AT).sae
+    assert torch.allclose(back.encode(X).dense(48), acts, atol=1e-5) and (acts > 0).sum(-1).min() > 4
+    assert torch.allclose(back(X), acts @ t["W_dec"] + t["b_dec"], atol=1e-5)
+    path.write_text(json.dumps(config | {"activation_fn_str": "tanh-relu"}))
+    with pytest.raises(BadFile, match="tanh-relu"):
+        import_sae(tmp_path / "a", MODEL, AT)
+
+
+PEERS = os.environ.get("MOLEHUNT_PEERS", "")
+"""Python of an environment with sae-lens and eai-sparsify, as `studies/formats/run.py --peers` takes it."""
+THEIRS = """
+import json, sys, torch
+from pathlib import Path
+from safetensors.torch import load_file, save_file
+from sae_lens import SAE
+from sparsify import SparseCoder
+root = Path(sys.argv[1])
+x = load_file(root / "x.safetensors")["x"]
+standard = SAE.load_from_disk(str(root / "standard"), device="cpu")
+coder = SparseCoder.load_from_disk(str(root / "sparsify"), device="cpu")
+coder.save_to_disk(str(root / "back"))
+found = coder.encode(x)
+with torch.no_grad():
+    made = {"standard": standard(x), "sparsify": coder.decode(found.top_acts, found.top_indices)}
+save_file({n: t.contiguous() for n, t in made.items()}, root / "made.safetensors")
+"""
+
+
+@pytest.mark.skipif(not PEERS, reason="MOLEHUNT_PEERS names no Python with SAELens and sparsify")
+def test_the_peers_themselves_read_what_lies_there_as_we_do(tmp_path):
+    export_sae(tmp_path / "sparsify", made(), "sparsify")
+    saved = made("batchtopk")
+    export_sae(tmp_path / "standard", saved, "saelens")
+    t = load_file(tmp_path / "standard" / "sae_weights.safetensors")
+    t.pop("threshold")
+    save_file(t, tmp_path / "standard" / "sae_weights.safetensors")
+    path = tmp_path / "standard" / "cfg.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"architecture": "standard"}))
+    save_file({"x": X}, tmp_path / "x.safetensors")
+    subprocess.run([PEERS, "-c", THEIRS, str(tmp_path)], check=True, capture_output=True)
+    theirs = load_file(tmp_path / "made.safetensors")
+    for name in ("standard", "sparsify"):
+        ours = import_sae(tmp_path / name, MODEL, AT).sae
+        assert torch.allclose(ours(X), theirs[name], atol=1e-5), name
+    for name in ("cfg.json", "sae.safetensors"):
+        assert (tmp_path / "back" / name).read_bytes() == (tmp_path / "sparsify" / name).read_bytes()
+
+
 def test_saelens_reads_what_we_write_as_we_do(tmp_path):
     """By SAELens' own formulas: relu((x − b_dec) W_enc + b_enc), top k or above the threshold."""
     for kind in KINDS:
@@ -103,6 +204,9 @@ def test_saelens_options_that_change_the_formula_are_followed(tmp_path):
 def test_what_cannot_be_read_is_said(tmp_path):
     saved = made("topk")
     export_sae(tmp_path / "a", saved, "saelens")
+    config = json.loads((tmp_path / "a" / "cfg.json").read_text())
+    theirs = {n: v for n, v in config["metadata"].items() if not n.startswith("molehunt")}
+    (tmp_path / "a" / "cfg.json").write_text(json.dumps({**config, "metadata": theirs}))
     with pytest.raises(UserError, match="hook_resid_post"):
         import_sae(tmp_path / "a", MODEL, "mlp_out.0")
     with pytest.raises(BadFile, match=r"cfg.json"):
@@ -124,6 +228,23 @@ def test_what_cannot_be_read_is_said(tmp_path):
         export_sae(tmp_path / "b", made("batchtopk"), "sparsify")
 
 
+def test_the_verb_refuses_another_model_and_says_what_is_believed(tmp_path, capfd):
+    export_sae(tmp_path / "a", made(), "saelens")
+    asked = ["sae", "import", str(tmp_path / "b"), "--source", str(tmp_path / "a"), "--addresses", AT]
+    assert main([*asked, "--model", "tiny:gpt2"]) == 2 and not (tmp_path / "b").exists()
+    assert MODEL.fingerprint[:12] in capfd.readouterr().err
+    assert main([*asked, "--model", "tiny", "--json"]) == 0
+    assert json.loads(capfd.readouterr().out)["proven"] == ["model", "address"]
+    config = json.loads((tmp_path / "a" / "cfg.json").read_text())
+    del config["metadata"]["molehunt_model"]
+    (tmp_path / "a" / "cfg.json").write_text(json.dumps(config))
+    assert main([*asked, "--model", "tiny"]) == 0
+    assert "Of which weights it is, its folder does not say" in capfd.readouterr().out
+    for tokens in ("0", "-3"):
+        assert main(["sae", "eval", str(tmp_path / "b"), "--model", "tiny", "--tokens", tokens]) == 2
+        assert "--tokens" in capfd.readouterr().err
+
+
 def exact(k=2 * D_MODEL):
     """Every direction and its opposite: nothing is lost."""
     sae = SparseAutoencoder(Shape(D_MODEL, 2 * D_MODEL, k, "topk"))
@@ -132,6 +253,13 @@ def exact(k=2 * D_MODEL):
         sae.encoder.copy_(both)
         sae.decoder.copy_(both)
     return sae
+
+
+def test_an_autoencoder_goes_where_the_model_is_and_stays_where_it_was():
+    sae = exact()
+    there = on(sae, torch.device("meta"))
+    assert there.decoder.device.type == "meta" and on(sae, torch.device("meta")) is there
+    assert sae.decoder.device.type == "cpu" and on(sae, sae.decoder.device) is sae
 
 
 def text(tmp_path):

@@ -6,6 +6,7 @@ import os
 import signal
 from collections import Counter
 from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
@@ -423,6 +424,19 @@ def test_inspect_reads_by_its_own_names(ground, tmp_path):
     assert open_reader("mockllm/model", 3) == InspectReader("mockllm/model", 3)
     with pytest.raises(UserError, match="nobody/nothing"):
         open_reader("nobody/nothing")
+
+
+def test_a_reader_without_its_key_or_package_says_which(monkeypatch):
+    for name in ("OPENAI_API_KEY", "OPENAI_BASE_URL", "LOOPBACK_API_KEY"):
+        monkeypatch.delenv(name, raising=False)
+    wants = [("openai/gpt-x", "OPENAI_API_KEY"), ("openai-api/loopback/x", "LOOPBACK_API_KEY")]
+    if find_spec("anthropic") is None:
+        wants.append(("anthropic/claude-x", "pip install anthropic"))
+    for name, mend in wants:
+        with pytest.raises(UserError, match=f"{name}.*{mend}") as error:
+            open_reader(name)
+        said = str(error.value)
+        assert "\n" not in said and "[bold]" not in said and "ERROR" not in said and said.endswith(".")
 
 
 @pytest.mark.real_model

@@ -165,6 +165,10 @@ def test_a_stopped_run_goes_on_and_another_is_refused(written, tmp_path, monkeyp
         run_cells(written, experiment(written, randoms=2), tmp_path / "half")
     with pytest.raises(UserError, match="one of them 0"):
         run_cells(written, experiment(written, strengths=(0.5, 1.0)), tmp_path / "none")
+    for endless in (float("inf"), float("nan")):
+        with pytest.raises(UserError, match="finite"):
+            run_cells(written, experiment(written, strengths=(0.0, endless)), tmp_path / "none")
+    assert not (tmp_path / "none").exists()
 
 
 def test_random_directions_are_of_length_one_and_seeded():

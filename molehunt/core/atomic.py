@@ -163,6 +163,15 @@ def _said_plainly(path: Path) -> Iterator[None]:
             raise UserError(
                 f"No space is left on the disk that holds {path}; free some and run the same command again."
             ) from error
-        if isinstance(error, OSError) and number in (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR):
+        refused = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.ENAMETOOLONG)
+        if isinstance(error, OSError) and (number in refused or _cannot_be_made(error, path)):
             raise UserError(f"{path} cannot be written: {error.strerror}; choose another folder.") from error
         raise
+
+
+def _cannot_be_made(error: OSError, path: Path) -> bool:
+    """Whether what is missing is the place of `path` itself, not a file that its writer wanted to read."""
+    if error.errno != errno.ENOENT or not isinstance(error.filename, str | bytes | os.PathLike):
+        return False
+    named = Path(os.fsdecode(error.filename))
+    return named == path or named in path.parents or named.parent == path.parent

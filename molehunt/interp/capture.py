@@ -1,7 +1,8 @@
 """Activations of a text on disk: safetensors shards in a folder, beside `capture.json`.
 
 A shard holds whole groups of contexts (`interp.reading`) and is whole or not there. After `kill -9` the
-same command goes on after the last shard that stands. Of each shard:
+same command goes on after the last shard that stands; a shard of a finished capture that is gone, or does not
+open, is read again by the same command, and that one alone. Of each shard:
 
     ADDRESS             [rows, width] activations, one row a kept token, in the text's order
     token, position     [rows] int32: its id, and where it stands in its context
@@ -13,7 +14,7 @@ tests). Memory holds one group and one shard.
 
 What this cannot tell you: what stands at the rows that were left out, first positions and sinks; how many
 there were of the latter is kept as `dropped`. Nor what a token would have looked like with more before it
-than its context holds.
+than its context holds. Bytes that changed inside a shard that still opens are not noticed.
 """
 
 import json
@@ -76,7 +77,7 @@ class Capture:
                 found = {name: file.get_tensor(name) for name in names}
         except (OSError, SafetensorError) as error:
             raise BadFile(
-                f"The shard {path} is damaged ({str(error)[:80]}); delete it and capture again."
+                f"The shard {path} is damaged ({str(error)[:80]}); give the same `molehunt capture` again."
             ) from None
         return found
 
@@ -114,8 +115,11 @@ def capture_text(
 
     Raises:
         RunMismatch: the folder holds a capture of something else.
+        BadFile: a shard that is read again does not come out as it was: its text is another now.
         UserError: nothing to read, or a folder that holds other things.
     """
+    if shard_rows < 1:
+        raise UserError("--shard-rows should be at least 1.")
     reader = Reader(model, spec, batch_tokens)
     about: dict[str, Any] = {
         "spec": asdict(spec),
@@ -127,8 +131,13 @@ def capture_text(
     }
     if tokens < 1:
         raise UserError("--tokens should be at least 1.")
-    shards = _begun(folder, about)
-    if shards is None:
+    shards, finished = _begun(folder, about)
+    if finished is not None:
+        for number, told in enumerate(finished["shards"]):
+            if _standing(folder, number, about) != told:
+                _again(reader, folder, number, finished)
+            if progress is not None:
+                progress(sum(s["rows"] for s in finished["shards"][: number + 1]), finished["rows"])
         return open_capture(folder)
     kept = sum(s["rows"] for s in shards)
     reader.limits = dict(shards[-1]["limits"]) if shards else {}
@@ -151,24 +160,30 @@ def capture_text(
         shards.append(_write(folder, len(shards), held, done, reader.limits, about))
     if not kept:
         raise UserError("No row was kept: the text is too short, or every row counts as a sink.")
+    left = len(shards)
+    while shard_path(folder, left).exists():  # of an earlier try, in shards of another size
+        shard_path(folder, left).unlink()
+        left += 1
     counts = {"rows": kept, "dropped": sum(s["dropped"] for s in shards)}
     whole = {**about, **counts, "limits": reader.limits, "shards": shards, "done": True}
     write_json(folder / FILE, whole)
     return Capture(folder, whole)
 
 
-def _begun(folder: Path, about: dict[str, Any]) -> list[dict[str, Any]] | None:
-    """What the shards that stand say of themselves; None where everything is there."""
+def _begun(folder: Path, about: dict[str, Any]) -> tuple[list[dict[str, Any]], dict[str, Any] | None]:
+    """What the shards that stand, up to the first that doesn't, say of themselves; and the whole capture,
+    where it was finished."""
     if folder.exists() and not folder.is_dir():
         raise UserError(f"{folder} is a file; give a new folder.")
     if not (folder / FILE).exists():
         if folder.exists() and any(p for p in folder.iterdir() if not p.name.startswith(HALF)):
             raise UserError(f"{folder} is not empty and holds no capture; give a new folder.")
-        return []
+        return [], None
     sweep(folder)
     before = read_json(folder / FILE)
-    if not shard_path(folder, 0).exists():  # it ended before anything was kept
-        return []
+    done = isinstance(before, dict) and bool(before.get("done"))
+    if not done and not any(folder.glob("shard-*")):  # it ended before anything was kept
+        return [], None
     for key, value in about.items():
         old = before.get(key) if isinstance(before, dict) else None
         if old != (
@@ -177,17 +192,50 @@ def _begun(folder: Path, about: dict[str, Any]) -> list[dict[str, Any]] | None:
             raise RunMismatch(
                 f"{folder} holds another capture (its {key} differ); give a new folder, or the same command."
             )
-    if before.get("done"):
-        return None
+    if done:
+        return [], before
     shards: list[dict[str, Any]] = []
-    while shard_path(folder, len(shards)).exists():
-        path = shard_path(folder, len(shards))
-        try:
-            with safe_open(path, framework="pt") as file:
-                shards.append(_said(file.metadata()))
-        except (OSError, SafetensorError, KeyError, ValueError):
-            raise BadFile(f"The shard {path} is damaged; delete it and run the same command again.") from None
-    return shards
+    while (said := _standing(folder, len(shards), about)) is not None:
+        # One that was left by an earlier try need not begin where the one before it ends.
+        if said["first_context"] != GROUP * (shards[-1]["groups"] if shards else 0):
+            break
+        shards.append(said)
+    return shards, None
+
+
+def _standing(folder: Path, number: int, about: Mapping[str, Any]) -> dict[str, Any] | None:
+    """What a shard says of itself; None where there is none, or one that does not open."""
+    try:
+        with safe_open(shard_path(folder, number), framework="pt") as file:
+            said = _said(file.metadata())
+            names = {*about["spec"]["addresses"], *MARKS, "text", "lengths"}
+            return said if names <= set(file.keys()) else None
+    except (OSError, SafetensorError, KeyError, ValueError, TypeError):
+        return None
+
+
+def _again(reader: Reader, folder: Path, number: int, whole: Mapping[str, Any]) -> None:
+    """Read one shard of a finished capture once more.
+
+    Raises:
+        BadFile: other rows come out: the text is not what it was.
+    """
+    told = whole["shards"][number]
+    reader.limits = dict(told["limits"])
+    done = skip = whole["shards"][number - 1]["groups"] if number else 0
+    held: list[Group] = []
+    for group in reader.groups(skip):
+        done += 1
+        held.append(_cut(group, told["rows"] - sum(len(g.token) for g in held)))
+        if done >= told["groups"]:
+            break
+    tensors, said = _filled(held, done, reader.limits)
+    if said != told:
+        raise BadFile(
+            f"The shard {shard_path(folder, number)} cannot be read again: the text is not what it was; give "
+            "a new folder."
+        )
+    write_bytes(shard_path(folder, number), save(tensors, {"molehunt": json.dumps(said)}))
 
 
 def _cut(group: Group, rows: int) -> Group:
@@ -206,20 +254,29 @@ def _write(
 ) -> dict[str, Any]:
     if not number:  # not sooner: what fails before any row is read leaves nothing behind
         write_json(folder / FILE, {**about, "done": False})
+    tensors, said = _filled(held, done, limits)
+    write_bytes(shard_path(folder, number), save(tensors, {"molehunt": json.dumps(said)}))
+    return said
+
+
+def _filled(
+    held: list[Group], done: int, limits: dict[str, float]
+) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """A shard's tensors, and what it says of itself."""
+    if not held:
+        return {}, {}
     tensors = {a: torch.cat([g.values[a] for g in held]).contiguous() for a in held[0].values}
     tensors |= {m: torch.cat([getattr(g, m) for g in held]).to(torch.int32) for m in MARKS}
     read = [c for g in held for c in g.contexts]
     tensors["text"] = torch.tensor([t for c in read for t in c.ids], dtype=torch.int32)
     tensors["lengths"] = torch.tensor([len(c.ids) for c in read], dtype=torch.int32)
-    said = {
+    return tensors, {
         "rows": len(tensors["token"]),
         "dropped": sum(g.dropped for g in held),
         "groups": done,
         "first_context": read[0].number,
         "limits": dict(limits),
     }
-    write_bytes(shard_path(folder, number), save(tensors, {"molehunt": json.dumps(said)}))
-    return said
 
 
 def _said(metadata: Mapping[str, str] | None) -> dict[str, Any]:

@@ -5,18 +5,22 @@ A source is written as one word:
     builtin               the documentation that any Python carries, then the sources and descriptions of
                           what is installed (`models.text`); of it, `builtin:test` is a sixteenth of the
                           passages and packages by their hash, `builtin:train` the rest, both mixed
-    FILE.txt, .md, .py    one document
+    builtin:chats         what the model that reads answers to questions (`interp.chats`); sampled beforehand
+    FILE.txt, .md, .py    one document; a longer one than a million characters is several, cut at line ends
     FILE.jsonl, .parquet  a row a document: `messages` (a chat, with `reply` if there) or `text`
     RUN                   a run folder: the conversations of its transcripts.parquet
     FOLDER                every file of these kinds in it, sorted by path
-    hf:NAME[:SPLIT]       a Hugging Face dataset, streamed (`train` unless said)
+    hf:NAME[#CONFIG][:SPLIT]   a Hugging Face dataset by name, or by the path of its folder, streamed (`train`
+                          unless said), in one of its configurations where it has several
 
-Chats are rendered by the model's own template; nothing in a message can end its turn.
+Memory holds one document or row of a source at a time (of Parquet, so many rows), however long it is. Chats
+are rendered by the model's own template; nothing in a message can end its turn.
 """
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping, Sequence
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import chain, zip_longest
 from pathlib import Path
 from typing import Any
@@ -26,6 +30,7 @@ import pyarrow.parquet as pq
 
 from molehunt.core.errors import BadFile, UserError
 from molehunt.core.records import Message, Messages
+from molehunt.interp.chats import CHATS, kept_chats
 from molehunt.models.prompts import prompt_ids, text_ids
 from molehunt.models.text import installed_text, ordinary_text
 
@@ -33,19 +38,27 @@ PROSE = (".txt", ".md", ".rst", ".py")
 KINDS = (*PROSE, ".jsonl", ".parquet")
 TEST = 16
 """Documents whose hash begins with a byte below this are `builtin:test`."""
+PIECE = 1_000_000
+"""Characters of the longest plain text that is one document."""
 ROWS = 256
 """Rows of a Parquet file that are read at once."""
 
 
-def documents(source: str, tokenizer: Any, column: str = "", seed: int = 0) -> Iterator[list[int]]:
+def documents(
+    source: str, tokenizer: Any, column: str = "", seed: int = 0, model: str = ""
+) -> Iterator[list[int]]:
     """Token ids of every document of a source, in its own order (`builtin` in the seed's).
 
-    `column` names the column that holds text or messages, where it has another name.
+    `column` names the column that holds text or messages, where it has another name; `model` is the
+    fingerprint of whose chats `builtin:chats` is.
 
     Raises:
         UserError, BadFile: no such source, or a file, row or column that cannot be read.
     """
-    if source.partition(":")[0] == "builtin":
+    if source == CHATS:
+        for row in kept_chats(model, seed):
+            yield from _ids(tokenizer, row, "messages", source)
+    elif source.partition(":")[0] == "builtin":
         for text in _builtin(source, seed):
             if ids := text_ids(tokenizer, text):
                 yield ids
@@ -91,7 +104,9 @@ def _builtin(source: str, seed: int) -> Iterator[str]:
     """Documents of the built-in text, or of the part of it that is named."""
     part = source.partition(":")[2]
     if part not in ("", "train", "test"):
-        raise UserError(f"There is no text {source!r}; the built-in text has builtin:train and builtin:test.")
+        raise UserError(
+            f"There is no text {source!r}; the built-in text has builtin:train and builtin:test, and {CHATS}."
+        )
     prose = ((text, text) for text in ordinary_text(1 << 30, seed))
     sources = ((_package(name), text) for name, text in installed_text(seed))
     for name, text in _mixed(prose, sources) if part else chain(prose, sources):
@@ -163,7 +178,8 @@ def _files(path: Path) -> list[Path]:
 def _rows(path: Path) -> Iterator[Any]:
     if path.suffix in PROSE:
         try:
-            yield {"text": path.read_text("utf-8", "replace")}
+            with path.open(encoding="utf-8", errors="replace") as file:
+                yield from ({"text": piece} for piece in _pieces(file.read))
         except OSError as error:
             raise BadFile(f"{path} cannot be read: {error.strerror}.") from None
     elif path.suffix == ".jsonl":
@@ -175,19 +191,41 @@ def _rows(path: Path) -> Iterator[Any]:
                     raise BadFile(f"{path} line {number} is not whole JSON.") from None
     else:
         try:
-            with pq.ParquetFile(path) as file:
+            with pq.ParquetFile(path, buffer_size=1 << 20) as file:  # else a column is read whole
                 for batch in file.iter_batches(ROWS):
                     yield from batch.to_pylist()
         except (pa.ArrowException, OSError) as error:
             raise BadFile(f"{path} cannot be read as Parquet: {str(error).splitlines()[0][:100]}.") from None
 
 
+def _pieces(read: Callable[[int], str]) -> Iterator[str]:
+    """A text whole, or where it is long in pieces of at most PIECE characters, cut at line ends if any."""
+    held = ""
+    while True:
+        held += read(PIECE + 1 - len(held))
+        if len(held) <= PIECE:
+            break
+        ends = (held.rfind(mark, PIECE // 2, PIECE) + len(mark) for mark in ("\n\n", "\n", " "))
+        cut = next((end for end in ends if end > PIECE // 2), PIECE)
+        yield held[:cut]
+        held = held[cut:]
+    if held:
+        yield held
+
+
 def _hub(source: str) -> Iterator[Any]:
     from datasets import load_dataset  # Its import costs a second and few need it.
 
-    name, _, split = source.removeprefix("hf:").partition(":")
+    where, _, split = source.removeprefix("hf:").partition(":")
+    name, _, config = where.partition("#")
     try:
-        yield from load_dataset(name, split=split or "train", streaming=True)
+        yield from load_dataset(name, config or None, split=split or "train", streaming=True)
     except Exception as error:
-        first = (str(error).strip().splitlines() or [type(error).__name__])[0][:200]
-        raise UserError(f"The dataset {name!r} cannot be read: {first.rstrip('.')}.") from error
+        lines = str(error).strip().splitlines() or [type(error).__name__]
+        if "onfig name is missing" in lines[0]:
+            known = re.search(r"\[.*\]", " ".join(lines))
+            raise UserError(
+                f"The dataset {name!r} has several configurations; write hf:{name}#CONFIG with one of "
+                f"{known[0][:300] if known else 'them'}."
+            ) from error
+        raise UserError(f"The dataset {where!r} cannot be read: {lines[0][:200].rstrip('.')}.") from error

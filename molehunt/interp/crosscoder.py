@@ -120,8 +120,10 @@ def evaluate_pair(
         spec: what is read; its first address is where the crosscoder belongs.
 
     Raises:
-        UserError: models that do not match it or each other.
+        UserError: models that do not match it or each other, or `tokens` below 1.
     """
+    if tokens < 1:
+        raise UserError("A crosscoder is measured on at least one token; raise --tokens.")
     matched(a, b)
     address = spec.addresses[0]
     read: list[Context] = []

@@ -13,6 +13,7 @@ directions no p is below 1/21.
 """
 
 import hashlib
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -110,8 +111,10 @@ def run_cells(
 
     Raises:
         RunMismatch: the folder holds cells of another experiment.
-        UserError: fewer than two strengths, or none that is 0.
+        UserError: fewer than two strengths, none that is 0, or one that is no number.
     """
+    if not all(map(math.isfinite, experiment.strengths)):
+        raise UserError("A strength is not a finite number; give ones such as -1, 0 and 1.")
     if len(set(experiment.strengths)) < 2 or 0 not in experiment.strengths:
         raise UserError(
             "Give at least two different strengths, one of them 0, which all others are held against."

@@ -7,6 +7,7 @@ of each context, and rows whose norm at any address exceeds `sink_multiple` time
 there. That median is taken over the first group, once; every later row is held against the same.
 """
 
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
@@ -81,6 +82,10 @@ class Reader:
     def __post_init__(self) -> None:
         if self.spec.context < 2 or not self.spec.addresses:
             raise UserError("Reading needs at least one address and contexts of at least 2 tokens.")
+        if self.batch_tokens < 1:
+            raise UserError("--batch-tokens should be at least 1.")
+        if not (math.isfinite(self.spec.sink_multiple) and self.spec.sink_multiple >= 0):
+            raise UserError("--sink-multiple should be a number of 0 or more; 0 keeps every row.")
         if self.spec.dtype != "auto" and self.spec.dtype not in DTYPES:
             raise UserError(f"There is no dtype {self.spec.dtype!r}; choose auto, {', '.join(DTYPES)}.")
 
@@ -156,7 +161,7 @@ def contexts(model: Model, spec: ReadSpec) -> Iterator[Context]:
         )
     number = document = 0
     for source in spec.text:
-        for ids in documents(source, model.tokenizer, spec.column, spec.seed):
+        for ids in documents(source, model.tokenizer, spec.column, spec.seed, model.fingerprint):
             for start in range(0, len(ids), spec.context):
                 yield Context(number, document, tuple(ids[start : start + spec.context]))
                 number += 1

@@ -14,7 +14,9 @@ text that it was trained on flatters it.
 
 import math
 from collections.abc import Callable, Sequence
+from copy import deepcopy
 from dataclasses import replace
+from weakref import WeakKeyDictionary
 
 import torch
 from torch import Tensor
@@ -42,8 +44,11 @@ def evaluate(
         spec: what is read; its first address is where the autoencoder belongs.
 
     Raises:
-        UserError: the autoencoder's width is not that of the activations.
+        UserError: the autoencoder's width is not that of the activations, or `tokens` is below 1.
     """
+    if tokens < 1:
+        raise UserError("An autoencoder is measured on at least one token; raise --tokens.")
+    sae = on(sae, model.device)
     spec = replace(spec, addresses=spec.addresses[:1], dtype="float32")
     return _reconstruction(model, sae, spec, tokens, batch_tokens) | {
         "loss_recovered": loss_recovered(model, sae, spec, tokens)
@@ -100,7 +105,7 @@ def loss_recovered(
 
 def splice(sae: SparseAutoencoder, at: Tensor | None = None) -> Edit:
     """An edit that puts what the autoencoder makes of an activation in its place."""
-    return Edit(lambda x: _each(x, sae).to(x.dtype), "all" if at is None else at, False)
+    return Edit(lambda x: _each(x, on(sae, x.device)).to(x.dtype), "all" if at is None else at, False)
 
 
 def clamp_feature(sae: SparseAutoencoder, latent: int, value: float, at: Tensor | None = None) -> Edit:
@@ -115,14 +120,27 @@ def clamp_feature(sae: SparseAutoencoder, latent: int, value: float, at: Tensor 
         raise UserError(f"There is no latent {latent}; choose one from 0 to {sae.shape.n_latents - 1}.")
 
     def change(x: Tensor) -> Tensor:
-        flat = x.reshape(-1, x.shape[-1]).float()
-        code = sae.encode(flat)
+        flat, here = x.reshape(-1, x.shape[-1]).float(), on(sae, x.device)
+        code = here.encode(flat)
         now = flat.new_zeros(len(flat)).index_add(
             0, code.rows, torch.where(code.latents == latent, code.values, 0.0)
         )
-        return (flat + (value - now)[:, None] * sae.decoder[latent]).view_as(x).to(x.dtype)
+        return (flat + (value - now)[:, None] * here.decoder[latent]).view_as(x).to(x.dtype)
 
     return Edit(change, "all" if at is None else at, False)
+
+
+def on(sae: SparseAutoencoder, device: torch.device) -> SparseAutoencoder:
+    """The autoencoder where a model is: itself, or a copy whose weights lie there, made once."""
+    if sae.decoder.device == device:
+        return sae
+    copies = _copies.setdefault(sae, {})
+    if device not in copies:
+        copies[device] = deepcopy(sae).to(device)
+    return copies[device]
+
+
+_copies: WeakKeyDictionary[SparseAutoencoder, dict[torch.device, SparseAutoencoder]] = WeakKeyDictionary()
 
 
 def _each(x: Tensor, make: Callable[[Tensor], Tensor]) -> Tensor:

@@ -4,11 +4,15 @@
                and threshold [latents] for `jumprelu`, which is how SAELens keeps a trained BatchTopK
     sparsify   cfg.json, sae.safetensors: encoder.weight [latents, d], encoder.bias, W_dec, b_dec
 
-Names and fields are those of SAELens 6 (`sae_lens/saes/sae.py`, `topk_sae.py`, `jumprelu_sae.py`) and of
-sparsify 1 (`sparsify/sparse_coder.py`, `config.py`). Only safetensors and JSON are read.
+What a folder of ours belongs to goes with it: in SAELens' metadata, and in a file `molehunt.json` beside
+sparsify's, whose own files are then sparsify's to the byte. SAELens' `standard`, a plain ReLU, is
+`jumprelu` at threshold 0. Names and fields are those of SAELens 6 (`sae_lens/saes/sae.py`, `topk_sae.py`,
+`jumprelu_sae.py`) and of sparsify 1 (`sparsify/sparse_coder.py`, `config.py`). Only safetensors and JSON
+are read.
 
-What this cannot tell you: how folders of other versions look. `studies/formats` holds those of one version
-each against the tools themselves.
+What this cannot tell you: how folders of other versions look, or whether a folder that names no weights
+(others' do not) was trained on these: only its width, and the place where it names one, are then held
+against the model. `studies/formats` holds those of one version each against the tools themselves.
 """
 
 import json
@@ -20,13 +24,19 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor
 
-from molehunt.core.atomic import read_json, whole_folder
+from molehunt.core.atomic import read_json, whole_folder, write_json
 from molehunt.core.errors import BadFile, UserError
 from molehunt.interp.sae import KINDS, Shape, SparseAutoencoder
 from molehunt.interp.sae_files import SavedSae, read_tensors
+from molehunt.models.anatomy import anatomy
 from molehunt.models.loaded import Model
+from molehunt.models.taps import activations, parse
 
 Format = Literal["saelens", "sparsify"]
+READ = ("topk", "batchtopk", "jumprelu", "standard")
+"""Architectures of SAELens that are read."""
+BESIDE = "molehunt.json"
+"""What an export belongs to, where the other tool's own files have no room for it."""
 THEIRS: Mapping[str, str] = {"saelens": "sae_weights.safetensors", "sparsify": "sae.safetensors"}
 SAELENS = "6.54.12"
 """Whose format is written: a folder that names none is taken for one of before 6, and its place is lost."""
@@ -55,35 +65,83 @@ def export_sae(folder: Path, saved: SavedSae, form: Format) -> None:
     with whole_folder(folder) as half:
         save_file({n: t.detach().cpu().contiguous() for n, t in tensors.items()}, half / THEIRS[form])
         (half / "cfg.json").write_text(json.dumps(config))
+        if form == "sparsify":
+            write_json(half / BESIDE, _belongs(saved))
 
 
 def import_sae(folder: Path, model: Model, address: str) -> SavedSae:
     """Read a folder of SAELens or sparsify, told apart by its files, as one of this model and address.
 
+    `made` says under `proven` what the folder itself named: its weights, its place.
+
     Raises:
         BadFile: it is neither, or of an architecture that is not read here.
-        UserError: its width is not that of the model, or it names another place.
+        UserError: its weights, its place or its width are not those asked for; names both.
     """
     form = next((f for f, name in THEIRS.items() if (folder / name).is_file()), None)
     if form is None or not (folder / "cfg.json").is_file():
         raise BadFile(f"{folder} holds no cfg.json with {' or '.join(THEIRS.values())}.")
-    config, tensors = read_json(folder / "cfg.json"), read_tensors(folder / THEIRS[form])
+    config = read_json(folder / "cfg.json")
+    said = _said(folder, config, form)
+    proven = _held_against(folder, said, model, address)
+    tensors = read_tensors(folder / THEIRS[form])
     try:
-        sae = (
-            _from_saelens(config, tensors, folder)
-            if form == "saelens"
-            else _from_sparsify(config, tensors, folder)
-        )
+        read = _from_saelens if form == "saelens" else _from_sparsify
+        sae = read(config, tensors, folder)
     except (AttributeError, KeyError, TypeError, RuntimeError) as error:
         first = str(error).splitlines()[0][:100]
         raise BadFile(f"{folder} lacks something that {form} writes ({first}).") from None
-    hook = (config.get("metadata") or {}).get("hook_name") if form == "saelens" else None
-    if hook is not None and hook != _hook_name(address):
+    width = activations(model, [[0]], address).shape[-1]
+    if sae.shape.d_model != width:
         raise UserError(
-            f"The autoencoder in {folder} is of {hook!r}, not of {address!r} ({_hook_name(address)})."
+            f"The autoencoder in {folder} reads {sae.shape.d_model} numbers; {address} of {model.spec.id} "
+            f"has {width}."
         )
-    made = {"imported": form, "cfg": config}
-    return SavedSae(sae, model.fingerprint, address, model.spec.id, made)
+    made = {"imported": form, "cfg": config, "proven": proven}
+    if "model" not in proven:
+        return SavedSae(sae, model.fingerprint, address, model.spec.id, made)
+    also = tuple(map(str, said.get("molehunt_also", ())))
+    return SavedSae(sae, str(said["molehunt_model"]), address, model.spec.id, made, also=also)
+
+
+def _belongs(saved: SavedSae) -> dict[str, Any]:
+    """What our exports say of weights and place."""
+    said: dict[str, Any] = {
+        "model_name": saved.model_id,
+        "molehunt_model": saved.model,
+        "molehunt_address": saved.address,
+    }
+    return said | ({"molehunt_also": list(saved.also)} if saved.also else {})
+
+
+def _said(folder: Path, config: Any, form: str) -> Mapping[str, Any]:
+    """What a folder says of weights and place; SAELens before 6 kept it beside the rest."""
+    if not isinstance(config, dict):
+        raise BadFile(f"{folder / 'cfg.json'} holds no object with named fields.")
+    if form == "sparsify":
+        found = read_json(folder / BESIDE) if (folder / BESIDE).is_file() else {}
+    else:
+        found = config.get("metadata") or {n: config[n] for n in ("hook_name", "model_name") if n in config}
+    if not isinstance(found, dict) or not isinstance(found.get("molehunt_also", []), list):
+        raise BadFile(f"{folder} does not say in named fields what it belongs to; export it again.")
+    return found
+
+
+def _held_against(folder: Path, said: Mapping[str, Any], model: Model, address: str) -> list[str]:
+    """What of weights and place the folder named, all of it matching."""
+    parse(address, len(anatomy(model.module).layers))
+    mark, place, hook = (said.get(n) for n in ("molehunt_model", "molehunt_address", "hook_name"))
+    if mark and model.fingerprint not in (mark, *said.get("molehunt_also", ())):
+        raise UserError(
+            f"The autoencoder in {folder} is of model {str(said.get('model_name') or '?')[:80]} "
+            f"({str(mark)[:12]}), not of {model.spec.id} ({model.fingerprint[:12]})."
+        )
+    if place and place != address:
+        raise UserError(f"The autoencoder in {folder} is of {str(place)[:80]!r}, not of {address!r}.")
+    if hook and hook != _hook_name(address):
+        wanted = f"{address!r} ({_hook_name(address)})"
+        raise UserError(f"The autoencoder in {folder} is of {str(hook)[:80]!r}, not of {wanted}.")
+    return [*(["model"] if mark else []), *(["address"] if place or hook else [])]
 
 
 def _hook_name(address: str) -> str:
@@ -104,11 +162,9 @@ def _saelens(saved: SavedSae) -> tuple[dict[str, Any], dict[str, Tensor]]:
         "reshape_activations": "none",
         "metadata": {
             "sae_lens_version": SAELENS,
-            "model_name": saved.model_id,
+            **_belongs(saved),
             "hook_name": _hook_name(saved.address),
             "prepend_bos": False,
-            "molehunt_model": saved.model,
-            "molehunt_address": saved.address,
             "molehunt_k": shape.k,
         },
         "architecture": "topk" if shape.kind == "topk" else "jumprelu",
@@ -128,12 +184,15 @@ def _saelens(saved: SavedSae) -> tuple[dict[str, Any], dict[str, Tensor]]:
 
 def _from_saelens(config: dict[str, Any], tensors: dict[str, Tensor], folder: Path) -> SparseAutoencoder:
     kind = config["architecture"]
-    if kind not in ("topk", "jumprelu", "batchtopk"):
-        raise BadFile(f"{folder} is a {kind!r} autoencoder; topk, batchtopk and jumprelu are read here.")
-    for name, plain in (("normalize_activations", "none"), ("reshape_activations", "none")):
-        if config.get(name, plain) != plain:
+    if kind not in READ:
+        raise BadFile(f"{folder} is a {str(kind)[:80]!r} autoencoder; {', '.join(READ)} are read here.")
+    plain = {"normalize_activations": "none", "reshape_activations": "none"}
+    if kind == "standard":  # before 6 its activation could be another, and its latents scaled after it
+        plain |= {"activation_fn": "relu", "activation_fn_str": "relu", "finetuning_scaling_factor": False}
+    for name, value in plain.items():
+        if config.get(name, value) not in (value, None):
             raise BadFile(
-                f"{folder} wants {name} {config[name]!r}, which is not read here; fold it in first."
+                f"{folder} wants {name} {str(config[name])[:80]!r}, which is not read here; fold it in first."
             )
     decoder_bias = tensors["b_dec"]
     encoder, decoder = tensors["W_enc"].T, tensors["W_dec"]
@@ -144,6 +203,8 @@ def _from_saelens(config: dict[str, Any], tensors: dict[str, Tensor], folder: Pa
         norms = decoder.norm(dim=-1)
         encoder, bias, decoder = encoder * norms[:, None], bias * norms, decoder / norms[:, None]
     threshold = tensors.get("threshold", tensors.get("topk_threshold"))
+    if kind == "standard":
+        threshold = torch.zeros(config["d_sae"])
     if kind != "topk" and threshold is None:
         raise BadFile(f"{folder} holds no threshold for its {kind} latents.")
     k = config.get("k") or (config.get("metadata") or {}).get("molehunt_k") or 1

@@ -293,7 +293,7 @@ def _resume(
             site.silent.copy_(held[f"{address}/silent"])
             for name, part in site.sae.named_parameters():
                 site.optimizer.state[part] = {
-                    m: held[f"{address}/adam/{name}/{m}"].to(device if m != "step" else "cpu")
+                    m: held[f"{address}/adam/{name}/{m}"].to(device)  # a fused Adam counts where it steps
                     for m in ("step", "exp_avg", "exp_avg_sq")
                 }
             sites[address] = site

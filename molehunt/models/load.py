@@ -40,7 +40,7 @@ def open_model(spec: ModelSpec | str = "default") -> Model:
         UserError: a name, revision, dtype or device that cannot be had.
     """
     spec = ModelSpec(id=spec) if isinstance(spec, str) else spec
-    device = _device(spec.device)
+    device = choose_device(spec.device)
     if spec.id == "tiny:written":
         model = written_model()
     elif spec.id == "tiny" or spec.id.startswith("tiny:"):
@@ -198,7 +198,12 @@ def _dtype(name: str, device: torch.device) -> torch.dtype:
     return DTYPES[name]
 
 
-def _device(name: str) -> torch.device:
+def choose_device(name: str) -> torch.device:
+    """`cpu`, `cuda`, `cuda:1`, or `auto`: a GPU where there is one.
+
+    Raises:
+        UserError: no such device, or none to be had.
+    """
     if name == "auto":
         name = "cuda" if torch.cuda.is_available() else "cpu"
     try:

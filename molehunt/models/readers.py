@@ -14,6 +14,7 @@ under one name.
 
 import asyncio
 import hashlib
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from importlib import import_module
@@ -118,7 +119,7 @@ class InspectReader:
         try:
             return (self.make() if self.make else inspect.get_model(self.name, memoize=False)), config
         except Exception as error:
-            raise UserError(f"Inspect cannot open the reader {self.name!r}: {_first(error)}.") from error
+            raise UserError(f"Inspect cannot open the reader {self.name!r}: {_mend(error)}.") from error
 
 
 @dataclass
@@ -176,6 +177,13 @@ def open_reader(name: str, parallel: int = 16) -> Answerer:
 
 def _kept(text: str) -> Reply:
     return text[:LONGEST] if text.strip() else NotMeasured("the reader said nothing")
+
+
+def _mend(error: Exception) -> str:
+    """What stands in the way of a reader and what would mend it: Inspect says the latter further down."""
+    said = re.sub(r"\[/?[a-z][a-z0-9_ ]*\]", "", str(getattr(error, "message", "") or error))
+    lines = [line.strip().rstrip(".:") for line in said.splitlines() if line.strip()]
+    return ": ".join(lines[:3]).removeprefix("ERROR: ")[:300] or type(error).__name__
 
 
 def _first(error: Exception) -> str:

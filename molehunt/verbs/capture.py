@@ -1,7 +1,9 @@
 """Reads text through a model and keeps activations: safetensors shards in a folder, any addresses at once.
 
-Text is `builtin`, a file or folder (.txt .md .py .jsonl .parquet), a run folder (its transcripts), or
-hf:NAME for a Hugging Face dataset. Position 0 and rows of outsized norm (attention sinks) are left out.
+Text is `builtin` (what any Python carries) or `builtin:chats` (what the model answers to questions, sampled
+once), a file or folder (.txt .md .py .jsonl .parquet), a run folder (its transcripts), or hf:NAME for a
+Hugging Face dataset (hf:NAME#CONFIG where it has configurations). Position 0 and rows of outsized norm
+(attention sinks) are left out.
 """
 
 from dataclasses import dataclass
@@ -10,6 +12,7 @@ from pathlib import Path
 from tyro.conf import Positional
 
 from molehunt.game.watch import watching
+from molehunt.verbs._chats import make_chats
 from molehunt.verbs._screen import show
 
 STOPPED = "Stopped; shards that are whole are kept: run the same command again to go on."
@@ -24,7 +27,7 @@ class Options:
     addresses: tuple[str, ...] = ("resid_post.15",)
     """Where to read: resid_post.15, mlp_out.3, attn_out.3, head_out.3, resid_pre.0, embed, final_norm."""
     text: tuple[str, ...] = ("builtin",)
-    """What to read: builtin, files, folders, run folders, hf:NAME[:SPLIT]."""
+    """What to read: builtin[:train|:test|:chats], files, folders, run folders, hf:NAME[#CONFIG][:SPLIT]."""
     column: str = ""
     """Column of a dataset that holds text or messages, where it is called neither."""
     tokens: int = 200_000
@@ -72,6 +75,7 @@ def run(options: Options) -> int:
     )
     with watching() as watch:
         model = open_inside(ModelSpec(options.model, options.revision, options.adapter))
+        make_chats(model, options.text, options.seed, watch)
         made = capture_text(
             model,
             spec,

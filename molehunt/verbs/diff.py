@@ -35,7 +35,7 @@ class Options:
     revision_b: str | None = None
     """Commit, tag or branch of the second."""
     text: tuple[str, ...] = ("builtin",)
-    """What both read: builtin, files, folders, run folders, hf:NAME[:SPLIT]."""
+    """What both read: builtin[:train|:test|:chats], files, run folders, hf:NAME[#CONFIG][:SPLIT]."""
     column: str = ""
     """Column of a dataset that holds text or messages, where it is called neither."""
     tokens: int = 8000
@@ -69,6 +69,7 @@ def run(options: Options) -> int:
     from molehunt.interp.sae_files import read_sae
     from molehunt.interp.weight_changes import weight_changes
     from molehunt.models.anatomy import anatomy
+    from molehunt.verbs._chats import make_chats
     from molehunt.verbs._diff_page import LAYERS, WEIGHTS, layer_rows, verdict, weight_rows, write_diff_page
     from molehunt.verbs._inside import open_inside
 
@@ -89,6 +90,7 @@ def run(options: Options) -> int:
             options.sink_multiple,
             seed=options.seed,
         )
+        make_chats(a, options.text, options.seed, watch)
         found = compare(a, b, spec, options.tokens, saes, lambda what, share: watch.bar(what, share))
         weights = weight_changes(a, b, options.spectra, lambda i, n: watch.bar("weights", i / n))
     value = {

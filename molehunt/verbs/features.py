@@ -15,6 +15,7 @@ from tyro.conf import Positional
 
 from molehunt.core.errors import UserError
 from molehunt.game.watch import watching
+from molehunt.verbs._chats import make_chats
 from molehunt.verbs._screen import show, table
 
 STOPPED = "Stopped; what was saved is kept: run the same command again to go on."
@@ -33,7 +34,7 @@ class Options:
     source: Path | None = None
     """Build: a finished capture; without one the model reads --text."""
     text: tuple[str, ...] = ("builtin",)
-    """Build: text that the model reads: builtin, files, folders, run folders, hf:NAME[:SPLIT]."""
+    """Build: what is read: builtin[:train|:test|:chats], files, run folders, hf:NAME[#CONFIG][:SPLIT]."""
     column: str = ""
     """Column of a dataset that holds text or messages, where it is called neither."""
     tokens: int = 200_000
@@ -99,9 +100,9 @@ def _build(options: Options) -> int:
         if held is not None:
             source = CaptureSource(held, saved.address)
         else:
-            spec = ReadSpec(
-                options.text, (saved.address,), options.context, options.column, seed=options.seed
-            )
+            make_chats(model, options.text, options.seed, watch)
+            at = (saved.address,)
+            spec = ReadSpec(options.text, at, options.context, options.column, seed=options.seed)
             source = LiveSource(Reader(model, spec), options.tokens)
 
         def beside(half: Path) -> None:

@@ -7,14 +7,16 @@ refused where its model or address is not the one asked for.
 """
 
 from dataclasses import dataclass, fields
+from math import isfinite
 from pathlib import Path
 from typing import Any, Literal
 
 from tyro.conf import Positional
 
-from molehunt.core.errors import RunMismatch, UserError
+from molehunt.core.errors import UserError
 from molehunt.game.watch import watching
-from molehunt.verbs._pair import two_models
+from molehunt.verbs._chats import make_chats
+from molehunt.verbs._sae_rows import finished, open_one, open_pair, reading, rows_of
 from molehunt.verbs._screen import measured, show, table
 
 STOPPED = "Stopped; the last checkpoint is kept: run the same command again to go on."
@@ -37,7 +39,7 @@ class Options:
     addresses: tuple[str, ...] = ()
     """Train: where, by default all of the capture. Import and eval: where the autoencoder belongs."""
     text: tuple[str, ...] = ("builtin",)
-    """Text that the model reads: builtin[:train|:test], files, folders, run folders, hf:NAME[:SPLIT]."""
+    """What the model reads: builtin[:train|:test|:chats], files, run folders, hf:NAME[#CONFIG][:SPLIT]."""
     column: str = ""
     """Column of a dataset that holds text or messages, where it is called neither."""
     context: int = 256
@@ -70,6 +72,8 @@ class Options:
     """Commit, tag or branch of the second model."""
     base: str = ""
     """What an adapter's folder is merged into; the other of the two models where not said."""
+    device: str = "auto"
+    """Where it is computed: cpu, cuda, cuda:1, or auto: a GPU where there is one."""
     seed: int = 0
     """Seeds weights, shuffling and the order of built-in text."""
     json: bool = False
@@ -78,28 +82,19 @@ class Options:
 
 def run(options: Options) -> int:
     """Do it, and show numbers."""
+    _checked(options)
     steps = {"train": _train, "eval": _eval, "import": _import, "export": _export}
     return steps[options.what](options)
 
 
-def _model(options: Options) -> Any:
-    from molehunt.models.loaded import ModelSpec
-    from molehunt.verbs._inside import open_inside
-
-    return open_inside(ModelSpec(options.model, options.revision))
-
-
-def _pair(options: Options) -> Any:
-    from molehunt.verbs._inside import open_inside
-
-    names, revisions = (options.model, options.against), (options.revision, options.against_revision)
-    return tuple(open_inside(spec) for spec in two_models(names, revisions, options.base))
-
-
-def _reading(options: Options) -> Any:
-    from molehunt.interp.reading import ReadSpec
-
-    return ReadSpec(options.text, options.addresses, options.context, options.column, seed=options.seed)
+def _checked(options: Options) -> None:
+    """Refuse numbers that mean nothing, before anything is read."""
+    for name in ("tokens", "batch", "dead_after"):
+        value = getattr(options, name)
+        if value is not None and value < 1:
+            raise UserError(f"--{name.replace('_', '-')} should be at least 1.")
+    if not (isfinite(options.learning_rate) and options.learning_rate >= 0):
+        raise UserError("--learning-rate should be a number of 0 or more.")
 
 
 def _train(options: Options) -> int:
@@ -113,7 +108,7 @@ def _train(options: Options) -> int:
         raise UserError("A crosscoder reads both models side by side; leave out --source.")
     seen: dict[str, dict[str, Any]] = {}
     with watching() as watch:
-        rows = _rows(options)
+        rows = rows_of(options, watch)
         how = {
             "spec": {n: getattr(spec, n) for n in names},
             "text": list(rows.text),
@@ -126,7 +121,7 @@ def _train(options: Options) -> int:
             watch.bar("training", done / total, f"{speed:,.0f} tokens/s, {said}" if speed else said)
             seen.update({a: {"tokens_per_second": speed or None, **vars(s)} for a, s in shown.items()})
 
-        seen.update(_finished(options.folder, rows, how))
+        seen.update(finished(options.folder, rows, how))
         if not seen:
             made = train(rows.flow, spec, device=rows.device, checkpoint=options.folder, report=report)
             for address, sae in made.items():
@@ -154,63 +149,6 @@ def _train(options: Options) -> int:
     return 0
 
 
-@dataclass(frozen=True)
-class _Rows:
-    """What flows into a training, and what its autoencoders belong to."""
-
-    flow: Any
-    device: str
-    text: tuple[str, ...]
-    belongs: dict[str, Any]
-    """Fields of `SavedSae`: model, model_id, and for a crosscoder against and against_id."""
-
-
-def _rows(options: Options) -> _Rows:
-    from molehunt.interp.capture import open_capture
-    from molehunt.interp.crosscoder import PairFlow
-    from molehunt.interp.flows import LiveFlow, ShardFlow
-    from molehunt.interp.reading import Reader
-
-    if options.source is not None:
-        held = open_capture(options.source)
-        flow = ShardFlow(held, options.addresses or held.addresses, options.seed)
-        belongs = {"model": held.model, "model_id": held.about["model_id"]}
-        return _Rows(flow, "cpu", tuple(held.about["spec"]["text"]), belongs)
-    if not options.addresses:
-        raise UserError("Name a capture with --source, or what to read with --addresses.")
-    if options.against:
-        a, b = _pair(options)
-        belongs = {"model": a.fingerprint, "model_id": a.spec.id}
-        belongs |= {"against": b.fingerprint, "against_id": options.against}
-        return _Rows(PairFlow(a, b, _reading(options)), str(a.device), options.text, belongs)
-    model = _model(options)
-    flow = LiveFlow(Reader(model, _reading(options)))
-    belongs = {"model": model.fingerprint, "model_id": model.spec.id}
-    return _Rows(flow, str(model.device), options.text, belongs)
-
-
-def _finished(folder: Path, rows: _Rows, how: dict[str, Any]) -> dict[str, dict[str, Any]]:
-    """What the last step showed, by address, where this very training is whole; empty where it is not.
-
-    Raises:
-        RunMismatch: what lies there is of another training.
-    """
-    from molehunt.interp.sae_files import OURS, read_sae
-
-    found = {}
-    for address in rows.flow.addresses:
-        if (folder / address / OURS[0]).is_file():
-            saved = read_sae(folder / address)
-            same = all(saved.made.get(name) == value for name, value in how.items())
-            if not same or any(getattr(saved, name) != value for name, value in rows.belongs.items()):
-                raise RunMismatch(
-                    f"{folder / address} holds an autoencoder of another training; give another folder, or "
-                    "the same command."
-                )
-            found[address] = dict(saved.made["last"])
-    return found if len(found) == len(rows.flow.addresses) else {}
-
-
 def _eval(options: Options) -> int:
     from dataclasses import replace
 
@@ -220,7 +158,7 @@ def _eval(options: Options) -> int:
     from molehunt.interp.sae_eval import evaluate
     from molehunt.interp.sae_files import fitting, load_sae, read_sae
 
-    asked, tokens = next(iter(options.addresses), None), options.tokens or 20_000
+    asked, tokens = next(iter(options.addresses), None), 20_000 if options.tokens is None else options.tokens
     with watching() as watch:
         if options.against:
             saved = read_sae(options.folder)
@@ -230,16 +168,18 @@ def _eval(options: Options) -> int:
                 raise UserError(
                     f"The crosscoder in {options.folder} is of {saved.address!r}, not of {asked!r}."
                 )
-            a, b = _pair(options)
+            a, b = open_pair(options)
+            make_chats(a, options.text, options.seed, watch)
             watch.bar("measuring", 0.1, saved.address)
-            spec = replace(_reading(options), addresses=(saved.address,))
+            spec = replace(reading(options), addresses=(saved.address,))
             found = evaluate_pair(a, b, fitting(saved, a, b).sae, spec, tokens)
         else:
             load_sae(options.folder, None, asked)  # before a model is loaded
-            model = _model(options)
+            model = open_one(options)
             saved = load_sae(options.folder, model)
+            make_chats(model, options.text, options.seed, watch)
             watch.bar("measuring", 0.1, saved.address)
-            spec = replace(_reading(options), addresses=(saved.address,))
+            spec = replace(reading(options), addresses=(saved.address,))
             found = evaluate(model, saved.sae, spec, tokens)
     rows = [
         (
@@ -266,12 +206,15 @@ def _import(options: Options) -> int:
 
     if options.source is None or len(options.addresses) != 1:
         raise UserError("An import needs --source FOLDER and one --addresses ADDRESS.")
-    saved = import_sae(options.source, _model(options), options.addresses[0])
+    saved = import_sae(options.source, open_one(options), options.addresses[0])
     save_sae(options.folder, saved)
+    proven = saved.made["proven"]
+    missing = [what for key, what in (("model", "weights"), ("address", "place")) if key not in proven]
+    believed = f" Of which {' and '.join(missing)} it is, its folder does not say: you are believed."
     show(
-        {"folder": str(options.folder), "address": saved.address},
+        {"folder": str(options.folder), "address": saved.address, "proven": proven},
         options.json,
-        f"Imported to {options.folder}.",
+        f"Imported to {options.folder}.{believed if missing else ''}",
     )
     return 0
 
