@@ -137,9 +137,19 @@ def test_labels_are_counted_reckoned_and_go_on(
         "not made" in json.dumps(summary["output"]) and len(summary["outputs"]) == 40 - summary["unlabelled"]
     )
     raised = (rooms / "labels" / "raised.jsonl").read_bytes()
+    after = (rooms / "labels" / "labels.jsonl").read_bytes()
+    kept = [json.loads(line) for line in after.removeprefix(before).splitlines()]
+    assert {str(x["feature"]): x["output"] for x in kept} == summary["outputs"]
     said(capfd, *args, "--output")
     assert (rooms / "labels" / "raised.jsonl").read_bytes() == raised
-    assert (rooms / "labels" / "labels.jsonl").read_bytes() == before
+    assert (rooms / "labels" / "labels.jsonl").read_bytes() == after
+    scored = next((x for x in kept if x["output"]["is"] == "Measure"), None)
+    if scored is not None:
+        shown = said(
+            capfd, "features", "show", rooms / "store", "--feature", str(scored["feature"]), "--labels",
+            rooms / "labels",
+        )  # fmt: skip
+        assert "output" in shown
     asks = (
         "label",
         rooms / "store",
@@ -152,6 +162,8 @@ def test_labels_are_counted_reckoned_and_go_on(
     )
     cost = json.loads(said(capfd, *asks, "--json"))
     assert cost["questions"] > 40 and cost["tokens_in"] > 1000 and cost["price_most"] > 0
+    more = json.loads(said(capfd, *asks, "--json", "--output"))
+    assert more["questions"] == cost["questions"] + 8 * 40 and more["price_most"] > cost["price_most"]
     assert not (tmp_path / "x").exists()
 
 

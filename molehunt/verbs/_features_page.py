@@ -21,7 +21,14 @@ CANNOT = (
     "That a label is right. A detection score says how well it tells where the feature fires; 0.5 is chance.",
     "Anything of text that was not read, of first positions and sinks, and of what the autoencoder missed.",
 )
-LABELLED = {"detection": "Detection", "fuzzing": "Fuzzing", "other": "Detection with another feature's label"}
+LABELLED = {
+    "detection": "Detection",
+    "counted_detection": "Counting's detection on the same stretches",
+    "fuzzing": "Fuzzing",
+    "counted_fuzzing": "Counting's fuzzing on the same stretches",
+    "other": "Detection with another feature's label",
+    "output": "Picks out what adding the feature raises (chance 1/3)",
+}
 
 
 def write_pages(
