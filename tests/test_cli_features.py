@@ -136,6 +136,13 @@ def test_labels_are_counted_reckoned_and_go_on(
     assert (
         "not made" in json.dumps(summary["output"]) and len(summary["outputs"]) == 40 - summary["unlabelled"]
     )
+    page = (rooms / "labels" / "label.html").read_text()
+    assert page.count("<tr>") == 41 and "<script" not in page and "feature/" not in page
+    said(capfd, *args, "--output", "--pages", rooms / "site")
+    page = (rooms / "labels" / "label.html").read_text()
+    links = re.findall(r'<a href="([^"#]+)">(\d+)</a>', page)
+    assert len(links) == 40 and all((rooms / "labels" / where).is_file() for where, _ in links)
+    assert all(where == f"../site/feature/{number}.html" for where, number in links)
     raised = (rooms / "labels" / "raised.jsonl").read_bytes()
     after = (rooms / "labels" / "labels.jsonl").read_bytes()
     kept = [json.loads(line) for line in after.removeprefix(before).splitlines()]
@@ -188,6 +195,9 @@ WRONG = {
     "label store new --features 99": "no feature 99",
     "label store new --reader someone": "'someone'",
     "label store new --test 1": "--test",
+    "label store labels --pages nowhere": "no pages",
+    "label store labels --pages strange": "another autoencoder",
+    "label store labels --pages old": "do not say",
 }
 
 
@@ -195,6 +205,10 @@ def test_mistakes_get_one_sentence_and_leave_nothing(
     rooms: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(rooms)
+    for name, of in (("strange", {"autoencoder": "0" * 64}), ("old", {})):
+        (rooms / name).mkdir()
+        (rooms / name / "index.html").write_text("pages")
+        (rooms / name / "pages.json").write_text(json.dumps({"key": "x", **of}))
     before = {str(p) for p in rooms.rglob("*")}
     for line, names in WRONG.items():
         code = main(line.replace("SAE", "saes/resid_post.1").split())

@@ -14,6 +14,7 @@ from molehunt.core.records import Message, NotMeasured
 from molehunt.interp.behaving import Asked
 from molehunt.interp.direction import from_feature
 from molehunt.interp.dose import response, run_cells
+from molehunt.interp.feature_fill import sae_hash
 from molehunt.interp.off_target import off_target
 from molehunt.interp.sae import Shape, SparseAutoencoder
 from molehunt.interp.sae_files import SavedSae, save_sae
@@ -162,7 +163,18 @@ def test_the_verb_takes_a_feature_and_takes_it_away(tmp_path, capfd):
     assert doses[1]["tasks"]["n"] == 3 and value["off_target"][0]["strength"] == 1.0
     page = (tmp_path / "out" / "steer.html").read_text()
     assert page.count("<svg") == 4 and "Other features at strength 1" in page and "<script" not in page
+    site = tmp_path / "site"
+    site.mkdir()
+    (site / "index.html").write_text("pages")
+    (site / "pages.json").write_text(json.dumps({"autoencoder": sae_hash(exact())}))
+    assert main([*base, *feature, "--take-away", "--pages", str(site)]) == 0  # every cell is read
+    capfd.readouterr()
+    assert (
+        f'<a href="../site/feature/{CONDITION}.html">{CONDITION} (steered)</a>'
+        in (tmp_path / "out" / "steer.html").read_text()
+    )
     refused = (
+        ([*base, *feature, "--pages", str(tmp_path)], "no pages of features"),
         (base, "Give one of"),
         ([*base, "--feature", "1"], "--feature needs"),
         ([*base, *feature, "--direction", "x"], "Give one of"),

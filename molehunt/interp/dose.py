@@ -29,9 +29,10 @@ from molehunt.core.record_json import from_json
 from molehunt.core.records import Measure, NotMeasured
 from molehunt.interp.behaving import Asked, Behaviour, divergence, first_token_logs, scores, texts_nll
 from molehunt.interp.direction import Direction, random_directions
+from molehunt.interp.feature_fill import sae_hash
 from molehunt.interp.sae_files import SavedSae
 from molehunt.interp.steer import Place, steered
-from molehunt.interp.taking import Carried, sae_key
+from molehunt.interp.taking import Carried
 from molehunt.models.loaded import Model
 
 
@@ -120,7 +121,7 @@ class Experiment:
             self.seed,
         ]
         if self.tasks or self.carried or self.watched:
-            seen = (self.watched.address, sae_key(self.watched.sae), self.feature) if self.watched else None
+            seen = (self.watched.address, sae_hash(self.watched.sae), self.feature) if self.watched else None
             parts.append([self.tasks, self.carried.key if self.carried else None, seen])
         return hashlib.sha256(canonical(parts)).hexdigest()
 

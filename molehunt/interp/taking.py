@@ -22,6 +22,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from molehunt.core.errors import UserError
+from molehunt.interp.feature_fill import sae_hash
 from molehunt.interp.sae import SparseAutoencoder
 from molehunt.models.edits import Edit
 
@@ -59,7 +60,7 @@ def written_by(sae: SparseAutoencoder, feature: int) -> Carried:
         own = torch.where(code.latents == feature, code.values, 0.0)
         return (x.new_zeros(len(x)).to(own).index_add(0, code.rows, own) * length).to(x.device)
 
-    return Carried(f"what feature {feature} writes", f"{sae_key(sae)} {feature}", torch.no_grad()(of))
+    return Carried(f"what feature {feature} writes", f"{sae_hash(sae)} {feature}", torch.no_grad()(of))
 
 
 def taking(carried: Carried, vector: np.ndarray, share: float) -> Edit:
@@ -92,11 +93,3 @@ def check_feature(sae: SparseAutoencoder, feature: int) -> None:
         raise UserError(
             f"The autoencoder has no feature {feature}; choose one from 0 to {sae.shape.n_latents - 1}."
         )
-
-
-def sae_key(sae: SparseAutoencoder) -> str:
-    """SHA-256 of an autoencoder's weights."""
-    digest = hashlib.sha256()
-    for name, tensor in sorted(sae.state_dict().items()):
-        digest.update(name.encode() + tensor.detach().float().cpu().contiguous().numpy().tobytes())
-    return digest.hexdigest()

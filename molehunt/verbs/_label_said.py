@@ -1,9 +1,50 @@
 """What `molehunt label` found: means over features, a reader beside counting, and what a terminal shows."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 from molehunt.verbs._screen import table
+
+SHOWN = 1000
+"""Labels on the page; `labels.jsonl` has all."""
+HEADS = ("feature", "label", "detection", "fuzzing", "output")
+CANNOT = (
+    "That a label is the feature's meaning: another sentence may score as well.",
+    "What a feature does. Detection and fuzzing ask where it fires; output asks what adding it raises.",
+    "How a label fares on text of another kind than the store's.",
+    "Whether a low score is the label's fault or its reader's.",
+)
+
+
+def write_label_page(
+    path: Path, found: Sequence[Any], value: dict[str, Any], link: Callable[[int], str] | None = None
+) -> None:
+    """The labels with their scores; `link` leads to a feature's own page."""
+    from molehunt.core.records import NotMeasured
+    from molehunt.report import words
+    from molehunt.report.sheet import Grid, Section, Sheet, write_sheet
+    from molehunt.verbs._probe_page import short
+
+    _, means, counted = said(found, value)
+    rows = tuple(
+        (
+            str(x.feature),
+            words.brief(f"(none: {x.words.reason})" if isinstance(x.words, NotMeasured) else x.words),
+            *("—" if isinstance(m, NotMeasured) else short(m) for m in (x.detection, x.fuzzing, x.output)),
+        )
+        for x in found[:SHOWN]
+    )
+    left = len(found) - len(rows)
+    links = tuple(link(x.feature) for x in found[:SHOWN]) if link else ()
+    part = Section(
+        "Labels",
+        "Detection and fuzzing are balanced accuracies, 0.5 by chance; output is a share, 1/3 by chance. A "
+        "dash is what was not measured." + (f" {left:,} more are in labels.jsonl." if left else ""),
+        tables=(Grid(HEADS, rows, words=True, links=links),),
+    )
+    facts = (("labels by", str(value["reader"])), ("features", f"{len(found):,}"))
+    write_sheet(path, Sheet("Labels of features", f"{means} {counted}", facts, (part,), CANNOT))
 
 
 def summary(found: Sequence[Any], seed: int) -> dict[str, Any]:

@@ -79,6 +79,7 @@ def write_steer_page(
     prompts: Sequence[str],
     replies: Sequence[tuple[float, Sequence[str]]],
     facts: Sequence[tuple[str, str]],
+    link: Callable[[int], str] | None = None,
 ) -> None:
     """Curves, numbers, features, texts side by side. `replies` holds, by strength, a reply a prompt."""
     from molehunt.report.passage import passage
@@ -110,13 +111,13 @@ def write_steer_page(
             tables=(Grid(HEADS, tuple(dose_rows(found.doses))),),
         )
     ]
-    sections += [_off_target(one) for one in moved]
+    sections += [_off_target(one, link) for one in moved]
     if speeches:
         sections.append(Section("Side by side", "The first prompts, at every strength.", speeches=speeches))
     write_sheet(path, Sheet("Steering", verdict(found), tuple(facts), tuple(sections), CANNOT))
 
 
-def _off_target(one: Any) -> Any:
+def _off_target(one: Any, link: Callable[[int], str] | None) -> Any:
     from molehunt.report.sheet import Grid, Section
 
     rows = tuple(
@@ -128,11 +129,12 @@ def _off_target(one: Any) -> Any:
         )
         for f in one.features
     )
+    links = tuple(link(f.feature) for f in one.features) if link else ()
     return Section(
         f"Other features at strength {one.strength:g}",
         f"On ordinary text, {_most(one)}. Below: those that moved most, with intervals over texts, each by "
         "itself; and the most that any random direction at this strength moved the same feature.",
-        tables=(Grid(OFF, rows),) if rows else (),
+        tables=(Grid(OFF, rows, links=links),) if rows else (),
     )
 
 

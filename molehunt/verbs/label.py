@@ -60,6 +60,8 @@ class Options:
     """With --output: the model; the one that the autoencoder was trained on unless said."""
     revision: str | None = None
     """With --output: commit, tag or branch of a Hugging Face id."""
+    pages: Path | None = None
+    """Folder of `features pages` of this autoencoder, to which features on the page then lead."""
     seed: int = 0
     """Draws near misses and shuffles what is asked."""
     json: bool = False
@@ -74,7 +76,8 @@ def run(options: Options) -> int:
     from molehunt.interp.label_cases import Ground
     from molehunt.interp.labels import STATISTICS, Plan, make_labels
     from molehunt.models.readers import Remembered, open_reader
-    from molehunt.verbs._label_said import said, summary
+    from molehunt.verbs._features_page import links_to
+    from molehunt.verbs._label_said import said, summary, write_label_page
 
     if min(options.learn, options.test) < 3 or options.others < 0 or options.most < 0 or options.parallel < 1:
         raise UserError(
@@ -83,6 +86,10 @@ def run(options: Options) -> int:
     store = open_features(options.store)
     ground = Ground(store, read_words(options.store, store.features))
     chosen = _chosen(options, store)
+    link = None
+    if options.pages is not None:
+        coder = str(store.provenance.get("autoencoder", ""))
+        link = links_to(options.pages, coder, options.out / "label.html")
     plan = Plan(options.learn, options.test, options.others, options.seed)
     asks = options.reader != STATISTICS
     cost = _cost(options, ground, chosen, plan, asks)
@@ -113,7 +120,13 @@ def run(options: Options) -> int:
         **_totals(summary(found, options.seed), steered),
     }
     write_json(options.out / "label.json", value)
-    show({**value, "labels": list(found)}, options.json, *said(found, value), f"Labels: {options.out}.")
+    write_label_page(options.out / "label.html", found, value, link)
+    show(
+        {**value, "labels": list(found)},
+        options.json,
+        *said(found, value),
+        f"Page: {options.out / 'label.html'}",
+    )
     return 0
 
 

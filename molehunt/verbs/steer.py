@@ -37,6 +37,8 @@ class Options:
     """Folder of an autoencoder (`shipped` is the default model's), whose features are watched."""
     feature: int | None = None
     """The direction is this feature of it: its decoder row, at its place."""
+    pages: Path | None = None
+    """Folder of `features pages` of that autoencoder, to which features on the page then lead."""
     take_away: bool = False
     """Take away what lies along the direction, or what the feature writes, in place of adding it."""
     toward_texts: Path | None = None
@@ -106,6 +108,7 @@ def run(options: Options) -> int:
         prompts,
     )
     model, direction, places, saved = _where(options)
+    link = _link(options, saved)
     experiment = Experiment(
         direction,
         places,
@@ -162,7 +165,7 @@ def run(options: Options) -> int:
     asked = ["\n".join(m.content for m in a.messages) for a in prompts[: options.show]]
     told = [(c.strength, c.replies) for c in own if c.replies]
     write_json(options.out / "steer.json", value)
-    write_steer_page(options.out / "steer.html", found, experiment, moved, asked, told, facts)
+    write_steer_page(options.out / "steer.html", found, experiment, moved, asked, told, facts, link)
     page = f"Page: {options.out / 'steer.html'}"
     show(value, options.json, table(SHORT, short_rows(found.doses)), verdict(found), *off_said(moved), page)
     return 0
@@ -214,6 +217,18 @@ def _one_direction(options: Options) -> None:
         raise UserError("A difference of means needs --address, such as resid_post.14.")
     if options.direction is not None and not options.direction.is_file():
         raise BadFile(f"There is no file {options.direction}.")
+
+
+def _link(options: Options, saved: Any) -> Any:
+    """Where a feature's page lies; None where no pages are given."""
+    from molehunt.interp.feature_fill import sae_hash
+    from molehunt.verbs._features_page import links_to
+
+    if options.pages is None:
+        return None
+    if saved is None:
+        raise UserError("--pages needs the autoencoder whose features they show: --sae FOLDER.")
+    return links_to(options.pages, sae_hash(saved.sae), options.out / "steer.html")
 
 
 def _carried(options: Options, direction: Any, saved: Any) -> Any:
