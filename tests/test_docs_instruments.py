@@ -1,6 +1,7 @@
 """The instruments' page: what its committed numbers say, in words that follow from them alone."""
 
 import importlib
+import importlib.util
 import json
 import sys
 from pathlib import Path
@@ -8,16 +9,27 @@ from typing import Any
 
 import pytest
 
-HERE = Path(__file__).parent.parent / "studies" / "instruments"
+ROOT = Path(__file__).parent.parent
+HERE = ROOT / "studies" / "instruments"
 
 
-def module(name: str, folder: Path = HERE) -> Any:
-    """A file of a study, as when the study is run by name."""
-    sys.path.insert(0, str(folder))
+def module(name: str) -> Any:
+    """A file of the study, as when the study is run by name."""
+    sys.path.insert(0, str(HERE))
     try:
         return importlib.import_module(name)
     finally:
-        sys.path.remove(str(folder))
+        sys.path.remove(str(HERE))
+
+
+def benchmark() -> Any:
+    """The page of the features' benchmarks, whose name the study's page has too."""
+    path = ROOT / "benchmarks" / "features" / "page.py"
+    spec = importlib.util.spec_from_file_location("features_page", path)
+    assert spec is not None and spec.loader is not None
+    made = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(made)
+    return made
 
 
 def slope(value: float, low: float, high: float, clear: bool) -> dict[str, Any]:
@@ -57,3 +69,38 @@ def test_few_of_a_class_are_not_measured_and_not_in_the_mean(sides: tuple[int, i
     assert page._one(few) == "not measured" and page._one(enough) == "0.70 [0.10, 0.90]"
     assert page._mean([few, enough]) == "0.70, n = 1" and page._mean([few]) == "not measured"
     assert page._mean([auroc(0.5, (10, 10)), enough]) == "0.60 (0.50 to 0.70), n = 2"
+
+
+def test_both_measurements_of_features_share_a_page_and_neither_takes_the_other_away(tmp_path: Path) -> None:
+    keep = benchmark().keep
+    seconds = {
+        f"{what}{cpu}_seconds": {"median": 0.4, "worst": 0.9}
+        for what in ("open", "search")
+        for cpu in ("", "_cpu")
+    }
+    index = {
+        "features": 10_000,
+        "bytes": 2**21,
+        "times": 5,
+        "browser": "B",
+        "machine": "m",
+        "date": "d",
+        **seconds,
+    }
+    store = {
+        "tokens": 10, "entries": 9, "k": 2, "features": 3, "store_gib": 1.0, "lookups": 4, "machine": "m",
+        "date": "d", "seed": 0, "lookup_ms": {"median": 7.0, "worst": 8.0}, "build_cpu_seconds": 1.0,
+        "build_peak_memory_mib": 2.0,
+    }  # fmt: skip
+    alone = keep(tmp_path, "index", index)
+    assert "median opening is under 1 s" in alone and alone.count("Not measured yet") == 1
+    both = keep(tmp_path, "store", store)
+    assert (
+        "| the same again | 7.00 | 8.00 |" in both
+        and "| 0.40 | 0.90 |" in both
+        and "Not measured" not in both
+    )
+    slow = keep(tmp_path, "index", index | {"open_seconds": {"median": 1.4, "worst": 2.0}})
+    assert "median opening is not under 1 s" in slow and "7.00" in slow
+    assert json.loads((tmp_path / "results.json").read_text())["store"] == store
+    assert (tmp_path / "README.md").read_text() == slow
