@@ -47,7 +47,8 @@ def auroc(value: float, sides: tuple[int, int]) -> dict[str, Any]:
 
 
 def test_the_page_is_what_its_code_makes_of_its_numbers() -> None:
-    made = module("page").page(json.loads((HERE / "results.json").read_text()))
+    pages = module("page")
+    made = pages.page(pages.parts_of(json.loads((HERE / "results.json").read_text())))
     assert made == (HERE / "README.md").read_text()
 
 

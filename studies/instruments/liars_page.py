@@ -98,23 +98,54 @@ def _mean(measures: Sequence[Mapping[str, Any]]) -> str:
 
 
 def _steering(m: Mapping[str, Any]) -> list[str]:
-    lines = [
+    rows = [{**row["steering"], "liar": row["liar"], "topic": row["topic"]} for row in m["liars"]]
+    return [
         "## Steering a liar along the others' difference in means",
         "",
         "Log-odds of the lie against the right answer, on questions of its own topic, per median residual "
-        f"norm. {in_words([row['steering'] for row in m['liars']])}",
+        f"norm. {in_words(rows)}",
         "",
+        *_slopes(rows),
+    ]
+
+
+def pushing_part(m: Mapping[str, Any], stamp: str) -> list[str]:
+    """Slopes of honest decoys pushed by what training changed in liars, where a reply is decided."""
+    head = ["## Pushing an honest model by what training changed in liars", ""]
+    if "pushes" not in m:
+        return [*head, f"not measured: {m['push_slopes_clear'].get('reason')}", ""]
+    said = (
+        "At the last token of the prompt, at a place fixed in advance: liar minus its decoy, on its topic "
+        "less off it, the mean over other liars. Added to the decoy of a liar that gave nothing to it: "
+        f"log-odds of the lie against the right answer, per median residual norm. {stamp}"
+    )
+    rows = [{**r, "by": f"{r['from']} {BY[r['by']]}"} for r in m["pushes"]]
+    counts = []
+    for by, words in BY.items():
+        some = [r for r in m["pushes"] if r["by"] == by]
+        up = sum(r["clear"] is True and r["slope"]["value"] > 0 for r in some)
+        down = sum(r["clear"] is True and r["slope"]["value"] < 0 for r in some)
+        counts.append(
+            f"By {words}: {up} of {len(some)} slopes rise clear of 20 random directions, {down} fall."
+        )
+    return [*head, said, "", " ".join(counts), "", *_slopes(rows)]
+
+
+BY = {"others": "other liars", "other_topics": "liars of other topics"}
+
+
+def _slopes(rows: Sequence[Mapping[str, Any]]) -> list[str]:
+    lines = [
         "| liar | lies about | direction of | place | questions | slope | random slopes | p |",
         "|---|---|---|---|---|---|---|---|",
     ]
-    for row in m["liars"]:
-        s = row["steering"]
+    for s in rows:
         span = f"{min(s['random_slopes']):.2f} to {max(s['random_slopes']):.2f}"
         p = f"{s['p']:.3f}" if isinstance(s["p"], float) else "not measured"
         slope = s["slope"]
         told = f"{slope['value']:.2f} [{slope['low']:.2f}, {slope['high']:.2f}]"
         lines.append(
-            f"| {row['liar']} | {row['topic']} | {s['by']} | {s['place']} | {s['prompts']} | {told} | {span} "
+            f"| {s['liar']} | {s['topic']} | {s['by']} | {s['place']} | {s['prompts']} | {told} | {span} "
             f"| {p} |"
         )
     return [*lines, ""]

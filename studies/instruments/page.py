@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from liars_page import liars_part
+from liars_page import liars_part, pushing_part
 
 HEAD = """# What the instruments find
 
@@ -56,7 +56,9 @@ def _is_number(value: Any) -> bool:
 
 def page(results: Mapping[str, Any]) -> str:
     """Every part that is in."""
-    makers = {"autoencoder": _autoencoder, "liars": _liars, "apart": _apart, "mixed": _mixed}
+    makers = {
+        "autoencoder": _autoencoder, "liars": _liars, "pushing": _pushing, "apart": _apart, "mixed": _mixed,
+    }  # fmt: skip
     parts = [made for name, make in makers.items() if name in results for made in make(results[name])]
     return "\n".join([HEAD, *parts, CANNOT])
 
@@ -90,6 +92,10 @@ def _autoencoder(part: Mapping[str, Any]) -> list[str]:
 
 def _liars(part: Mapping[str, Any]) -> list[str]:
     return liars_part(part["measures"], _stamp(part))
+
+
+def _pushing(part: Mapping[str, Any]) -> list[str]:
+    return pushing_part(part["measures"], _stamp(part))
 
 
 def _apart(part: Mapping[str, Any]) -> list[str]:
