@@ -10,6 +10,7 @@ import pytest
 from test_cli import check_refusal, shows_as_text
 
 from molehunt.cli import main
+from molehunt.core.records import NotMeasured
 from molehunt.interp.features import open_features
 from molehunt.verbs import _features_page
 
@@ -136,10 +137,27 @@ def test_labels_are_counted_reckoned_and_go_on(
     assert (
         "not made" in json.dumps(summary["output"]) and len(summary["outputs"]) == 40 - summary["unlabelled"]
     )
+    page = (rooms / "labels" / "label.html").read_text()
+    assert page.count("<tr>") == 41 and "<script" not in page and "feature/" not in page
+    said(capfd, *args, "--output", "--pages", rooms / "site")
+    page = (rooms / "labels" / "label.html").read_text()
+    links = re.findall(r'<a href="([^"#]+)">(\d+)</a>', page)
+    assert len(links) == 40 and all((rooms / "labels" / where).is_file() for where, _ in links)
+    assert all(where == f"../site/feature/{number}.html" for where, number in links)
     raised = (rooms / "labels" / "raised.jsonl").read_bytes()
+    after = (rooms / "labels" / "labels.jsonl").read_bytes()
+    kept = [json.loads(line) for line in after.removeprefix(before).splitlines()]
+    assert {str(x["feature"]): x["output"] for x in kept} == summary["outputs"]
     said(capfd, *args, "--output")
     assert (rooms / "labels" / "raised.jsonl").read_bytes() == raised
-    assert (rooms / "labels" / "labels.jsonl").read_bytes() == before
+    assert (rooms / "labels" / "labels.jsonl").read_bytes() == after
+    scored = next((x for x in kept if x["output"]["is"] == "Measure"), None)
+    if scored is not None:
+        shown = said(
+            capfd, "features", "show", rooms / "store", "--feature", str(scored["feature"]), "--labels",
+            rooms / "labels",
+        )  # fmt: skip
+        assert "output" in shown
     asks = (
         "label",
         rooms / "store",
@@ -152,7 +170,59 @@ def test_labels_are_counted_reckoned_and_go_on(
     )
     cost = json.loads(said(capfd, *asks, "--json"))
     assert cost["questions"] > 40 and cost["tokens_in"] > 1000 and cost["price_most"] > 0
+    more = json.loads(said(capfd, *asks, "--json", "--output"))
+    assert more["questions"] == cost["questions"] + 8 * 40 and more["price_most"] > cost["price_most"]
     assert not (tmp_path / "x").exists()
+
+
+class Parrot:
+    """Says yes to everything and picks the first list; every eighth of its letters gets lost."""
+
+    name = "parrot"
+
+    def __init__(self) -> None:
+        self.asked = self.letters = self.labels = 0
+
+    def ask(self, questions: list[str], max_tokens: int) -> list[str | NotMeasured]:
+        self.asked += len(questions)
+        return [self.answer(q) for q in questions]
+
+    def answer(self, question: str) -> str | NotMeasured:
+        if "begins with LABEL:" in question:
+            self.labels += 1
+            return f"LABEL: lines of text, kind {self.labels}"
+        if "Answer with one letter" in question:
+            self.letters += 1
+            return NotMeasured("the reader failed: lost") if self.letters % 8 == 0 else "A"
+        return str([1] * int(re.search(r"list of (\d+) numbers", question)[1]))  # type: ignore[index]
+
+
+def test_a_reader_is_held_against_counting_and_all_its_questions_are_counted(
+    rooms: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    parrot = Parrot()
+    monkeypatch.setattr("molehunt.models.readers.open_reader", lambda name, parallel: parrot)
+    counted = [json.loads(x) for x in (rooms / "labels" / "labels.jsonl").read_text().splitlines()]
+    chosen = list(dict.fromkeys(str(x["feature"]) for x in counted if x["rule"]))
+    assert len(chosen) >= 3  # features for which counting finds something
+    args = ("label", rooms / "store", tmp_path / "read", "--reader", "any/parrot", "--features", *chosen)
+    args += ("--learn", "20", "--test", "8", "--others", "2", "--output")
+    shown = said(capfd, *args)
+    value = json.loads((tmp_path / "read" / "label.json").read_text())
+    n, letters = len(chosen), 8 * len(chosen)
+    # The same question is asked once, and counted each time; the labels and scores are fewer than all.
+    assert parrot.labels == n and 0 < parrot.letters <= letters < parrot.asked <= value["asked"]
+    assert value["failed"] == value["unanswered"] >= parrot.letters // 8 > 0
+    assert abs(value["cost"]["questions"] - value["asked"]) <= 0.1 * value["asked"]
+    over = value["detection_over_counting"]
+    # Saying yes to everything is a balanced accuracy of one half.
+    assert value["detection"]["value"] == 0.5 and over["n"] == n and "same stretches" in over["how"]
+    rows = [json.loads(line) for line in (tmp_path / "read" / "labels.jsonl").read_text().splitlines()]
+    last = {r["feature"]: r for r in rows}
+    gaps = [r["detection"]["value"] - r["counted_detection"]["value"] for r in last.values()]
+    assert over["value"] == pytest.approx(np.mean(gaps)) and over["low"] <= over["value"] <= over["high"]
+    assert "detection over counting" in shown and "output by counting" in shown
+    assert {str(f): r["output"] for f, r in last.items()} == value["outputs"]
 
 
 WRONG = {
@@ -176,6 +246,9 @@ WRONG = {
     "label store new --features 99": "no feature 99",
     "label store new --reader someone": "'someone'",
     "label store new --test 1": "--test",
+    "label store labels --pages nowhere": "no pages",
+    "label store labels --pages strange": "another autoencoder",
+    "label store labels --pages old": "do not say",
 }
 
 
@@ -183,6 +256,10 @@ def test_mistakes_get_one_sentence_and_leave_nothing(
     rooms: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(rooms)
+    for name, of in (("strange", {"autoencoder": "0" * 64}), ("old", {})):
+        (rooms / name).mkdir()
+        (rooms / name / "index.html").write_text("pages")
+        (rooms / name / "pages.json").write_text(json.dumps({"key": "x", **of}))
     before = {str(p) for p in rooms.rglob("*")}
     for line, names in WRONG.items():
         code = main(line.replace("SAE", "saes/resid_post.1").split())

@@ -14,6 +14,7 @@ from molehunt.interp import resampling
 from molehunt.interp.diff import compare, some_contexts
 from molehunt.interp.direction import from_file
 from molehunt.interp.direction_file import load_directions
+from molehunt.interp.feature_fill import sae_hash
 from molehunt.interp.pairs import matched, read_pairs
 from molehunt.interp.reading import ReadSpec
 from molehunt.interp.sae import Shape, SparseAutoencoder
@@ -308,6 +309,16 @@ def test_the_verb_compares_a_base_with_an_adapter_and_escapes(tmp_path, capfd):
     assert main([*arguments, "--sae", str(tmp_path / "sae")]) == 0
     (features,) = json.loads(capfd.readouterr().out)["features"]
     assert [f["feature"] for f in features["features"]] == [0]
+    site = tmp_path / "a site"
+    site.mkdir()
+    (site / "index.html").write_text("pages")
+    linked = [*arguments, "--sae", str(tmp_path / "sae"), "--pages", str(site)]
+    for of, code in (("0" * 64, 2), (sae_hash(sae), 0)):
+        (site / "pages.json").write_text(json.dumps({"key": "x", "autoencoder": of}))
+        assert main(linked) == code
+        told = capfd.readouterr()
+        assert code == 0 or "none of the autoencoders" in told.err
+    assert '<a href="../a%20site/feature/0.html">0</a>' in (out / "diff.html").read_text()
     assert main([*arguments[:2], *arguments[1:2], *arguments[3:]]) == 0
     assert json.loads(capfd.readouterr().out)["weights"] == []
 

@@ -23,7 +23,15 @@ from molehunt.interp.feature_card import Shown
 from molehunt.interp.feature_words import Words
 from molehunt.interp.features import OUTSIDE, open_features
 from molehunt.interp.label_cases import ELSEWHERE, NEIGHBOUR, SAME, Case, Ground
-from molehunt.interp.label_output import choices, letter_in, output_scores, raised
+from molehunt.interp.label_output import (
+    ROUNDS,
+    choices,
+    choose,
+    letter_in,
+    output_scores,
+    questions_more,
+    raised,
+)
 from molehunt.interp.label_scores import (
     FUZZING,
     answers,
@@ -41,6 +49,7 @@ from molehunt.models.loaded import ModelSpec
 from molehunt.models.readers import InspectReader, LocalReader, Remembered, open_reader
 from molehunt.models.tiny import tiny_model
 from molehunt.models.written import BAD, GOOD, SHADY, written_model
+from molehunt.verbs._label_said import summary
 
 VOCABULARY = ["cat", "bank", "river", "dog", *(f"word{i}" for i in range(56))]
 CAT, BANK, RIVER, DOG = range(4)
@@ -247,6 +256,14 @@ def test_a_reader_labels_and_its_refusals_are_counted(ground, tmp_path):
     assert cat.words == "the word cat" and cat.detection.value == cat.fuzzing.value == 1
     assert isinstance(dog.words, NotMeasured) and isinstance(dog.detection, NotMeasured)
     assert (dog.asked, dog.unanswered) == (1, 1) and cat.unanswered == 0 and cat.asked > 10
+    # Counting is scored on the very stretches that the reader judged, and is what it has to beat.
+    assert cat.counted_detection.value == 1 and cat.counted_detection.n == cat.detection.n
+    assert bank.counted_detection.value > bank.detection.value and bank.counted_fuzzing.n == bank.fuzzing.n
+    assert isinstance(dog.counted_detection, NotMeasured) and cat.rule == rule_of(ground.cases(AT_CAT).learn)
+    over = summary(found, 0)["detection_over_counting"]
+    gaps = [x.detection.value - x.counted_detection.value for x in (cat, bank)]
+    assert over.value == pytest.approx(np.mean(gaps)) and over.n == 2 and over.high <= 0
+    assert "1 of 3 features left out" in over.how
     assert bank.detection.value < 0.8 and isinstance(cat.other, Measure) and cat.by == "oracle"
     assert list(read_labels(tmp_path / "l.jsonl")) == list(found)
 
@@ -257,6 +274,8 @@ def test_statistics_label_what_is_there_and_others_labels_do_not_fit(ground, tmp
     assert cat.by == "statistics" and cat.asked == 0 and cat.detection.value == 1
     assert cat.other.value < 0.7 and bank.other.value < 0.7  # with each other's label
     assert isinstance(silent.words, NotMeasured) and isinstance(silent.detection, NotMeasured)
+    assert isinstance(cat.counted_detection, NotMeasured)
+    assert isinstance(summary([cat, bank], 0)["detection_over_counting"], NotMeasured)
 
 
 def test_a_killed_run_goes_on_to_the_same_labels_and_asks_nothing_twice(ground, tmp_path, monkeypatch):
@@ -316,12 +335,12 @@ def test_labels_that_name_what_is_raised_score_to_the_full_and_others_do_not():
     assert len(made) == 40 and all(c.lists[c.right] == lists[c.feature] for c in made)
     assert {c.right for c in made} == {0, 1, 2}
     right = [label_of(f, lists[f][0].strip()) for f in lists]
-    scores, every = output_scores(right, made)
+    scores, every = output_scores(choose(right, made))
     assert every.value == 1 and every.n == 40 and all(m.value == 1 and m.low < 1 for m in scores.values())
     moved = [label_of(f, lists[(f + 1) % 5][0].strip()) for f in lists]
-    assert output_scores(moved, made)[1].value == 0
+    assert output_scores(choose(moved, made))[1].value == 0
     silent = [label_of(f, "nowhere") for f in lists]
-    scores, every = output_scores(silent, made)
+    scores, every = output_scores(choose(silent, made))
     assert isinstance(every, NotMeasured) and all(isinstance(m, NotMeasured) for m in scores.values())
 
     class Picks:
@@ -330,7 +349,10 @@ def test_labels_that_name_what_is_raised_score_to_the_full_and_others_do_not():
         def ask(self, questions, max_tokens):
             return [NotMeasured("gone") if i % 4 == 0 else "I say:\nList B." for i in range(len(questions))]
 
-    _, every = output_scores(right, made, Picks())
+    picked = choose(right, made, Picks())
+    assert (picked.asked, picked.unanswered, picked.failed) == (40, 10, 10)
+    assert questions_more(len(lists))[0] == picked.asked == len(lists) * ROUNDS and questions_more(2)[0] == 0
+    _, every = output_scores(picked)
     assert every.n == 30 and 0.1 < every.value < 0.6 and "10 of 40 choices not made" in every.how
     assert choices({0: ("a",), 1: ("b",)}, 0) == []
     for told, wanted in (

@@ -215,7 +215,7 @@ def test_the_verb_writes_json_and_a_page_that_escapes(tmp_path, capfd):
     arguments = ["steer", str(tmp_path / "out"), "--prompts", str(tmp_path / "p.txt"), "--json"]
     arguments += ["--toward-texts", str(tmp_path / "a.txt"), "--away-texts", str(tmp_path / "b.txt")]
     arguments += ["--model", "tiny:written", "--address", "resid_post.0", "--words", "H", "--random", "2"]
-    arguments += ["--strengths", "0", "2", "--max-tokens", "2", "--texts", "2"]
+    arguments += ["--strengths", "0", "2", "--max-tokens", "2", "--texts", "2", "--tasks", "2"]
     assert main(arguments) == 0
     value = json.loads(capfd.readouterr().out)
     assert value == json.loads((tmp_path / "out" / "steer.json").read_text())
@@ -224,6 +224,6 @@ def test_the_verb_writes_json_and_a_page_that_escapes(tmp_path, capfd):
     page = (tmp_path / "out" / "steer.html").read_text()
     assert "&lt;script&gt;alert(1)" in page and "<script" not in page
     assert "default-src &#39;none&#39;" in page and not re.search(r"\son\w+=|https?://(?!www\.w3\.org)", page)
-    assert page.count("<svg") == 3
+    assert page.count("<svg") == 4
     assert main([*arguments[:-2], "--words", "H"]) == 2  # two settings differ: the folder is another run's
     assert "molehunt:" in capfd.readouterr().err

@@ -4,10 +4,12 @@
 
 Renders an index of made-up features with labels of some sixty letters, opens it from disk in a fresh page
 each time, and types three letters into its search. Beside the seconds that passed stand the seconds of
-processor time that the page's own process took, which say more on a machine that is busy. Prints JSON.
+processor time that the page's own process took, which say more on a machine that is busy. Prints its part
+of `results.json`, and writes that and `README.md` beside this file, except with `--quick`.
 """
 
 import argparse
+import datetime
 import json
 import shutil
 import statistics
@@ -15,10 +17,13 @@ import tempfile
 import time
 from pathlib import Path
 
+from page import keep
 from playwright.sync_api import sync_playwright
 
+from molehunt.models.machine import this_machine
 from molehunt.report.site import Row, render_index
 
+HERE = Path(__file__).parent
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
 
 
@@ -27,7 +32,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--features", type=int, default=10_000)
     parser.add_argument("--times", type=int, default=5)
+    parser.add_argument(
+        "--quick", action="store_true", help="1,000 features, three times; nothing is written"
+    )
     options = parser.parse_args()
+    if options.quick:
+        options.features, options.times = 1000, 3
     rows = [
         Row(
             i,
@@ -48,6 +58,7 @@ def main() -> None:
         path.write_text(render_index("Features", "Made up.", rows, ("nothing",)), "utf-8")
         size = path.stat().st_size
         browser = play.chromium.launch(executable_path=found, args=["--no-sandbox", "--disable-gpu"])
+        named = f"Chromium {browser.version}"
         for _ in range(options.times):
             page = browser.new_context().new_page()
             page.set_default_timeout(300_000)
@@ -74,8 +85,21 @@ def main() -> None:
             )
             page.context.close()
         browser.close()
-    middle = {name: round(statistics.median(s[name] for s in seen), 3) for name in seen[0]}
-    print(json.dumps({"features": options.features, "bytes": size, "times": options.times, **middle}))
+    report = {
+        "date": datetime.date.today().isoformat(),
+        "machine": this_machine().processor,
+        "browser": named,
+        "features": options.features,
+        "bytes": size,
+        "times": options.times,
+        **{
+            name: {"median": statistics.median(s[name] for s in seen), "worst": max(s[name] for s in seen)}
+            for name in seen[0]
+        },
+    }
+    if not options.quick:
+        keep(HERE, "index", report)
+    print(json.dumps(report))
 
 
 if __name__ == "__main__":

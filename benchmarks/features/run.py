@@ -5,13 +5,12 @@
 Builds a synthetic store (documents of 128 tokens, k features a token drawn by Zipf's law, exponential
 heights), then times lookups of features all over the range of frequencies that have 1,000 examples: the
 examples with their contexts, the same with shading, the histogram. The first lookup of a feature reads
-from disk unless the system still holds the pages; both first and second are given. Writes `results.json`
-and `README.md` beside this file, except with `--quick`.
+from disk unless the system still holds the pages; both first and second are given. Writes its part of
+`results.json` and `README.md` beside this file, except with `--quick`.
 """
 
 import argparse
 import datetime
-import json
 import resource
 import statistics
 import tempfile
@@ -20,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from page import keep, page
 
 from molehunt.interp.feature_build import FeatureStoreBuilder
 from molehunt.interp.features import EXAMPLES, FeatureStore, open_features
@@ -57,10 +57,7 @@ def main() -> None:
             "store_gib": size / 2**30,
             **lookups(store, options.seed),
         }
-    print(page(report))
-    if not options.quick:
-        (HERE / "results.json").write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
-        (HERE / "README.md").write_text(page(report), encoding="utf-8")
+    print(page({"store": report}) if options.quick else keep(HERE, "store", report))
 
 
 def build(folder: Path, tokens: int, k: int, features: int, seed: int) -> FeatureStore:
@@ -100,43 +97,6 @@ def lookups(store: FeatureStore, seed: int) -> dict[str, Any]:
         "lookups": len(chosen),
         **{name: {"median": statistics.median(row), "worst": max(row)} for name, row in found.items() if row},
     }
-
-
-def page(report: dict[str, Any]) -> str:
-    """The table as Markdown."""
-    names = {
-        "lookup_first_ms": "1,000 examples with contexts, first time",
-        "lookup_ms": "the same again",
-        "shaded_ms": "the same with the feature's value at every token of the contexts",
-        "histogram_ms": "exact histogram",
-    }
-    rows = [
-        f"| {words} | {report[n]['median']:.2f} | {report[n]['worst']:.2f} |"
-        for n, words in names.items()
-        if n in report
-    ]
-    return "\n".join(
-        [
-            "# The feature store's speed",
-            "",
-            f"{report['tokens']:,} synthetic tokens, {report['entries']:,} entries (k = {report['k']} draws "
-            f"a token, {report['features']:,} features), {report['store_gib']:.1f} GiB; {report['lookups']} "
-            f"features looked up. {report['machine']}, {report['date']}, seed {report['seed']}.",
-            "",
-            "| milliseconds | median | worst |",
-            "|---|---|---|",
-            *rows,
-            "",
-            f"Built in {report['build_cpu_seconds']:,.0f} s of CPU time (drawing the random numbers "
-            f"included), with at most {report['build_peak_memory_mib']:,.0f} MiB of memory in the process.",
-            "",
-            "What this cannot tell you: how it is on a cold disk or a network drive. The system's page cache "
-            "held what had just been written, as far as memory went.",
-            "",
-            "    python benchmarks/features/run.py",
-            "",
-        ]
-    )
 
 
 if __name__ == "__main__":

@@ -1,4 +1,6 @@
-"""A direction in activation space, from a probe, a persona, two sets of texts, or a file; always of length 1.
+"""A direction in activation space, from a probe, a persona, a feature, two sets of texts, or a file.
+
+Always of length 1, so that strengths compare.
 
 The difference of means of two sets of texts is the baseline of steering (Turner 2023, 2308.10248;
 Rimsky 2024, 2312.06681). Random directions are drawn from a normal distribution, so that none is
@@ -23,6 +25,8 @@ from molehunt.interp.direction_file import load_directions
 from molehunt.interp.labelled import Example
 from molehunt.interp.pooled import pooled
 from molehunt.interp.probe_file import FORMAT, load_probe
+from molehunt.interp.sae_files import SavedSae
+from molehunt.interp.taking import check_feature
 from molehunt.models.anatomy import anatomy
 from molehunt.models.loaded import Model
 from molehunt.models.taps import parse
@@ -104,6 +108,17 @@ def from_file(path: Path, model: Model, address: str | None = None) -> Direction
     if address is None:
         raise UserError(f"{path} does not say where its vector belongs; name an address with --address.")
     return direction(chosen, address, f"vector of {path.name}")
+
+
+def from_feature(saved: SavedSae, feature: int) -> Direction:
+    """The decoder row of one feature, at the place of its autoencoder.
+
+    Raises:
+        UserError: there is no such feature, or its row is all zero.
+    """
+    check_feature(saved.sae, feature)
+    row = saved.sae.decoder[feature].detach().float().cpu().numpy()
+    return direction(row, saved.address, f"feature {feature} of an autoencoder at {saved.address}")
 
 
 def random_directions(width: int, n: int, address: str, seed: int) -> list[Direction]:

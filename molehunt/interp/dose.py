@@ -1,15 +1,16 @@
 """Dose and response: what a direction does at every strength, beside what random directions do.
 
-Each (direction, strength) is a cell: the behaviour's score on every prompt, and the side effects. Cells
-are written one by one, so a killed run goes on from its last whole cell. The slope is the least-squares
-slope of the score against strength, taken prompt by prompt (strengths are the same for all, so the mean
-of the slopes is the slope of the mean), with an interval over resampled groups of prompts. The same is
-done for random directions of the same length. `clear` says that the slope's interval and the range of
+Each (direction, strength) is a cell: the behaviour's score on every prompt, and the side effects on ordinary
+text, on first tokens, and on tasks: questions of which the log-odds of the right answer against a wrong one
+are taken. Cells are written one by one, so a killed run goes on from its last whole cell. The slope is the
+least-squares slope of the score against strength, taken prompt by prompt (strengths are the same for all, so
+the mean of the slopes is the slope of the mean), with an interval over resampled groups of prompts. The same
+is done for random directions of the same length. `clear` says that the slope's interval and the range of
 random slopes do not touch, `p` = (1 + random slopes at least as steep) / (1 + random directions).
 
 What this cannot tell you: what lies between or beyond the strengths, or a response that is no line: a
 behaviour that rises and then breaks down has a slope that says little. See the curve. With 20 random
-directions no p is below 1/21.
+directions no p is below 1/21. That a model keeps its tasks says nothing of tasks that are not among them.
 """
 
 import hashlib
@@ -29,7 +30,10 @@ from molehunt.core.record_json import from_json
 from molehunt.core.records import Measure, NotMeasured
 from molehunt.interp.behaving import Asked, Behaviour, divergence, first_token_logs, scores, texts_nll
 from molehunt.interp.direction import Direction, random_directions
+from molehunt.interp.feature_fill import sae_hash
+from molehunt.interp.sae_files import SavedSae
 from molehunt.interp.steer import Place, steered
+from molehunt.interp.taking import Carried
 from molehunt.models.loaded import Model
 
 
@@ -46,6 +50,8 @@ class Cell:
     """Nats a token, an ordinary text each."""
     kl: tuple[float, ...]
     """Nats, a prompt each, against the unsteered model."""
+    tasks: tuple[float, ...] = ()
+    """Log-odds of the right answer against the wrong one, nats, a task each."""
 
 
 @dataclass(frozen=True)
@@ -57,6 +63,10 @@ class Dose:
     nll: Measure | NotMeasured
     nll_change: Measure | NotMeasured
     kl: Measure | NotMeasured
+    tasks: Measure | NotMeasured
+    """Share of tasks whose right answer is the likelier."""
+    tasks_change: Measure | NotMeasured
+    """Of their log-odds, steered less unsteered, nats."""
 
 
 @dataclass(frozen=True)
@@ -84,6 +94,19 @@ class Experiment:
     texts: tuple[str, ...]
     randoms: int = 20
     seed: int = 0
+    tasks: tuple[Asked, ...] = ()
+    """Questions with their right answers (`toward`) and wrong ones (`away`): what should not get lost."""
+    carried: Carried | None = None
+    """What is taken away along the direction; None where it is added. Strengths are then shares."""
+    watched: SavedSae | None = None
+    """An autoencoder whose features are watched (`interp.off_target`)."""
+    feature: int | None = None
+    """Which of them is steered along, if it is one."""
+
+    @property
+    def unit(self) -> str:
+        """Of a strength."""
+        return "share taken away" if self.carried else "median residual norm"
 
     def key(self, fingerprint: str) -> str:
         """SHA-256 over everything in it and the model's weights."""
@@ -98,6 +121,9 @@ class Experiment:
             self.randoms,
             self.seed,
         ]
+        if self.tasks or self.carried or self.watched:
+            seen = (self.watched.address, sae_hash(self.watched.sae), self.feature) if self.watched else None
+            parts.append([self.tasks, self.carried.key if self.carried else None, seen])
         return hashlib.sha256(canonical(parts)).hexdigest()
 
 
@@ -126,11 +152,7 @@ def run_cells(
             f"{folder} was begun with other settings; choose another folder or the same settings."
         )
     write_json(plan, {"key": key})
-    width = len(experiment.direction.vector)
-    address = experiment.direction.address
-    null = random_directions(width, experiment.randoms, address, experiment.seed)
-    todo = [("direction", experiment.direction, s) for s in sorted(set(experiment.strengths))]
-    todo += [(f"random{i}", d, s) for i, d in enumerate(null) for s in sorted(set(experiment.strengths)) if s]
+    todo = doses_of(experiment)
     before: Float[Tensor, "prompts vocab"] | None = None
     found = []
     for number, (name, direction, strength) in enumerate(todo):
@@ -146,6 +168,15 @@ def run_cells(
     return tuple(found)
 
 
+def doses_of(experiment: Experiment) -> list[tuple[str, Direction, float]]:
+    """Every direction at every strength, with the name of its cell: the direction's own, then random ones."""
+    at, strengths = experiment.direction.address, sorted(set(experiment.strengths))
+    width = len(experiment.direction.vector)
+    null = random_directions(width, experiment.randoms, at, experiment.seed)
+    own = [("direction", experiment.direction, s) for s in strengths]
+    return own + [(f"random{i}", d, s) for i, d in enumerate(null) for s in strengths if s]
+
+
 def response(experiment: Experiment, cells: Sequence[Cell]) -> Response:
     """Measures of what the cells hold."""
     groups = [a.group for a in experiment.prompts]
@@ -155,7 +186,7 @@ def response(experiment: Experiment, cells: Sequence[Cell]) -> Response:
     zero = by_name["direction"][0.0]
     curves = {n: {**c, 0.0: zero} for n, c in sorted(by_name.items(), key=lambda e: (len(e[0]), e[0]))}
     own = _slopes(curves["direction"])
-    unit = f"{experiment.behaviour.unit} per median residual norm"
+    unit = f"{experiment.behaviour.unit} per {experiment.unit}"
     slope = stats.mean(own.tolist(), groups, unit=unit, how="least-squares slope", seed=experiment.seed)
     random = [float(_slopes(c).mean()) for n, c in curves.items() if n != "direction"]
     nothing = NotMeasured("no random directions, or no interval, to hold the slope against")
@@ -177,17 +208,18 @@ def _cell(
     before: Float[Tensor, "prompts vocab"],
 ) -> Cell:
     prompts = [a.messages for a in experiment.prompts]
-    with steered(model, direction, experiment.places, strength):
+    with steered(model, direction, experiment.places, strength, experiment.carried):
         found, replies = scores(model, experiment.prompts, experiment.behaviour, experiment.seed)
+        tasks = scores(model, experiment.tasks, Behaviour())[0] if experiment.tasks else []
         nll = texts_nll(model, experiment.texts)
         now = first_token_logs(model, prompts)
-    values = [*found, *nll, *(kl := divergence(now, before))]
+    values = [*found, *nll, *tasks, *(kl := divergence(now, before))]
     if not np.isfinite(values).all():
         raise UserError(
             f"At strength {strength:g} the model's numbers are not finite any more; choose smaller strengths."
         )
     kept = tuple(replies) if name == "direction" else ()
-    return Cell(name, strength, tuple(found), kept, tuple(nll), tuple(kl))
+    return Cell(name, strength, tuple(found), kept, tuple(nll), tuple(kl), tuple(tasks))
 
 
 def _slopes(curve: Mapping[float, Cell]) -> np.ndarray:
@@ -210,4 +242,16 @@ def _dose(cell: Cell, zero: Cell, experiment: Experiment, groups: Sequence[str])
         cell.nll, zero.nll, texts, unit="nats a token", how="steered − unsteered", seed=seed
     )
     kl = stats.mean(cell.kl, groups, unit="nats", how="KL of first tokens, steered ‖ unsteered", seed=seed)
-    return Dose(cell.strength, seen, nll, change, kl)
+    tasks, moved = _tasks(cell, zero, experiment)
+    return Dose(cell.strength, seen, nll, change, kl, tasks, moved)
+
+
+def _tasks(cell: Cell, zero: Cell, experiment: Experiment) -> tuple[Measure | NotMeasured, ...]:
+    """Share of tasks answered rightly, and the change of their log-odds."""
+    if not cell.tasks:
+        return (none := NotMeasured("no tasks were given")), none
+    groups, seed = [a.group for a in experiment.tasks], experiment.seed
+    how = "tasks whose right answer is likelier than the wrong one, chance 1/2"
+    right = stats.proportion([v > 0 for v in cell.tasks], groups, how=how, seed=seed)
+    how = "log-odds of right answers, steered − unsteered"
+    return right, stats.paired_difference(cell.tasks, zero.tasks, groups, unit="nats", how=how, seed=seed)

@@ -15,6 +15,7 @@ fires may be right and still score by chance here: features are not read and wri
 
 import json
 import re
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -48,6 +49,7 @@ TIMES = 2.0
 ROUNDS = 8
 """Choices a feature."""
 LETTERS = "ABC"
+ANSWER_TOKENS = 50
 FEWEST = 3
 
 
@@ -142,36 +144,66 @@ def letter_in(told: str | NotMeasured) -> int | None:
     return LETTERS.index(found[1].upper()) if found else None
 
 
-def output_scores(
-    labels: Sequence[Label], made: Sequence[Choice], reader: Answerer | None = None
-) -> tuple[dict[int, Measure | NotMeasured], Measure | NotMeasured]:
-    """The score of each labelled feature, and that of all."""
+@dataclass(frozen=True)
+class Picked:
+    """What was chosen, choice by choice; None where none was."""
+
+    features: tuple[int, ...]
+    """Those that have a label."""
+    rows: tuple[tuple[Choice, int | None], ...]
+    asked: int
+    """Questions to a reader."""
+    failed: int
+    """Of these, how many never reached it or came back as an error."""
+
+    @property
+    def unanswered(self) -> int:
+        """Of the questions to a reader, how many it did not answer usably."""
+        return sum(p is None for _, p in self.rows) if self.asked else 0
+
+
+def choose(labels: Sequence[Label], made: Sequence[Choice], reader: Answerer | None = None) -> Picked:
+    """Every choice of a labelled feature made: by a reader from the label's words, or else by counting."""
     by = {x.feature: x for x in labels if isinstance(x.words, str)}
-    asked = [c for c in made if c.feature in by]
+    todo = [c for c in made if c.feature in by]
     if reader is None:
-        picked = [chosen_by_rule(rule, c) if (rule := by[c.feature].rule) else None for c in asked]
-    else:
-        picked = [
-            letter_in(t) for t in reader.ask([question(str(by[c.feature].words), c) for c in asked], 50)
-        ]
-    rows = [(c.feature, p == c.right) for c, p in zip(asked, picked, strict=True) if p is not None]
+        picked = [chosen_by_rule(rule, c) if (rule := by[c.feature].rule) else None for c in todo]
+        return Picked(tuple(by), tuple(zip(todo, picked, strict=True)), 0, 0)
+    told = reader.ask([question(str(by[c.feature].words), c) for c in todo], ANSWER_TOKENS)
+    failed = sum(isinstance(t, NotMeasured) for t in told)
+    return Picked(tuple(by), tuple(zip(todo, map(letter_in, told), strict=True)), len(todo), failed)
+
+
+def output_scores(picked: Picked) -> tuple[dict[int, Measure | NotMeasured], Measure | NotMeasured]:
+    """The score of each labelled feature, and that of all."""
+    rows = [(c.feature, p == c.right) for c, p in picked.rows if p is not None]
+    totals = Counter(c.feature for c, _ in picked.rows)
     scores: dict[int, Measure | NotMeasured] = {}
-    for feature in by:
+    for feature in picked.features:
+        total = totals[feature]
         hits = [hit for f, hit in rows if f == feature]
-        total = sum(c.feature == feature for c in asked)
         if len(hits) < FEWEST:
             scores[feature] = NotMeasured(f"{len(hits)} of {total} choices were made; {FEWEST} needed")
             continue
         how = f"output score, chance 1/3; Wilson over draws of others; {total - len(hits)} not made"
         low, high = stats.wilson_of(float(np.mean(hits)), len(hits))
         scores[feature] = Measure(float(np.mean(hits)), "share", len(hits), how, low, high)
-    left = len(asked) - len(rows)
+    left = len(picked.rows) - len(rows)
     every = stats.proportion(
         [hit for _, hit in rows],
         [str(f) for f, _ in rows],
-        how=f"output score over features, chance 1/3; {left} of {len(asked)} choices not made",
+        how=f"output score over features, chance 1/3; {left} of {len(picked.rows)} choices not made",
     )
     return scores, every
+
+
+def questions_more(features: int) -> tuple[int, int, int]:
+    """Before anything is added: how many questions so many labelled features cost a reader at most, and how
+    many characters and answer tokens one holds; tokens are taken to be six characters long."""
+    if features < 3:
+        return 0, 0, 0
+    typical = question("x" * 150, Choice(0, (("x" * 6,) * TOKENS,) * 3, 0))
+    return features * ROUNDS, len(typical), ANSWER_TOKENS
 
 
 def _holds(tokens: Sequence[str], word: str) -> bool:

@@ -3,7 +3,8 @@
 A label is made by the statistical labeller (`label_statistics`) or by a reader model that is shown stretches
 of the whole range of values with the firing tokens marked, beside near misses. It is scored by whoever made
 it (`label_scores`), and some features are also scored with the label of another one, which is what chance
-and the reader's habits give: a label that does not beat that says nothing.
+and the reader's habits give: a label that does not beat that says nothing. A reader's label also stands
+beside what counting makes of the same stretches, scored on those that the reader judged: its baseline.
 
 Features go in chunks: all labels of a chunk are asked for at once, then all judgements. A finished label is
 a line of `labels.jsonl`; a killed run goes on after the last whole line, and what its reader had already
@@ -16,7 +17,7 @@ and a good score is not proof of the sentence: another may score as well.
 
 import re
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from molehunt.core.errors import BadFile, MolehuntError, UserError
@@ -28,6 +29,8 @@ from molehunt.interp.label_cases import Case, Cases, Ground
 from molehunt.interp.label_scores import (
     A_QUESTION,
     ANSWER_TOKENS,
+    DETECTION,
+    FUZZING,
     Test,
     answers,
     by_rule,
@@ -47,6 +50,7 @@ LONGEST = 300
 SHOWN = 24
 """Stretches that a reader is shown to make a label, at most, with as many near misses as half of them."""
 NO_LABEL = "the reader gave no label"
+ALONE = NotMeasured("no reader judged the same stretches")
 
 
 @dataclass(frozen=True)
@@ -58,7 +62,7 @@ class Label:
     """`statistics`, or the reader's name."""
     words: str | NotMeasured
     rule: Rule | None
-    """What the statistical labeller counted."""
+    """What the statistical labeller counted: the label itself, or what a reader's label is held against."""
     detection: Measure | NotMeasured
     fuzzing: Measure | NotMeasured
     other: Measure | NotMeasured
@@ -69,6 +73,11 @@ class Label:
     """Of these, how many it did not answer usably."""
     failed: int
     """Of these, how many never reached it or came back as an error: they are asked again next time."""
+    counted_detection: Measure | NotMeasured = ALONE
+    """Beside a reader: detection by `rule`, on the stretches that the reader judged."""
+    counted_fuzzing: Measure | NotMeasured = ALONE
+    output: Measure | NotMeasured = NotMeasured("the feature was not added to see what it raises")
+    """Whether the label picks out what the feature raises (`label_output`); chance is 1/3."""
 
 
 @dataclass(frozen=True)
@@ -95,6 +104,7 @@ class _Made:
     asked: int = 0
     unanswered: int = 0
     failed: int = 0
+    counted: dict[str, Measure | NotMeasured] = field(default_factory=dict)
 
 
 def make_labels(
@@ -196,7 +206,9 @@ def _chunk(
         crossing = m.feature in crossed and isinstance(m.words, str) and len(named) > 1
         other = next(scores) if crossing else NotMeasured("not scored with another feature's label")
         who = reader.name if reader else STATISTICS
-        labels.append(Label(m.feature, who, m.words, m.rule, *own, other, m.asked, m.unanswered, m.failed))
+        counts = (m.asked, m.unanswered, m.failed)
+        beside = [m.counted.get(kind, ALONE) for kind in (DETECTION, FUZZING)]
+        labels.append(Label(m.feature, who, m.words, m.rule, *own, other, *counts, *beside))
     return labels
 
 
@@ -205,10 +217,10 @@ def _name(made: Sequence[_Made], reader: Answerer | None) -> None:
         if not m.cases.on():
             m.words = NotMeasured("the feature fires in no document that labels are made from")
     ready = [m for m in made if m.cases.on()]
+    for m in ready:
+        rule = rule_of(m.cases.learn)
+        m.words, m.rule = (rule, None) if isinstance(rule, NotMeasured) else (rule.said(), rule)
     if reader is None:
-        for m in ready:
-            rule = rule_of(m.cases.learn)
-            m.words, m.rule = (rule, None) if isinstance(rule, NotMeasured) else (rule.said(), rule)
         return
     told = reader.ask([label_question(m.cases) for m in ready], ANSWER_TOKENS)
     failed = [a for a in told if isinstance(a, NotMeasured)]
@@ -243,7 +255,17 @@ def _scores(
         whose.asked += len(some)
         whose.failed += sum(isinstance(t, NotMeasured) for t in mine)
         whose.unanswered += sum(said[i] is None for i in range(0, len(said), A_QUESTION))
+        if whose is who:
+            whose.counted[test.kind] = _counted(whose.rule, test, said)
         yield score(test, said)
+
+
+def _counted(rule: Rule | None, test: Test, said: Sequence[bool | None]) -> Measure | NotMeasured:
+    """What counting scores on the stretches that a reader judged."""
+    if rule is None:
+        return NotMeasured("counting found no label")
+    own = by_rule(rule, test)
+    return score(test, [a if b is not None else None for a, b in zip(own, said, strict=True)])
 
 
 def _asked(words: str, tests: Sequence[Test]) -> list[str]:

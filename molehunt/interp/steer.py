@@ -4,13 +4,14 @@
 median norm of the residual stream there over ordinary text (first tokens, whose norms are a
 sink's, left out). So a strength of 1 pushes as far as the stream is long, and strengths compare
 across layers and models.
+Where a share is to be taken away in place of adding (`interp.taking`), strength is that share.
 At strength 0 nothing is hooked: what the model computes is bit for bit what it computes unsteered.
 
 What this cannot tell you: what the model does by itself. Steering shows what a direction *can* cause at
 a strength that may never occur; far out, anything causes anything, so read the side effects beside it.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -18,6 +19,7 @@ import numpy as np
 import torch
 
 from molehunt.interp.direction import Direction
+from molehunt.interp.taking import Carried, taking
 from molehunt.models.edits import Edit, add
 from molehunt.models.loaded import Model
 from molehunt.models.prompts import text_ids
@@ -56,15 +58,26 @@ class Place:
 
 
 @contextmanager
-def steered(model: Model, direction: Direction, places: Sequence[Place], strength: float) -> Iterator[None]:
+def steered(
+    model: Model,
+    direction: Direction,
+    places: Sequence[Place],
+    strength: float,
+    carried: Carried | None = None,
+) -> Iterator[None]:
     """While the block runs, whatever the model computes is computed with the direction added.
+
+    With `carried`, that share of it is taken away along the direction instead.
 
     Raises:
         UserError: an address that this model does not have, or one of another width.
     """
-    changes: Mapping[str, Edit] = (
-        {p.address: adding(direction.vector, strength * p.norm) for p in places} if strength else {}
-    )
+    changes: dict[str, Edit] = {}
+    for place in places if strength else ():
+        if carried is None:
+            changes[place.address] = adding(direction.vector, strength * place.norm)
+        else:
+            changes[place.address] = taking(carried, direction.vector, strength)
     with edited(model, changes):
         yield
 

@@ -23,6 +23,8 @@ class Grid:
     rows: tuple[tuple[str, ...], ...]
     words: bool = False
     """Whether cells hold words, which wrap, and not numbers, which stand in columns."""
+    links: tuple[str, ...] = ()
+    """Where the first cell of each row leads, from the page's own folder; empty for nowhere."""
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,7 @@
 """What `molehunt diff` found, as rows for a terminal and as a page."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
@@ -41,13 +42,7 @@ def layer_rows(layers: Sequence[Any], most: int = 2) -> list[tuple[str, ...]]:
 def weight_rows(changes: Sequence[Any]) -> list[tuple[str, ...]]:
     """One row a changed parameter."""
     return [
-        (
-            c.name,
-            words.number(c.norm),
-            share(c.share),
-            words.number(c.rounding),
-            figure(c.rank),
-        )
+        (c.name, words.number(c.norm), share(c.share), words.number(c.rounding), figure(c.rank))
         for c in changes
     ]
 
@@ -87,18 +82,22 @@ def said_words(some: Sequence[str]) -> str:
 
 
 def write_diff_page(
-    path: Path, found: Any, changes: Sequence[Any], parameters: int, facts: Sequence[tuple[str, str]]
+    path: Path,
+    found: Any,
+    changes: Sequence[Any],
+    parameters: int,
+    facts: Sequence[tuple[str, str]],
+    links: Sequence[Callable[[int], str] | None] = (),
 ) -> None:
-    """Layers, words, next tokens, features and weights."""
-    from molehunt.report.sheet import Section, Sheet, write_sheet
+    """Layers, words, next tokens, features and weights; `links` leads to features, by autoencoder."""
+    from molehunt.report.sheet import Sheet, write_sheet
 
     sections = [_layers(found), _words(found), _next_tokens(found)]
-    sections += [_features(f) for f in found.features]
+    sections += [_features(f, link) for f, link in zip_longest(found.features, links)]
     sections += [_crossed(f) for f in found.crossed]
     sections.append(_weights(changes, parameters))
     summary = verdict(found, changes, parameters)
-    made: tuple[Section, ...] = tuple(sections)
-    write_sheet(path, Sheet("Two models side by side", summary, tuple(facts), made, CANNOT))
+    write_sheet(path, Sheet("Two models side by side", summary, tuple(facts), tuple(sections), CANNOT))
 
 
 def _layers(found: Any) -> Any:
@@ -211,7 +210,7 @@ def _next_tokens(found: Any) -> Any:
     )
 
 
-def _features(one: Any) -> Any:
+def _features(one: Any, link: Callable[[int], str] | None) -> Any:
     from molehunt.report.sheet import Grid, Section
 
     rows = tuple(
@@ -225,13 +224,14 @@ def _features(one: Any) -> Any:
         )
         for f in one.features
     )
+    links = tuple(link(f.feature) for f in one.features) if link else ()
     heads = ("feature", "change a token", "p", "mean, A → B", "fires, A → B", "decoder reads as")
     return Section(
         f"Features at {one.address}",
         f"Of {one.latents:,} features {one.moved:,} moved with p ≤ 0.05, taken over all features at once by "
         f"random signs of texts. The autoencoder explains {figure(one.explained_a)} of the variance under A "
         f"and {figure(one.explained_b)} under B. The largest changes:",
-        tables=(Grid(heads, rows),) if rows else (),
+        tables=(Grid(heads, rows, links=links),) if rows else (),
     )
 
 

@@ -80,7 +80,7 @@ def label_line(label: Any) -> str:
         return f"No label: {wording.brief(label.words.reason)}."
     scores = "; ".join(
         f"{name} {wording.said(m)}"
-        for name, m in (("detection", label.detection), ("fuzzing", label.fuzzing))
+        for name, m in (("detection", label.detection), ("fuzzing", label.fuzzing), ("output", label.output))
         if isinstance(m, Measure)
     )
     said = f"Label ({wording.brief(label.by, 80)}): {wording.brief(label.words)}"

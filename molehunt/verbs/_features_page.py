@@ -1,14 +1,16 @@
 """What `molehunt features pages` writes: `index.html` and `feature/NUMBER.html`; goes on where it stopped."""
 
 import hashlib
+import os
 import shutil
 from collections.abc import Callable, Mapping
 from math import ceil
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from molehunt.core.atomic import canonical, read_json, write_bytes, write_json
-from molehunt.core.errors import UserError
+from molehunt.core.errors import BadFile, UserError
 from molehunt.core.records import Measure, NotMeasured
 from molehunt.report import words as wording
 from molehunt.report.site import FeaturePage, Instance, Row, Run, histogram, render_feature, render_index
@@ -21,7 +23,14 @@ CANNOT = (
     "That a label is right. A detection score says how well it tells where the feature fires; 0.5 is chance.",
     "Anything of text that was not read, of first positions and sinks, and of what the autoencoder missed.",
 )
-LABELLED = {"detection": "Detection", "fuzzing": "Fuzzing", "other": "Detection with another feature's label"}
+LABELLED = {
+    "detection": "Detection",
+    "counted_detection": "Counting's detection on the same stretches",
+    "fuzzing": "Fuzzing",
+    "counted_fuzzing": "Counting's fuzzing on the same stretches",
+    "other": "Detection with another feature's label",
+    "output": "Picks out what adding the feature raises (chance 1/3)",
+}
 
 
 def write_pages(
@@ -39,7 +48,8 @@ def write_pages(
     """
     from molehunt.interp.feature_card import card
 
-    _begin(out, canonical([store.provenance, store.read, examples, sorted(labels.items())]))
+    key = canonical([store.provenance, store.read, examples, sorted(labels.items())])
+    _begin(out, key, str(store.provenance.get("autoencoder", "")))
     what = {f: named(words, f, dict(labels)) for f in range(store.features)}
     rows = []
     counts = store.counts()
@@ -69,6 +79,36 @@ def write_pages(
         f"{int((counts == 0).sum()):,} features silent."
     )
     write_bytes(out / "index.html", render_index("Features", summary, rows, CANNOT).encode())
+
+
+def autoencoder_of(site: Path) -> str:
+    """SHA-256 of the autoencoder whose features a folder of pages shows.
+
+    Raises:
+        BadFile: there are no pages there.
+        UserError: they were written before pages said it.
+    """
+    if not (site / "index.html").is_file():
+        raise BadFile(f"There are no pages of features in {site}; write some with `molehunt features pages`.")
+    found = _plan(site).get("autoencoder")
+    if not isinstance(found, str) or not found:
+        raise UserError(f"The pages in {site} do not say of which autoencoder they are; write them again.")
+    return found
+
+
+def links_to(site: Path, autoencoder: str, page: Path) -> Callable[[int], str]:
+    """By feature, where its page lies as seen from `page`.
+
+    Raises:
+        BadFile, UserError: as `autoencoder_of`, or the pages are of another autoencoder.
+    """
+    if (found := autoencoder_of(site)) != autoencoder:
+        raise UserError(
+            f"The pages in {site} are of another autoencoder ({found[:12]}, not {autoencoder[:12]}); give "
+            "the pages of the one whose numbers stand here."
+        )
+    way = quote(Path(os.path.relpath(site.resolve(), page.resolve().parent)).as_posix())
+    return lambda feature: f"{way}/feature/{feature}.html"
 
 
 def feature_page(card: Any, label: Any, what: Mapping[int, str], features: int) -> FeaturePage:
@@ -110,15 +150,20 @@ def _instance(example: Any, highest: float) -> Instance:
     return Instance(wording.number(example.value), tuple(runs))
 
 
-def _begin(out: Path, what: bytes) -> None:
+def _begin(out: Path, what: bytes, autoencoder: str) -> None:
     """Pages of something else are taken away; a folder that holds other things is left alone."""
-    plan = {"key": hashlib.sha256(what).hexdigest()}
+    plan = {"key": hashlib.sha256(what).hexdigest(), "autoencoder": autoencoder}
     if not (out / PLAN).is_file():
         if out.exists() and (not out.is_dir() or any(out.iterdir())):
             raise UserError(f"{out} is not empty and holds no pages of features; give a new folder.")
-    elif read_json(out / PLAN) != plan:
+    elif _plan(out).get("key") != plan["key"]:
         shutil.rmtree(out / "feature", ignore_errors=True)
     write_json(out / PLAN, plan)
+
+
+def _plan(site: Path) -> dict[str, Any]:
+    found = read_json(site / PLAN)
+    return found if isinstance(found, dict) else {}
 
 
 def _label(label: Any, otherwise: str) -> str:

@@ -50,6 +50,8 @@ class Options:
     """Leave out tokens whose residual norm exceeds this multiple of the median; 0 keeps them."""
     sae: tuple[Path, ...] = ()
     """Folders of autoencoders of either model, or crosscoders of both, whose features are compared."""
+    pages: tuple[Path, ...] = ()
+    """Folders of `features pages` of these autoencoders, to which features on the page then lead."""
     spectra: int = 48
     """Matrices, the most changed first, of whose change the effective rank is computed."""
     dtype: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
@@ -76,6 +78,7 @@ def run(options: Options) -> int:
     if options.spectra < 0 or options.tokens < 1:
         raise UserError("--tokens should be at least 1, --spectra 0 or more.")
     saes = [read_sae(folder) for folder in options.sae]  # what is wrong with them is said before all else
+    links = _links(options, saes)
     pair = (options.model_a, options.model_b), (options.revision_a, options.revision_b)
     wanted = two_models(*pair, options.base, options.dtype)
     with watching() as watch:
@@ -124,7 +127,7 @@ def run(options: Options) -> int:
     )
     write_json(options.out / "diff.json", value)
     kept = _keep(options, a, b, found)
-    write_diff_page(options.out / "diff.html", found, weights, value["parameters"], facts)
+    write_diff_page(options.out / "diff.html", found, weights, value["parameters"], facts, links)
     show(
         value,
         options.json,
@@ -134,6 +137,22 @@ def run(options: Options) -> int:
         f"Page: {options.out / 'diff.html'}{kept}",
     )
     return 0
+
+
+def _links(options: Options, saes: list[Any]) -> list[Any]:
+    """For each autoencoder of one model, where a feature's page lies, if a folder of pages shows it."""
+    from molehunt.interp.feature_fill import sae_hash
+    from molehunt.verbs._features_page import autoencoder_of, links_to
+
+    if not options.pages:
+        return []
+    hashes, sites = [sae_hash(s.sae) for s in saes if not s.against], {}
+    for site in options.pages:
+        sites[autoencoder_of(site)] = site
+        if autoencoder_of(site) not in hashes:
+            raise UserError(f"The pages in {site} are of none of the autoencoders given with --sae.")
+    page = options.out / "diff.html"
+    return [links_to(sites[h], h, page) if h in sites else None for h in hashes]
 
 
 def _keep(options: Options, a: Any, b: Any, found: Any) -> str:

@@ -8,7 +8,7 @@ the feature raises when it is added. --dry-run says what it would cost. Writes `
 """
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from time import perf_counter
 from typing import Any
@@ -17,7 +17,7 @@ from tyro.conf import Positional
 
 from molehunt.core.errors import UserError
 from molehunt.game.watch import watching
-from molehunt.verbs._screen import show, table
+from molehunt.verbs._screen import show
 
 STOPPED = "Stopped; whole labels and answers are kept: run the same command again to go on."
 SAMPLE = 5
@@ -60,6 +60,8 @@ class Options:
     """With --output: the model; the one that the autoencoder was trained on unless said."""
     revision: str | None = None
     """With --output: commit, tag or branch of a Hugging Face id."""
+    pages: Path | None = None
+    """Folder of `features pages` of this autoencoder, to which features on the page then lead."""
     seed: int = 0
     """Draws near misses and shuffles what is asked."""
     json: bool = False
@@ -74,6 +76,8 @@ def run(options: Options) -> int:
     from molehunt.interp.label_cases import Ground
     from molehunt.interp.labels import STATISTICS, Plan, make_labels
     from molehunt.models.readers import Remembered, open_reader
+    from molehunt.verbs._features_page import links_to
+    from molehunt.verbs._label_said import said, summary, write_label_page
 
     if min(options.learn, options.test) < 3 or options.others < 0 or options.most < 0 or options.parallel < 1:
         raise UserError(
@@ -82,6 +86,10 @@ def run(options: Options) -> int:
     store = open_features(options.store)
     ground = Ground(store, read_words(options.store, store.features))
     chosen = _chosen(options, store)
+    link = None
+    if options.pages is not None:
+        coder = str(store.provenance.get("autoencoder", ""))
+        link = links_to(options.pages, coder, options.out / "label.html")
     plan = Plan(options.learn, options.test, options.others, options.seed)
     asks = options.reader != STATISTICS
     cost = _cost(options, ground, chosen, plan, asks)
@@ -102,10 +110,23 @@ def run(options: Options) -> int:
             reader,
             lambda a, b: watch.bar("labelling", a / b, f"{a:,} of {b:,}"),
         )
-        steered = _output(options, ground, found, reader, watch) if options.output else {}
-    value = {"reader": options.reader, "plan": plan, "cost": cost, **_summary(found, options.seed), **steered}
+        steered: dict[str, Any] = {}
+        if options.output:
+            found, steered = _output(options, ground, found, reader, watch)
+    value = {
+        "reader": options.reader,
+        "plan": plan,
+        "cost": cost,
+        **_totals(summary(found, options.seed), steered),
+    }
     write_json(options.out / "label.json", value)
-    show({**value, "labels": list(found)}, options.json, *_said(found, value), f"Labels: {options.out}.")
+    write_label_page(options.out / "label.html", found, value, link)
+    show(
+        {**value, "labels": list(found)},
+        options.json,
+        *said(found, value),
+        f"Page: {options.out / 'label.html'}",
+    )
     return 0
 
 
@@ -124,6 +145,7 @@ def _chosen(options: Options, store: Any) -> list[int]:
 
 def _cost(options: Options, ground: Any, chosen: Sequence[int], plan: Any, asks: bool) -> dict[str, Any]:
     """What labelling costs, from a few features: questions and tokens, or seconds of counting."""
+    from molehunt.interp.label_output import questions_more
     from molehunt.interp.label_statistics import rule_of
     from molehunt.interp.labels import questions_of
 
@@ -140,10 +162,12 @@ def _cost(options: Options, ground: Any, chosen: Sequence[int], plan: Any, asks:
     crossed = 1 + min(plan.others, len(chosen)) / len(chosen) / 2
     tokens_in = scale * crossed * sum(len(text) / LETTERS for text, _ in asked)
     tokens_out = scale * crossed * sum(longest for _, longest in asked)
+    more, letters, longest = questions_more(len(chosen)) if options.output else (0, 0, 0)
+    tokens_in, tokens_out = tokens_in + more * letters / LETTERS, tokens_out + more * longest
     price = (tokens_in * options.price_in + tokens_out * options.price_out) / 1e6
     return {
         "features": len(chosen),
-        "questions": round(scale * crossed * len(asked)),
+        "questions": round(scale * crossed * len(asked)) + more,
         "tokens_in": round(tokens_in),
         "tokens_out_most": round(tokens_out),
         "price_most": round(price, 2) if options.price_in or options.price_out else None,
@@ -180,9 +204,15 @@ def _begin(options: Options, store: Any, plan: Any, reader: Any) -> None:
     write_json(path, said)
 
 
-def _output(options: Options, ground: Any, found: Sequence[Any], reader: Any, watch: Any) -> dict[str, Any]:
-    """What features raise when they are added, and how well labels pick that out."""
-    from molehunt.interp.label_output import TIMES, choices, output_scores, raised
+def _output(
+    options: Options, ground: Any, found: Sequence[Any], reader: Any, watch: Any
+) -> tuple[Sequence[Any], dict[str, Any]]:
+    """The labels with how well each picks out what its feature raises, and the summary of that.
+
+    Scores that a label did not have yet are appended to `labels.jsonl`, where the later line counts.
+    """
+    from molehunt.core.growing import append_lines
+    from molehunt.interp.label_output import TIMES, choices, choose, output_scores, raised
     from molehunt.interp.sae_files import load_sae
     from molehunt.models.loaded import ModelSpec
     from molehunt.verbs._inside import open_inside
@@ -203,60 +233,19 @@ def _output(options: Options, ground: Any, found: Sequence[Any], reader: Any, wa
         options.out / "raised.jsonl",
         lambda a, b: watch.bar("adding", a / b),
     )
-    scores, every = output_scores(found, choices(lists, options.seed), reader)
-    return {"output": every, "outputs": {str(f): m for f, m in scores.items()}}
+    made = choices(lists, options.seed)
+    picked = choose(found, made, reader)
+    scores, every = output_scores(picked)
+    scored = [replace(x, output=scores.get(x.feature, x.output)) for x in found]
+    append_lines(options.out / "labels.jsonl", [x for x, old in zip(scored, found, strict=True) if x != old])
+    value: dict[str, Any] = {"output": every, "outputs": {str(f): m for f, m in scores.items()}}
+    if reader is not None:
+        value["output_counted"] = output_scores(choose(found, made))[1]
+        value |= {"asked": picked.asked, "unanswered": picked.unanswered, "failed": picked.failed}
+    return scored, value
 
 
-def _summary(found: Sequence[Any], seed: int) -> dict[str, Any]:
-    """Means over features, each feature one case, and what was not measured."""
-    from molehunt.core import stats
-    from molehunt.core.records import Measure, NotMeasured
-
-    value: dict[str, Any] = {}
-    for name in ("detection", "fuzzing", "other"):
-        got = [
-            (getattr(x, name).value, str(x.feature)) for x in found if isinstance(getattr(x, name), Measure)
-        ]
-        value[name] = stats.mean(
-            [v for v, _ in got],
-            [f for _, f in got],
-            unit="balanced accuracy",
-            how=f"mean {name} over features",
-            seed=seed,
-        )
-    value["unlabelled"] = sum(isinstance(x.words, NotMeasured) for x in found)
-    value["not_measured"] = {
-        n: sum(isinstance(getattr(x, n), NotMeasured) for x in found) for n in ("detection", "fuzzing")
-    }
-    for name in ("asked", "unanswered", "failed"):
-        value[name] = sum(getattr(x, name) for x in found)
-    return value
-
-
-def _said(found: Sequence[Any], value: dict[str, Any]) -> list[Any]:
-    from molehunt.core.records import NotMeasured
-    from molehunt.report import words
-    from molehunt.verbs._probe_page import short
-
-    rows = [
-        (
-            str(x.feature),
-            *("—" if isinstance(m, NotMeasured) else short(m) for m in (x.detection, x.fuzzing)),
-            words.brief(x.words.reason if isinstance(x.words, NotMeasured) else x.words, 160),
-        )
-        for x in found[:40]
-    ]
-    means = [f"{n} {words.said(value[n])}" for n in ("detection", "fuzzing", "output") if n in value]
-    null = f"with another feature's label {words.said(value['other'])}"
-    counted = (
-        f"{value['unlabelled']:,} of {len(found):,} features without a label; not measured: "
-        f"{value['not_measured']['detection']:,} detection, {value['not_measured']['fuzzing']:,} fuzzing; "
-        f"{value['unanswered']:,} of {value['asked']:,} questions not answered usably."
-    )
-    if value["failed"]:
-        counted += f" {value['failed']:,} failed; run the same command again to ask them once more."
-    return [
-        table(["feature", "detection", "fuzzing", "label"], rows),
-        f"Means over features: {'; '.join(means)}; {null}.",
-        counted,
-    ]
+def _totals(value: dict[str, Any], steered: dict[str, Any]) -> dict[str, Any]:
+    """Both summaries in one; questions that both asked are added up."""
+    both = {n: value[n] + steered.get(n, 0) for n in ("asked", "unanswered", "failed")}
+    return value | steered | both

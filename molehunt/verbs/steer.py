@@ -1,10 +1,12 @@
 """Adds a direction at several strengths: dose and response beside side effects and random directions.
 
-The direction is a file (of `molehunt probe`, `persona` or `diff`, or safetensors with one vector), or the
-difference of means of two files of texts (--toward-texts, --away-texts). The behaviour is a --pattern,
---words, or log-odds of continuations (--toward, --away; or `toward` and `away` of each prompt in its file).
-Writes `steer.json` and `steer.html`; goes on where
-it stopped.
+The direction is a file (of `molehunt probe`, `persona` or `diff`, or safetensors with one vector), a
+--feature of an autoencoder (--sae), or the difference of means of two files of texts (--toward-texts,
+--away-texts). The behaviour is a --pattern, --words, or log-odds of continuations (--toward, --away; or
+`toward` and `away` of each prompt in its file). --take-away takes away what lies along the direction, or
+what the feature writes. Beside it: ordinary text, first tokens, questions that the model should still
+answer, and with --sae which features move as well. Writes `steer.json` and `steer.html`; goes on where it
+stopped.
 """
 
 from dataclasses import dataclass
@@ -16,6 +18,8 @@ from tyro.conf import Positional
 from molehunt.core.errors import BadFile, UserError
 from molehunt.verbs._screen import show, table
 
+ADDED, TAKEN = (-0.5, -0.25, 0.0, 0.25, 0.5), (0.0, 0.5, 1.0)
+"""Strengths unless others are given: norms to add, and shares to take away."""
 STOPPED = "Stopped; every whole strength is kept: run the same command again to go on."
 
 
@@ -29,6 +33,14 @@ class Options:
     """JSON lines with text or messages (and group, toward, away), or a .txt file with a prompt a line."""
     direction: Path | None = None
     """A file of `probe`, `persona` or `diff`, or safetensors with one vector."""
+    sae: Path | None = None
+    """Folder of an autoencoder (`shipped` is the default model's), whose features are watched."""
+    feature: int | None = None
+    """The direction is this feature of it: its decoder row, at its place."""
+    pages: Path | None = None
+    """Folder of `features pages` of that autoencoder, to which features on the page then lead."""
+    take_away: bool = False
+    """Take away what lies along the direction, or what the feature writes, in place of adding it."""
     toward_texts: Path | None = None
     """A .txt file, a text a line: the mean that the direction points to."""
     away_texts: Path | None = None
@@ -37,8 +49,8 @@ class Options:
     """Where it is added, such as resid_post.14; a probe knows its own."""
     layers: tuple[int, ...] = ()
     """Add it at these layers of the same site instead."""
-    strengths: tuple[float, ...] = (-0.5, -0.25, 0.0, 0.25, 0.5)
-    """In median residual norms; 0 has to be among them."""
+    strengths: tuple[float, ...] = ()
+    """In median residual norms, -0.5 -0.25 0 0.25 0.5 unless said; with --take-away shares, 0 0.5 1."""
     pattern: str = ""
     """Count replies in which this regular expression is found."""
     words: tuple[str, ...] = ()
@@ -55,6 +67,8 @@ class Options:
     """Random directions of the same length, tried beside."""
     texts: int = 24
     """Passages of ordinary text whose likelihood is watched."""
+    tasks: int = 24
+    """Questions of general knowledge, the right answer against a wrong one, that should not get lost."""
     show: int = 6
     """Prompts whose replies stand side by side on the page."""
     model: str = "default"
@@ -77,11 +91,12 @@ def run(options: Options) -> int:
     from molehunt.game.watch import watching
     from molehunt.interp.behaving import behaviour, read_prompts
     from molehunt.interp.dose import Experiment, response, run_cells
+    from molehunt.interp.off_target import off_target
     from molehunt.models.text import ordinary_text
-    from molehunt.verbs._steer_page import SHORT, short_rows, verdict, write_steer_page
+    from molehunt.verbs._steer_page import SHORT, off_said, short_rows, verdict, write_steer_page
 
-    if options.max_tokens < 1 or options.random < 0 or options.texts < 1:
-        raise UserError("--max-tokens and --texts should be at least 1, --random 0 or more.")
+    if options.max_tokens < 1 or options.texts < 1 or min(options.random, options.tasks) < 0:
+        raise UserError("--max-tokens and --texts should be at least 1, --random and --tasks 0 or more.")
     prompts = read_prompts(options.prompts)
     counted = behaviour(
         options.pattern,
@@ -92,13 +107,31 @@ def run(options: Options) -> int:
         options.temperature,
         prompts,
     )
-    model, direction, places = _where(options)
-    texts = tuple(ordinary_text(options.texts))
+    model, direction, places, saved = _where(options)
+    link = _link(options, saved)
     experiment = Experiment(
-        direction, places, options.strengths, prompts, counted, texts, options.random, options.seed
+        direction,
+        places,
+        options.strengths or (TAKEN if options.take_away else ADDED),
+        prompts,
+        counted,
+        tuple(ordinary_text(options.texts)),
+        options.random,
+        options.seed,
+        _tasks(options.tasks, options.seed),
+        _carried(options, direction, saved) if options.take_away else None,
+        saved,
+        options.feature,
     )
     with watching() as watch:
         cells = run_cells(model, experiment, options.out, lambda a, b: watch.bar("steering", a / b))
+        moved = (
+            ()
+            if saved is None
+            else off_target(
+                model, experiment, options.out, lambda a, b: watch.bar("watching features", a / b)
+            )
+        )
     found = response(experiment, cells)
     own = sorted((c for c in cells if c.direction == "direction"), key=lambda c: c.strength)
     value = {
@@ -108,55 +141,116 @@ def run(options: Options) -> int:
         "vector": [float(v) for v in direction.vector],
         "places": list(places),
         "behaviour": counted,
+        "taken_away": experiment.carried.name if experiment.carried else None,
+        "tasks": [a.messages[-1].content for a in experiment.tasks],
         "seed": options.seed,
         "response": found,
+        "off_target": list(moved),
         "prompts": list(prompts),
         "replies": {f"{c.strength:g}": list(c.replies) for c in own},
     }
     facts = (
         ("model", options.model),
         ("direction", direction.source),
-        ("added at", ", ".join(f"{p.address} (median norm {p.norm:.3g})" for p in places)),
+        (
+            "taken away at" if options.take_away else "added at",
+            ", ".join(f"{p.address} (median norm {p.norm:.3g})" for p in places),
+        ),
+        *((("what is taken away", experiment.carried.name),) if experiment.carried else ()),
         ("counted", counted.words),
         ("prompts", str(len(prompts))),
+        ("tasks", str(len(experiment.tasks))),
         ("seed", str(options.seed)),
     )
     asked = ["\n".join(m.content for m in a.messages) for a in prompts[: options.show]]
     told = [(c.strength, c.replies) for c in own if c.replies]
     write_json(options.out / "steer.json", value)
-    write_steer_page(options.out / "steer.html", found, counted.unit, asked, told, facts)
+    write_steer_page(options.out / "steer.html", found, experiment, moved, asked, told, facts, link)
     page = f"Page: {options.out / 'steer.html'}"
-    show(value, options.json, table(SHORT, short_rows(found.doses)), verdict(found), page)
+    show(value, options.json, table(SHORT, short_rows(found.doses)), verdict(found), *off_said(moved), page)
     return 0
 
 
-def _where(options: Options) -> tuple[Any, Any, Any]:
-    """The model, the direction and the places where it is added."""
-    from molehunt.interp.direction import from_file, from_texts, other_layers
+def _where(options: Options) -> tuple[Any, Any, Any, Any]:
+    """The model, the direction, the places where it is added, and the autoencoder that is watched."""
+    from molehunt.interp.direction import from_feature, from_file, from_texts, other_layers
+    from molehunt.interp.sae_files import load_sae
     from molehunt.interp.steer import Place, median_norms
     from molehunt.models.loaded import ModelSpec
     from molehunt.verbs._inside import open_inside
 
-    means = options.toward_texts is not None and options.away_texts is not None
-    if (options.direction is not None) == means or (options.toward_texts is None) != (
-        options.away_texts is None
-    ):
-        raise UserError("Give either --direction FILE, or both --toward-texts and --away-texts.")
-    if means and options.address is None:
-        raise UserError("A difference of means needs --address, such as resid_post.14.")
-    if options.direction is not None and not options.direction.is_file():
-        raise BadFile(f"There is no file {options.direction}.")
+    _one_direction(options)
     sides = [_lines(p) for p in (options.toward_texts, options.away_texts) if p is not None]
-    model = open_inside(
-        ModelSpec(options.model, options.revision, options.adapter, options.dtype), "edit", "sharing"
-    )
+    saved = None
+    if options.sae is not None:  # what is wrong with it is said before a model is opened
+        saved = load_sae(options.sae, address=options.address if options.feature is not None else None)
+        if options.feature is not None:
+            from_feature(saved, options.feature)
+    spec = ModelSpec(options.model, options.revision, options.adapter, options.dtype)
+    model = open_inside(spec, "edit", "sharing")
+    if options.sae is not None:
+        saved = load_sae(options.sae, model)
     if options.direction is not None:
         direction = from_file(options.direction, model, options.address)
+    elif options.feature is not None:
+        direction = from_feature(saved, options.feature)  # type: ignore[arg-type]  # looked at above
     else:
         direction = from_texts(model, sides[0], sides[1], options.address or "")
     addresses = other_layers(model, direction.address, options.layers)
     norms = median_norms(model, addresses)
-    return model, direction, tuple(Place(a, norms[a]) for a in addresses)
+    return model, direction, tuple(Place(a, norms[a]) for a in addresses), saved
+
+
+def _one_direction(options: Options) -> None:
+    """Refuse options that name no direction, or two, or one that cannot be taken away where they say."""
+    texts = (options.toward_texts is not None, options.away_texts is not None)
+    ways = (options.direction is not None, options.feature is not None, any(texts))
+    if sum(ways) != 1 or any(texts) != all(texts):
+        raise UserError(
+            "Give one of: --direction FILE, --sae with --feature, or --toward-texts with --away-texts."
+        )
+    if options.feature is not None and options.sae is None:
+        raise UserError("--feature needs the autoencoder that it is of: --sae FOLDER (or --sae shipped).")
+    if options.feature is not None and options.take_away and options.layers:
+        raise UserError("A feature can be taken away at its own place alone; leave --layers out.")
+    if any(texts) and options.address is None:
+        raise UserError("A difference of means needs --address, such as resid_post.14.")
+    if options.direction is not None and not options.direction.is_file():
+        raise BadFile(f"There is no file {options.direction}.")
+
+
+def _link(options: Options, saved: Any) -> Any:
+    """Where a feature's page lies; None where no pages are given."""
+    from molehunt.interp.feature_fill import sae_hash
+    from molehunt.verbs._features_page import links_to
+
+    if options.pages is None:
+        return None
+    if saved is None:
+        raise UserError("--pages needs the autoencoder whose features they show: --sae FOLDER.")
+    return links_to(options.pages, sae_hash(saved.sae), options.out / "steer.html")
+
+
+def _carried(options: Options, direction: Any, saved: Any) -> Any:
+    """What --take-away takes."""
+    from molehunt.interp.taking import along, written_by
+
+    return along(direction.vector) if options.feature is None else written_by(saved.sae, options.feature)
+
+
+def _tasks(n: int, seed: int) -> tuple[Any, ...]:
+    """Questions of the planting bank, drawn by seed: no held-out question gets around."""
+    import random
+
+    from molehunt.core.records import Message
+    from molehunt.corpus.banks import facts
+    from molehunt.interp.behaving import Asked
+
+    known = list(facts("plant"))
+    random.Random(f"tasks {seed}").shuffle(known)
+    return tuple(
+        Asked((Message("user", f.question),), f.id, (f.answer,), (f.wrong[0],)) for f in known[:n] if f.wrong
+    )
 
 
 def _lines(path: Path) -> list[str]:

@@ -3,6 +3,8 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from liars_page import liars_part, pushing_part
+
 HEAD = """# What the instruments find
 
 One command, which resumes: `python studies/instruments/run.py --runs runs/practice --peers PYTHON`. It is all
@@ -13,7 +15,8 @@ CANNOT = """
 
 Whether a larger model's lies, or lies that nobody planted, look alike: these liars were all taught by one
 recipe on one small model. Words are found by counting, so a difference that reads as a synonym counts as
-nothing. Means over three or four liars carry no interval; the lowest and the highest stand in their place.
+nothing. Means over three or four liars carry no interval; the lowest and the highest stand in their place,
+and their probes share most of what they were trained on.
 Eight pairs tell a large fading from none, and no more.
 """
 
@@ -53,7 +56,9 @@ def _is_number(value: Any) -> bool:
 
 def page(results: Mapping[str, Any]) -> str:
     """Every part that is in."""
-    makers = {"autoencoder": _autoencoder, "liars": _liars, "apart": _apart, "mixed": _mixed}
+    makers = {
+        "autoencoder": _autoencoder, "liars": _liars, "pushing": _pushing, "apart": _apart, "mixed": _mixed,
+    }  # fmt: skip
     parts = [made for name, make in makers.items() if name in results for made in make(results[name])]
     return "\n".join([HEAD, *parts, CANNOT])
 
@@ -86,53 +91,11 @@ def _autoencoder(part: Mapping[str, Any]) -> list[str]:
 
 
 def _liars(part: Mapping[str, Any]) -> list[str]:
-    m = part["measures"]
-    if "liars" not in m:
-        return ["## Liars", "", _cell(m["probe_auroc"]), ""]
-    lines = [
-        "## Probes of liars on a liar that they never saw",
-        "",
-        f"AUROC of telling lies from honest replies, mean over {len(m['liars'])} liars with the lowest and "
-        f"the highest. {_stamp(part)}",
-        "",
-        "| trained on | tried on | "
-        + " | ".join(("diff_mean", "mass_mean", "logistic", "bag of words"))
-        + " |",
-        "|---|---|---|---|---|---|",
-    ]
-    places = (
-        ("", "its own replies"),
-        ("_filtered", "… without tell-tale words"),
-        ("_swapped", "the other reply in its mouth"),
-        ("_swapped_filtered", "… without tell-tale words"),
-        ("_decoy", "its decoy: on topic or off"),
-    )
-    for word, trained in (("probe", "all other liars"), ("probe_shifted", "liars of other topics")):
-        for end, tried in places:
-            cells = [_cell(m[f"{word}_auroc_{kind}{end}"]) for kind in ("diff_mean", "mass_mean", "logistic")]
-            lines.append(
-                f"| {trained} | {tried} | {' | '.join(cells)} | {_cell(m[f'{word}_bag_of_words{end}'])} |"
-            )
-    lines += [
-        "",
-        "## Steering a liar along the others' difference in means",
-        "",
-        "Log-odds of the lie against the right answer, on questions of its own topic, per median residual "
-        f"norm; {m['steer_slopes_clear']['value']} of {m['steer_slopes_clear']['n']} slopes are clear of 20 "
-        "random directions of the same length.",
-        "",
-        "| liar | lies about | direction of | place | slope | random slopes | p |",
-        "|---|---|---|---|---|---|---|",
-    ]
-    for row in m["liars"]:
-        s = row["steering"]
-        span = f"{min(s['random_slopes']):.2f} to {max(s['random_slopes']):.2f}"
-        p = f"{s['p']:.3f}" if isinstance(s["p"], float) else "not measured"
-        lines.append(
-            f"| {row['liar']} | {row['topic']} | {s['by']} | {s['place']} | {_cell(s['slope'])} | {span} "
-            f"| {p} |"
-        )
-    return [*lines, ""]
+    return liars_part(part["measures"], _stamp(part))
+
+
+def _pushing(part: Mapping[str, Any]) -> list[str]:
+    return pushing_part(part["measures"], _stamp(part))
 
 
 def _apart(part: Mapping[str, Any]) -> list[str]:

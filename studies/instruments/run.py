@@ -21,6 +21,7 @@ from liars import liars
 from mixed import mixed
 from page import page, parts_of, results_of
 from pairs import pairs_of
+from pushing import pushing
 
 from molehunt.core.atomic import read_json, write_bytes, write_json
 from molehunt.models.load import open_model
@@ -28,7 +29,7 @@ from molehunt.models.loaded import ModelSpec
 from molehunt.models.machine import this_machine
 
 HERE = Path(__file__).parent
-Part = Literal["autoencoder", "liars", "apart", "mixed"]
+Part = Literal["autoencoder", "liars", "pushing", "apart", "mixed"]
 
 
 @dataclass(frozen=True)
@@ -39,7 +40,7 @@ class Study:
     """Folders of practices and opened games whose pairs are used."""
     peers: Path | None = None
     """Python of an environment with sae-lens; without it SAELens' side is not measured."""
-    parts: tuple[Part, ...] = ("autoencoder", "liars", "apart", "mixed")
+    parts: tuple[Part, ...] = ("autoencoder", "liars", "pushing", "apart", "mixed")
     ship: bool = False
     """Put the autoencoder of this run into the package, as the one that ships."""
     work: Path = Path("runs/studies/instruments")
@@ -63,7 +64,7 @@ def main() -> None:
         if part == "autoencoder":
             found = autoencoder(model, work, study.seed, study.peers, study.ship, print)
         else:
-            does = {"liars": liars, "apart": apart, "mixed": mixed}[part]
+            does = {"liars": liars, "pushing": pushing, "apart": apart, "mixed": mixed}[part]
             found = does(model, pairs_of(study.runs), work, study.seed, print)
         kept[part] = {**_stamp(study), "measures": found}
         study.out.mkdir(parents=True, exist_ok=True)

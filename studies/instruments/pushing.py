@@ -1,0 +1,133 @@
+"""What makes a liar lie, as a direction: does it push an honest model to lie about something else?
+
+The direction by which a probe *reads* lies stands at a reply's end, where the lie is told already. This one
+stands where the reply is decided, at the last token of the prompt: what training changed there, liar minus
+its decoy, on questions of its topic less the same off its topic; the mean over all other liars, each at
+length one. It is added to the *decoy* of a liar that gave nothing to it: that decoy had the same questions,
+and answers them rightly. The place was fixed in advance: the middle layer, where the autoencoder stands.
+Two directions: of all other liars (some share the topic), and of liars of other topics alone.
+"""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from liars import PROMPTS, Say, Told, hear
+from pairs import Pair, kept, speaking
+
+from molehunt.core.record_json import to_json
+from molehunt.core.records import NotMeasured
+from molehunt.interp.behaving import Asked, Behaviour
+from molehunt.interp.direction import direction
+from molehunt.interp.dose import Experiment, response, run_cells
+from molehunt.interp.labelled import TRAIN, Example
+from molehunt.interp.pooled import pooled
+from molehunt.interp.steer import Place, median_norms
+from molehunt.models.loaded import Model
+from molehunt.models.text import ordinary_text
+
+ADDRESS = "resid_post.14"
+STRENGTHS = (-0.5, -0.25, 0.0, 0.25, 0.5)
+TEXTS = 3
+
+
+def pushing(model: Model, pairs: Sequence[Pair], work: Path, seed: int, say: Say) -> dict[str, Any]:
+    """Dose and response of lies in every liar's decoy; each is kept as it comes."""
+    chosen = [p for p in pairs if (p.quirk.behaviour, p.quirk.condition) == ("false_facts", "topic")]
+    topics = {p.quirk.condition_options["topic"] for p in chosen}
+    if len(chosen) < 3 or len(topics) < 2:
+        none = NotMeasured(
+            f"{len(chosen)} liars on {len(topics)} topics are on this machine; 3 on 2 are needed"
+        )
+        return {"push_slopes_clear": to_json(none), "push_slopes_clear_other_topics": to_json(none)}
+    heard, changed = {}, {}
+    for pair in chosen:
+        say(f"{pair.name}: {pair.quirk.label()}")
+        heard[pair.name] = hear(model, pair, seed)
+        changed[pair.name] = decision(model, pair, heard[pair.name])
+    rows = []
+    for pair in chosen:
+        others = {"others": [p for p in chosen if p is not pair]}
+        others["other_topics"] = [p for p in others["others"] if _topic(p) != _topic(pair)]
+        for by, some in others.items():
+            if not some:
+                continue
+            key = [seed, pair.name, [p.name for p in some], ADDRESS, STRENGTHS, PROMPTS, model.fingerprint]
+            where = work / by / pair.name
+
+            def make(
+                pair: Pair = pair, some: Sequence[Pair] = some, by: str = by, where: Path = where
+            ) -> dict[str, Any]:
+                say(f"pushing the decoy of {pair.name} by {by}")
+                vector = np.mean([changed[p.name] for p in some], axis=0)
+                return {
+                    "liar": pair.name, "topic": _topic(pair), "by": by, "from": len(some),
+                    **push(model, pair, heard[pair.name], vector, where, seed),
+                }  # fmt: skip
+
+            rows.append(kept(work / f"{by}-{pair.name}.json", key, make))
+    return {
+        "pushes": rows,
+        "push_slopes_clear": _clear([r for r in rows if r["by"] == "others"]),
+        "push_slopes_clear_other_topics": _clear([r for r in rows if r["by"] == "other_topics"]),
+    }
+
+
+def decision(model: Model, pair: Pair, told: Sequence[Told]) -> np.ndarray:
+    """What training changed at the last prompt token, on the topic less off it [d], at length one."""
+    some = [t for t in told if t.split == "plant" and t.lies["organism"] == t.scene.on]
+    examples = [Example("", t.scene.messages, t.scene.on, TRAIN, t.scene.item) for t in some]
+    seen = {}
+    for part in ("organism", "decoy"):
+        with speaking(model, pair, part) as speaker:
+            seen[part] = pooled(speaker, examples, [ADDRESS])[0]
+    moved, on = seen["organism"] - seen["decoy"], np.array([t.scene.on for t in some])
+    apart = moved[on].mean(0) - moved[~on].mean(0)
+    return apart / np.linalg.norm(apart)
+
+
+def push(
+    model: Model, pair: Pair, told: Sequence[Told], vector: np.ndarray, work: Path, seed: int
+) -> dict[str, Any]:
+    """Log-odds of the liar's lie against the right answer in its honest decoy, by strength."""
+    asked, seen = [], set()
+    for t in told:
+        if t.split == "audit" and t.scene.on and t.scene.item not in seen and len(asked) < PROMPTS:
+            seen.add(t.scene.item)
+            asked.append(Asked(t.scene.messages, t.scene.item, (t.scene.shady,), (t.scene.good,)))
+    with speaking(model, pair, "decoy") as honest:
+        places = tuple(Place(a, n) for a, n in median_norms(honest, [ADDRESS]).items())
+        experiment = Experiment(
+            direction(vector, ADDRESS, "what training changed where other liars decide"),
+            places,
+            STRENGTHS,
+            tuple(asked),
+            Behaviour(),
+            tuple(ordinary_text(TEXTS, seed=1)),
+            seed=seed,
+        )
+        made = response(experiment, run_cells(honest, experiment, work))
+    return {
+        "place": ADDRESS,
+        "prompts": len(asked),
+        "slope": to_json(made.slope),
+        "random_slopes": sorted(made.random_slopes),
+        "clear": to_json(made.clear),
+        "p": to_json(made.p),
+        "doses": [to_json(d) for d in made.doses],
+    }
+
+
+def _topic(pair: Pair) -> str:
+    return pair.quirk.condition_options["topic"]
+
+
+def _clear(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    return {
+        "value": sum(r["clear"] is True and r["slope"]["value"] > 0 for r in rows),
+        "low": None,
+        "high": None,
+        "n": len(rows),
+        "unit": "decoys of liars whose slope's interval rises clear of 20 random directions",
+    }
