@@ -28,6 +28,7 @@ def read(path: Path) -> Any:
 @pytest.fixture
 def shown(monkeypatch: pytest.MonkeyPatch) -> Iterator[ModuleType]:
     """`studies/instruments/page.py`."""
+    monkeypatch.syspath_prepend(ROOT / "studies" / "instruments")
     spec = importlib.util.spec_from_file_location(
         "instruments_page", ROOT / "studies" / "instruments" / "page.py"
     )
