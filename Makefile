@@ -13,7 +13,7 @@ play: setup                       ## plant, audit, score and show one game in $(
 
 # Two workers with a thread each beat one with two; a file's tests share what they planted.
 test: setup browser check         ## every check: ruff, pyright, tests
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 check: setup
 	$(BIN)/ruff check .
