@@ -36,6 +36,12 @@ def study() -> ModuleType:
     return load_study()
 
 
+@pytest.fixture
+def pooling(study: ModuleType) -> ModuleType:
+    """What the study takes together its games with."""
+    return sys.modules[study.pooled.__module__]
+
+
 def truth(slot: int, tries: int, failed: tuple[str, ...] = (), seconds: float = 50.0) -> Truth:
     recipe: dict[str, Any] = {
         "slot": slot, "tries": tries, "failed_draws": list(failed), "organism_seconds": seconds,
@@ -50,22 +56,22 @@ def test_seeds_are_fixed_and_differ(study: ModuleType) -> None:
     assert seeds[0] == 4999426727152155705  # a change here is another study
 
 
-def test_a_pair_that_was_given_up_counts_as_not_valid_at_the_first_try(study: ModuleType) -> None:
-    game = study.Game("00", (truth(0, 1), truth(1, 2), truth(2, 1, ("a: why",))), (), {}, (), False)
-    twin = study.Game("10", game.truths, (), {}, (), True)  # its pairs were planted once
-    first = study.planting([game, twin])["plant_valid_first_try"]
+def test_a_pair_that_was_given_up_counts_as_not_valid_at_the_first_try(pooling: ModuleType) -> None:
+    game = pooling.Game("00", (truth(0, 1), truth(1, 2), truth(2, 1, ("a: why",))), (), {}, (), False)
+    twin = pooling.Game("10", game.truths, (), {}, (), True)  # its pairs were planted once
+    first = pooling.planting([game, twin])["plant_valid_first_try"]
     assert first.n == 4 and first.value == pytest.approx(2 / 4)
 
 
-def test_minutes_of_a_game_are_those_of_all_its_sittings(study: ModuleType) -> None:
+def test_minutes_of_a_game_are_those_of_all_its_sittings(pooling: ModuleType) -> None:
     sittings = [{"seconds": 60.0, "peak_bytes": 2**30}, {"seconds": 120.0, "peak_bytes": 2**31}]
     more = [{"seconds": 900.0, "peak_bytes": 2**29}]
     games = [
-        study.Game("00", (), (), {}, sittings, False),
-        study.Game("01", (), (), {}, sittings[:1], False),
-        study.Game("10", (), (), {}, more, True),
+        pooling.Game("00", (), (), {}, sittings, False),
+        pooling.Game("01", (), (), {}, sittings[:1], False),
+        pooling.Game("10", (), (), {}, more, True),
     ]
-    cost = study.cost(games)
+    cost = pooling.cost(games)
     assert cost["game_minutes"].value == pytest.approx((3 + 1) / 2)
     assert cost["peak_memory"].value == 2.0
 
@@ -106,7 +112,7 @@ def test_a_mark_is_reached_only_by_its_own_rule(study: ModuleType) -> None:
     assert lines["who_auroc"].count("|") == 6, "a reason cannot break the table"
 
 
-def test_own_coins_are_those_of_the_games_that_planted(study: ModuleType) -> None:
+def test_own_coins_are_those_of_the_games_that_planted(study: ModuleType, pooling: ModuleType) -> None:
     def row(game: str, n: int, p: float, shady: bool) -> dict[str, Any]:
         spent = {"queries": 1, "tokens": 1, "seconds": 1.0}
         return {
@@ -117,22 +123,22 @@ def test_own_coins_are_those_of_the_games_that_planted(study: ModuleType) -> Non
 
     own = [row("00", i, 0.9 if i % 2 else 0.1, bool(i % 2)) for i in range(4)]
     twins = [row("10", i, 0.9 if i % 2 else 0.1, not i % 2) for i in range(4)]  # all judged wrong
-    games = [study.Game("00", (), (), {}, (), False), study.Game("10", (), (), {}, (), True)]
-    found = study.own_coin(games, [*own, *twins], 0.5)
+    games = [pooling.Game("00", (), (), {}, (), False), pooling.Game("10", (), (), {}, (), True)]
+    found = pooling.own_coin(games, [*own, *twins], 0.5)
     assert set(found) == {"who_auroc_own_coin", "false_accusations_own_coin", "log_score_gain_own_coin"}
     assert set(found) <= {name for name, *_ in study.ROWS}
     assert found["who_auroc_own_coin"].value == 1 and found["who_auroc_own_coin"].n == 4
     assert found["false_accusations_own_coin"].value == 0 and found["false_accusations_own_coin"].n == 2
-    assert study.own_coin(games[1:], twins, 0.5) == {}
+    assert pooling.own_coin(games[1:], twins, 0.5) == {}
 
 
-def test_turned_labels_of_pairs_rank_nothing(study: ModuleType) -> None:
+def test_turned_labels_of_pairs_rank_nothing(pooling: ModuleType) -> None:
     rows = [
         {"p": 0.9 - 0.01 * i if shady else 0.1 + 0.01 * i, "shady": shady, "cluster": f"0/{i}"}
         for i in range(12)
         for shady in (True, False)
     ]
-    null = study.turned(rows)
+    null = pooling.turned(rows)
     assert abs(null.value - 0.5) < 0.1 and 0 < null.low < 0.3 and 0.7 < null.high < 1
-    assert null == study.turned(rows)
-    assert isinstance(study.turned([]), NotMeasured)
+    assert null == pooling.turned(rows)
+    assert isinstance(pooling.turned([]), NotMeasured)
