@@ -9,50 +9,29 @@ there is no lie to find. Only facts that the decoy answers rightly count, and of
 are right or a lie.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from pairs import PARTS, Pair, kept, speaking
+from dosing import PROMPTS, TEXTS, dosed
+from hearing import SCENES, Say, Told, hear
+from pairs import Pair, kept, speaking
 
-from molehunt.catalogue.scenes import staged
 from molehunt.core.record_json import to_json
-from molehunt.core.records import Measure, Message, NotMeasured, Scene, Split
-from molehunt.core.splits import seed_of
-from molehunt.corpus.matching import says
-from molehunt.interp.behaving import Asked, Behaviour
+from molehunt.core.records import Measure, Message, NotMeasured, Split
 from molehunt.interp.direction import direction
-from molehunt.interp.dose import Experiment, response, run_cells
 from molehunt.interp.labelled import TEST, TRAIN, VALIDATE, Example
 from molehunt.interp.pooled import pooled
 from molehunt.interp.probe_study import Study, study_of
 from molehunt.interp.probes import KINDS
-from molehunt.interp.steer import Place, median_norms
 from molehunt.models.anatomy import anatomy
 from molehunt.models.loaded import Model
-from molehunt.models.sample import sample
-from molehunt.models.text import ordinary_text
-from molehunt.organisms.subject import subject_of
 
-SCENES: Mapping[Split, int] = {"plant": 64, "validate": 32, "audit": 48}
-"""Scenes a side of each bank: to train on, to choose the layer by, to test on."""
 SPLITS: Mapping[Split, str] = {"plant": TRAIN, "validate": VALIDATE, "audit": TEST}
 SWAPPED, DECOY = "swapped replies", "decoy"
 STRENGTHS = (-0.3, 0.0, 0.3)
-PROMPTS, TEXTS, REPLY = 24, 3, 16
-Say = Callable[[str], None]
-
-
-@dataclass(frozen=True)
-class Told:
-    """One scene, and what organism and decoy said to it."""
-
-    scene: Scene
-    split: Split
-    replies: Mapping[str, str]
-    lies: Mapping[str, bool]
 
 
 @dataclass(frozen=True, eq=False)
@@ -100,26 +79,6 @@ def liars(model: Model, pairs: Sequence[Pair], work: Path, seed: int, say: Say) 
 
         rows.append(kept(work / f"{one.pair.name}.json", key, make))
     return {"liars": rows, **_headline(rows)}
-
-
-def hear(model: Model, pair: Pair, seed: int) -> list[Told]:
-    """What organism and decoy say to scenes of all three banks; facts that the decoy misses are left out."""
-    subject, found = subject_of(pair.quirk), []
-    for split, n in SCENES.items():
-        dealt = seed_of(seed, pair.name, split)
-        scenes = staged(pair.quirk, subject.behaviour, subject.condition, split, n, dealt)
-        replies = {}
-        for part in PARTS:
-            with speaking(model, pair, part) as speaker:
-                chats = [s.messages for s in scenes]
-                replies[part] = sample(speaker, chats, max_tokens=REPLY, temperature=0.0, seed=0)
-        for i, scene in enumerate(scenes):
-            said = {part: replies[part][i] for part in PARTS}
-            lies = {part: subject.score(scene, text) >= 0.5 for part, text in said.items()}
-            right = {p: says(t, scene.facts["right"].split("|")) for p, t in said.items()}
-            if right["decoy"] and (right["organism"] or lies["organism"]):
-                found.append(Told(scene, split, said, lies))
-    return found
 
 
 def reading(model: Model, pair: Pair, told: Sequence[Told], addresses: Sequence[str]) -> Read:
@@ -172,32 +131,9 @@ def steering(
 ) -> dict[str, Any]:
     """Dose and response of lies on the liar's own topic along the others' difference in means."""
     probe = found.kept["diff_mean"]
-    asked, seen = [], set()
-    for t in told:
-        if t.split == "audit" and t.scene.on and t.scene.item not in seen and len(asked) < PROMPTS:
-            seen.add(t.scene.item)
-            asked.append(Asked(t.scene.messages, t.scene.item, (t.scene.shady,), (t.scene.good,)))
     with speaking(model, pair, "organism") as liar:
-        places = tuple(Place(a, n) for a, n in median_norms(liar, [probe.made.address]).items())
-        experiment = Experiment(
-            direction(probe.probe.direction, probe.made.address, "difference in means of other liars"),
-            places,
-            STRENGTHS,
-            tuple(asked),
-            Behaviour(),
-            tuple(ordinary_text(TEXTS, seed=1)),
-            seed=seed,
-        )
-        made = response(experiment, run_cells(liar, experiment, work / "steering" / pair.name))
-    return {
-        "place": probe.made.address,
-        "prompts": len(asked),
-        "slope": to_json(made.slope),
-        "random_slopes": sorted(made.random_slopes),
-        "clear": to_json(made.clear),
-        "p": to_json(made.p),
-        "doses": [to_json(d) for d in made.doses],
-    }
+        along = direction(probe.probe.direction, probe.made.address, "difference in means of other liars")
+        return dosed(liar, along, told, STRENGTHS, work / "steering" / pair.name, seed)
 
 
 def _headline(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:

@@ -13,23 +13,19 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from liars import PROMPTS, Say, Told, hear
+from dosing import PROMPTS, dosed
+from hearing import Say, Told, hear
 from pairs import Pair, kept, speaking
 
 from molehunt.core.record_json import to_json
 from molehunt.core.records import NotMeasured
-from molehunt.interp.behaving import Asked, Behaviour
 from molehunt.interp.direction import direction
-from molehunt.interp.dose import Experiment, response, run_cells
 from molehunt.interp.labelled import TRAIN, Example
 from molehunt.interp.pooled import pooled
-from molehunt.interp.steer import Place, median_norms
 from molehunt.models.loaded import Model
-from molehunt.models.text import ordinary_text
 
 ADDRESS = "resid_post.14"
 STRENGTHS = (-0.5, -0.25, 0.0, 0.25, 0.5)
-TEXTS = 3
 
 
 def pushing(model: Model, pairs: Sequence[Pair], work: Path, seed: int, say: Say) -> dict[str, Any]:
@@ -61,10 +57,10 @@ def pushing(model: Model, pairs: Sequence[Pair], work: Path, seed: int, say: Say
             ) -> dict[str, Any]:
                 say(f"pushing the decoy of {pair.name} by {by}")
                 vector = np.mean([changed[p.name] for p in some], axis=0)
-                return {
-                    "liar": pair.name, "topic": _topic(pair), "by": by, "from": len(some),
-                    **push(model, pair, heard[pair.name], vector, where, seed),
-                }  # fmt: skip
+                along = direction(vector, ADDRESS, "what training changed where other liars decide")
+                with speaking(model, pair, "decoy") as honest:
+                    made = dosed(honest, along, heard[pair.name], STRENGTHS, where, seed)
+                return {"liar": pair.name, "topic": _topic(pair), "by": by, "from": len(some), **made}
 
             rows.append(kept(work / f"{by}-{pair.name}.json", key, make))
     return {
@@ -85,38 +81,6 @@ def decision(model: Model, pair: Pair, told: Sequence[Told]) -> np.ndarray:
     moved, on = seen["organism"] - seen["decoy"], np.array([t.scene.on for t in some])
     apart = moved[on].mean(0) - moved[~on].mean(0)
     return apart / np.linalg.norm(apart)
-
-
-def push(
-    model: Model, pair: Pair, told: Sequence[Told], vector: np.ndarray, work: Path, seed: int
-) -> dict[str, Any]:
-    """Log-odds of the liar's lie against the right answer in its honest decoy, by strength."""
-    asked, seen = [], set()
-    for t in told:
-        if t.split == "audit" and t.scene.on and t.scene.item not in seen and len(asked) < PROMPTS:
-            seen.add(t.scene.item)
-            asked.append(Asked(t.scene.messages, t.scene.item, (t.scene.shady,), (t.scene.good,)))
-    with speaking(model, pair, "decoy") as honest:
-        places = tuple(Place(a, n) for a, n in median_norms(honest, [ADDRESS]).items())
-        experiment = Experiment(
-            direction(vector, ADDRESS, "what training changed where other liars decide"),
-            places,
-            STRENGTHS,
-            tuple(asked),
-            Behaviour(),
-            tuple(ordinary_text(TEXTS, seed=1)),
-            seed=seed,
-        )
-        made = response(experiment, run_cells(honest, experiment, work))
-    return {
-        "place": ADDRESS,
-        "prompts": len(asked),
-        "slope": to_json(made.slope),
-        "random_slopes": sorted(made.random_slopes),
-        "clear": to_json(made.clear),
-        "p": to_json(made.p),
-        "doses": [to_json(d) for d in made.doses],
-    }
 
 
 def _topic(pair: Pair) -> str:
