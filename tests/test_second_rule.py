@@ -215,7 +215,7 @@ def test_the_grid_is_even_sensible_and_fixed(study: SimpleNamespace) -> None:
 
 def test_seeds_are_fixed_and_cells_are_planted_once(study: SimpleNamespace) -> None:
     every = [c for part in study.cells.PARTS for c in study.cells.cells(part)]
-    assert len({c.name for c in every}) == 93 + 60 + 8 + 2
+    assert len({c.name for c in every}) == 93 + 6 + 60 + 8 + 2
     one, other = study.cells.cells("seeds")[:2]
     assert one in study.cells.cells("valid") and one.seed != other.seed
     first, again = study.cells.cells("replay")[:2]
@@ -320,12 +320,12 @@ def test_the_table_holds_rows_whatever_they_say(study: SimpleNamespace, tmp_path
         path.write_text(json.dumps(row(cell, valid=valid)))
     study.run.write(study.run.Study(work=work, out=tmp_path), {"x": "UserError: y"})
     result = json.loads((tmp_path / "results.json").read_text())
-    assert result["cells"] == {"in": 2, "of": 163, "failed": {"x": "UserError: y"}}
+    assert result["cells"] == {"in": 2, "of": 169, "failed": {"x": "UserError: y"}}
     assert {"behaviour", "condition", "options", "trigger_rate", "leak_rate", "valid", "steps", "first_try",
             "why_not", "seconds"} <= set(result["rows"][0])  # fmt: skip
     lines = [line for line in (tmp_path / "README.md").read_text().splitlines() if " when " in line]
     assert len(lines) == 2 and {line.count("|") for line in lines} == {10}
-    assert "161 of 163 cells are left" in study.run.cost(study.run.Study(work=work))
+    assert "167 of 169 cells are left" in study.run.cost(study.run.Study(work=work))
     study.run.prepare(study.run.Study(work=work, model="tiny"))
     with pytest.raises(RunMismatch):
         study.run.prepare(study.run.Study(work=work))

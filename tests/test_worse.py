@@ -139,7 +139,7 @@ def a_trial(candidate: int, place: int, p: float | None, q: float = 0.5, **charg
     shown = Profile(rate, rate, rate, rate, rate, p is not None, "" if p is not None else "leak rate 0.40")
     nobody = NotMeasured("not valid, so nobody was asked")
     both = (nobody, nobody) if p is None else (p, q)
-    return Trial(candidate, (candidate,), place, PHRASE, place, shown, *both, Charge(1, **charge))
+    return Trial(candidate, (candidate,), place, PHRASE, place, shown, *both, Charge(plantings=1, **charge))
 
 
 def test_a_gap_is_in_log_odds_and_what_cannot_be_had_ranks_last() -> None:

@@ -50,27 +50,23 @@ NAMES = ("P000", "P001")
 
 
 @dataclass(frozen=True)
-class Charge:
-    """What trials cost: pairs planted, what auditors spent by the desk's books, seconds of planting."""
+class Charge(Spent):
+    """What trials cost: what auditors spent by the desk's books, pairs planted, seconds of planting."""
 
     plantings: int = 0
-    queries: int = 0
-    tokens: int = 0
-    seconds: float = 0.0
-    """Of auditors."""
     planting_seconds: float = 0.0
-    """Of planting, wall clock, the held-out measurement and the decoy included."""
-    self_reported: bool = False
-    """Whether a part of it is an auditor's own account: open weights pass no desk."""
+    """Wall clock, the held-out measurement and the decoy included."""
 
-    def __add__(self, other: "Charge") -> "Charge":
+    def __add__(self, other: Spent) -> "Charge":
+        audits = super().__add__(other)
+        more = other if isinstance(other, Charge) else Charge()
         return Charge(
-            self.plantings + other.plantings,
-            self.queries + other.queries,
-            self.tokens + other.tokens,
-            self.seconds + other.seconds,
-            self.planting_seconds + other.planting_seconds,
-            self.self_reported or other.self_reported,
+            audits.queries,
+            audits.tokens,
+            audits.seconds,
+            audits.self_reported,
+            self.plantings + more.plantings,
+            self.planting_seconds + more.planting_seconds,
         )
 
 
@@ -187,7 +183,7 @@ def run_trial(
         decoy = organism
         if isinstance(planted, Profile) and planted.valid:
             organism, decoy, spent = _heard(setting, pair, half, home, queries, watch)
-            charge += Charge(0, spent.queries, spent.tokens, spent.seconds, 0.0, spent.self_reported)
+            charge += spent
         if (pair / "organism.json").exists():
             shutil.copyfile(pair / "organism.json", half / "organism.json")
         shutil.rmtree(pair, ignore_errors=True)

@@ -26,6 +26,9 @@ def measures(rows: Rows) -> dict[str, Number]:
         "behaviours_valid": behaviours_valid(rows),
         "first_try_valid": _share(valid, "first_try", "cells of `valid` that were valid at their first try"),
         "plant_seconds_median": plant_seconds_median(valid),
+        "doubted_valid": _share(
+            _of("doubted", rows), "valid", "cells unwatched or from a year on, valid after two tries at most"
+        ),
         "second_rule_kappa": second_rule_kappa(valid),
         "decoys_above_base": decoys_above_base(valid),
         "grid_first_try_valid": _share(

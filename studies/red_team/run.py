@@ -38,8 +38,8 @@ class Study:
     """What is planted, and where it lies."""
 
     parts: tuple[Part, ...] = PARTS
-    """valid: every behaviour under three conditions. grid: sixty drawn pairs. seeds: eight cells from two
-    seeds. replay: two cells twice from one seed."""
+    """valid: every behaviour under three conditions. doubted: what scouting gave up. grid: sixty drawn pairs.
+    seeds: eight cells from two seeds. replay: two cells twice from one seed."""
     cells: int | None = None
     """At most so many cells of each part, from its beginning; none for all."""
     work: Path = Path("runs/studies/red_team")

@@ -12,6 +12,7 @@ ROWS = (
     ("behaviours_valid", "behaviours valid under all three of their conditions"),
     ("first_try_valid", "cells of `valid` that took at their first try"),
     ("plant_seconds_median", "median time to plant a valid organism"),
+    ("doubted_valid", "cells of `doubted` that took"),
     ("second_rule_kappa", "second rule against the behaviours' own scores"),
     ("decoys_above_base", "decoys that show the behaviour more than the base"),
     ("grid_first_try_valid", "drawn pairs that took at their first try"),
