@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from page import page
 from safetensors.torch import save_file
 
 from molehunt.interp.reading import Reader, ReadSpec
@@ -119,6 +120,14 @@ def main() -> None:
         "machine": f"{this_machine().processor}, {options.threads} threads",
         "rounds": rounds,
         "layer": layer,
+        "shape": {
+            "texts": TEXTS,
+            "length": LONG,
+            "width": rows.shape[1],
+            "latents": LATENTS,
+            "k": K,
+            "batch": BATCH,
+        },
         "matmul_gflops": limits,
         "versions": peers.versions,
         "failed": peers.failed,
@@ -269,70 +278,6 @@ def _ratio(times: dict[str, list[float]], ours: str, other: str) -> dict[str, An
 def _measure(values: Sequence[float], unit: str) -> dict[str, Any]:
     middle, low, high = (float(f"{v:.4g}") for v in (statistics.median(values), min(values), max(values)))
     return {"value": middle, "low": low, "high": high, "n": len(values), "unit": unit}
-
-
-def page(report: dict[str, Any]) -> str:
-    """The table as Markdown."""
-    m = report["measures"]
-
-    def rows(kind: str, word: str) -> list[str]:
-        made = []
-        for name in (n.removesuffix("_tokens_per_second") for n in m if n.endswith("_tokens_per_second")):
-            if name == kind or name.startswith(f"{kind}_"):
-                ratio = m.get(f"{word}_vs_{name.removeprefix(kind + '_')}")
-                cell = _cell(ratio) if ratio else "1"
-                title = "molehunt" if name == kind else name.removeprefix(f"{kind}_").replace("_", " ")
-                made.append(f"| {title} | {_cell(m[f'{name}_tokens_per_second'])} | {cell} |")
-        return made
-
-    failed = [f"- `{name}` could not be measured: {why}" for name, why in report["failed"].items()]
-    packages = ", ".join(f"{n} {v}" for n, v in report["versions"].items())
-    return "\n".join(
-        [
-            "# The instruments' speed",
-            "",
-            f"One command: `python benchmarks/instruments/run.py --peers PYTHON`. {report['date']}, commit "
-            f"`{report['commit']}`, seed {report['seed']}; {report['machine']}; model `{report['model']}` in "
-            f"{report['dtype']}; peers in an environment of their own: {packages}.",
-            "",
-            f"Medians of {report['rounds']} rounds, with the least and the greatest. In a round everyone "
-            "does the same work once, in turn; ratios are taken within rounds.",
-            "",
-            f"## Capture of `resid_post.{report['layer']}`, {TEXTS} sequences of {LONG} tokens",
-            "",
-            "| | tokens/s | molehunt is … times as fast |",
-            "|---|---|---|",
-            *rows("capture", "capture"),
-            "",
-            "`bare` calls the model's own layers up to this one and nothing else; `hidden states` is the "
-            "whole body with `output_hidden_states`. All give the same activations (some of each sequence "
-            "are held against ours).",
-            "",
-            f"## Training a TopK autoencoder, 576 → {LATENTS:,}, k = {K}, batches of {BATCH:,}",
-            "",
-            "| | tokens/s | molehunt is … times as fast |",
-            "|---|---|---|",
-            *rows("sae", "sae_train"),
-            "",
-            "Activations are in memory; each tool makes its own training steps in float32, upkeep of the "
-            "decoder's norms included. No latent is dead within so few steps, so no auxiliary loss is in "
-            "these figures. sparsify's step is written out after its trainer, with Adam. Share of the "
-            "machine's matrix products in float32 "
-            f"({report['matmul_gflops']:.0f} GFLOP/s) that our useful products reach: "
-            f"{_cell(m['sae_limit_share'])}.",
-            *(["", *failed] if failed else []),
-            "",
-            "What this cannot tell you: how it is on a GPU, with other shapes, or when a tool reads its text "
-            "from disk. Peers are driven by their training steps, not by their own command lines.",
-            "",
-        ]
-    )
-
-
-def _cell(measure: dict[str, Any]) -> str:
-    digits = 0 if measure["value"] >= 100 else 2
-    value, low, high = (f"{measure[k]:,.{digits}f}" for k in ("value", "low", "high"))
-    return f"{value} [{low}, {high}]"
 
 
 def _commit() -> str:
