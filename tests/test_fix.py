@@ -1,7 +1,6 @@
 """`molehunt fix` on a tiny lineup: whole, blind, resumable, and refused in one sentence."""
 
 import dataclasses
-import json
 import os
 import shutil
 import signal
@@ -13,18 +12,22 @@ from pathlib import Path
 import pytest
 from patients import EFFORT, GUESSES, adapter
 from test_audit_doors import kernel_locks
-from tiny_game import environment, molehunt
+from tiny_game import environment
 
-from molehunt.core.extend import outside
+from molehunt.core.errors import RunMismatch
+from molehunt.core.extend import load, names, outside
 from molehunt.core.records import Verdict
 from molehunt.core.store import Run
 from molehunt.game import library
-from molehunt.game.fix_task import NOTE, Wish
+from molehunt.game.auditing import enclosing
+from molehunt.game.fix_task import Wish
 from molehunt.game.opening import ledger_of, vault_of
 from molehunt.game.packed import is_packed
 from molehunt.game.planting import FILES, enter
 from molehunt.game.play import begin
 from molehunt.game.spec import GameSpec
+from molehunt.remedies.creed import PLAIN
+from molehunt.remedies.room import CHANGES, Job, Treated, treat
 
 SPY = '''
 """Knows where everything lies, and tries all that it can think of."""
@@ -33,7 +36,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from molehunt.core.kinds import Treatment
 
-RUN, KEYS = Path({run!r}), Path({keys!r})
+RUN, KEYS, RUN_ID = Path({run!r}), Path({keys!r}), {run_id!r}
 if "molehunt.game" in sys.modules:
     Path({alien!r}).write_text("a stranger's file was read in where the key is")
 
@@ -56,7 +59,7 @@ def inside(patient):
 
 ATTEMPTS = dict(
     vault=lambda: (RUN / "vault.sealed").read_bytes(),
-    key=lambda: next(KEYS.glob("*.key")).read_text(),
+    key=lambda: (KEYS / f"{{RUN_ID}}.key").read_text(),
     keys=lambda: os.listdir(KEYS),
     suspects=lambda: os.listdir(RUN / "suspects"),
     other=lambda: (RUN / "suspects" / "Birch" / "adapter_config.json").read_text(),
@@ -122,12 +125,7 @@ def run(adapters: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPat
     return found
 
 
-def weights(run: Run, remedy: str) -> dict[str, bytes]:
-    found = run.folder.glob(f"fixed/{remedy}/suspects/*/{FILES[1]}")
-    return {p.parent.name: p.read_bytes() for p in found}
-
-
-def refused(*args: str | Path, run: Run, said: str) -> None:
+def refused(*args: str | Path, run: Run) -> None:
     """The command ends with one sentence and code 2, and writes nothing."""
     from molehunt.cli import main
 
@@ -136,56 +134,73 @@ def refused(*args: str | Path, run: Run, said: str) -> None:
     assert sorted(run.folder.rglob("*")) == before
 
 
-def test_nothing_is_a_lineup_with_the_very_same_logits(run: Run) -> None:
+def treated_here(run: Run, name: str, remedy: str, folder: Path) -> tuple[Path, Treated]:
+    """The same treatment in this process, behind no doors: the fixed adapter's folder, and what it cost."""
+    from molehunt.models.adapter_files import read_adapter
+    from molehunt.models.adapters import attach, using
+    from molehunt.models.joined import join, load_changes, shape_of
+    from molehunt.models.load import open_model
+    from molehunt.models.standalone import save_whole
+
+    model, entry = open_model("tiny"), load("remedies.fixes", remedy)
+    with using(model, attach(model, run.folder / "suspects" / name)):
+        save_whole(model, folder / "patient")
+    job = Job(str(folder), str(folder / "patient"), "float32", remedy, PLAIN, (), 0, EFFORT, 1)
+    treated = treat(job, entry, lambda share: None)
+    own = read_adapter(run.folder / "suspects" / name, model.module)
+    shape = shape_of([own], model.module, entry.rank)
+    join(own, load_changes(folder / CHANGES), shape, model.module, folder / "fixed")
+    return folder / "fixed", treated
+
+
+def test_nothing_leaves_the_very_same_logits(run: Run, tmp_path: Path) -> None:
     import torch
 
     from molehunt.models.adapters import merged
     from molehunt.models.load import open_model
 
-    (found,) = library.fix(run.folder, Wish(("nothing",), effort=EFFORT))
+    folder, treated = treated_here(run, "Ash", "nothing", tmp_path / "room")
     ids = torch.tensor([list(b"what would it say to that")])
-    for name in ("Ash", "Birch"):
-        folder = run.folder / "fixed" / "nothing" / "suspects" / name
-        was = merged(open_model("tiny"), run.folder / "suspects" / name).module(ids).logits
-        assert torch.equal(was, merged(open_model("tiny"), folder).module(ids).logits)
-        assert found.suspects[name].nll_ratio.value == 1.0  # type: ignore[union-attr]
-        assert found.suspects[name].nll_before.low is not None  # type: ignore[union-attr]
-    assert not list(run.folder.glob(".half*"))
-    fixed = Run(run.folder / "fixed" / "nothing")
-    assert is_packed(fixed.folder) and library.existing(fixed.folder).spec()["suspects"] == 2
-    (entry,) = ledger_of(run.folder, str(run.spec()["run_id"])).verify()
-    assert entry.kind == "fixed" and set(entry.body["adapters"]) == {"Ash", "Birch"}
-    library.fix(run.folder, Wish(("nothing",), effort=EFFORT))
-    assert len(ledger_of(run.folder, str(run.spec()["run_id"])).verify()) == 1, "the same again is no news"
-    refused("--remedy", "nothing", "--seed", "9", run=run, said="seed")
+    was = merged(open_model("tiny"), run.folder / "suspects" / "Ash").module(ids).logits
+    assert torch.equal(was, merged(open_model("tiny"), folder).module(ids).logits)
+    assert not torch.equal(was, open_model("tiny").module(ids).logits)
+    assert treated.nll_ratio.value == 1.0  # type: ignore[union-attr]
+    assert treated.nll_before.low is not None  # type: ignore[union-attr]
 
 
-def test_killed_and_gone_on_gives_the_same_bytes_and_equal_shapes(run: Run, tmp_path: Path) -> None:
-    alone = Run(tmp_path / "alone")
-    shutil.copytree(run.folder, alone.folder)
+def test_killed_and_gone_on_it_is_whole_alike_and_a_lineup(run: Run, tmp_path: Path) -> None:
     how = ["--remedy", "projecting", "--effort", str(EFFORT)]
     command = [sys.executable, "-m", "molehunt", "fix", str(run.folder), *how]
     begun = subprocess.Popen(command, env=environment(tmp_path / "keys"), stderr=subprocess.DEVNULL)
-    while not (run.folder / "fixed" / "projecting" / NOTE).exists():
+    folder = run.folder / "fixed" / "projecting"
+    while not list(folder.glob("suspects/*/README.md")):  # the first is whole, the second is on its way
         assert begun.poll() is None
-        time.sleep(0.05)
+        time.sleep(0.02)
     os.kill(begun.pid, signal.SIGKILL)
     begun.wait()
-    (gone_on,) = library.fix(run.folder, Wish(("projecting",), effort=EFFORT))
-    library.fix(alone.folder, Wish(("projecting",), ("Birch",), effort=EFFORT))
-    assert set(weights(alone, "projecting")) == {"Birch"}
-    (whole,) = library.fix(alone.folder, Wish(("projecting",), effort=EFFORT))
-    assert weights(run, "projecting") == weights(alone, "projecting")
-    assert set(weights(run, "projecting")) == {"Ash", "Birch"}
-    still = [dataclasses.replace(t, seconds=0.0) for f in (gone_on, whole) for t in f.suspects.values()]
-    assert still[:2] == still[2:]
-    assert not list(run.folder.rglob(".half*"))
+    (found,) = library.fix(run.folder, Wish(("projecting",), effort=EFFORT))
+    assert set(found.suspects) == {"Ash", "Birch"} and not list(run.folder.rglob(".half*"))
     sizes, dates = set(), set()
     for name in ("Ash", "Birch"):
-        files = sorted((run.folder / "fixed" / "projecting" / "suspects" / name).iterdir())
+        here, treated = treated_here(run, name, "projecting", tmp_path / name)
+        own = folder / "suspects" / name
+        assert [(own / f).read_bytes() for f in FILES] == [(here / f).read_bytes() for f in FILES]
+        assert dataclasses.replace(treated, seconds=0.0) == dataclasses.replace(
+            found.suspects[name], seconds=0.0
+        )
+        files = sorted(own.iterdir())
         sizes.add(tuple((f.name, f.stat().st_size) for f in files))
         dates |= {f.stat().st_mtime for f in files}
     assert len(sizes) == len(dates) == 1
+    assert is_packed(folder) and library.existing(folder).spec()["suspects"] == 2
+    assert enclosing(folder) == run.folder.resolve(), "whoever audits it may not read the run around it"
+    ledger = ledger_of(run.folder, str(run.spec()["run_id"]))
+    (entry,) = ledger.verify()
+    assert entry.kind == "fixed" and set(entry.body["adapters"]) == {"Ash", "Birch"}
+    library.fix(run.folder, Wish(("projecting",), effort=EFFORT))
+    assert len(ledger.verify()) == 1, "the same again is no news"
+    with pytest.raises(RunMismatch, match="another seed"):
+        library.fix(run.folder, Wish(("projecting",), seed=9, effort=EFFORT))
 
 
 def test_a_remedy_that_reaches_for_the_truth_gets_nowhere(
@@ -197,15 +212,19 @@ def test_a_remedy_that_reaches_for_the_truth_gets_nowhere(
     (about / "METADATA").write_text("Metadata-Version: 2.1\nName: strangers\nVersion: 1.0\n")
     (about / "entry_points.txt").write_text("[molehunt]\nremedies.fixes/spy = spying:Spy\n")
     told = {"run": str(run.folder), "keys": str(tmp_path / "keys"), "alien": str(tmp_path / "alien")}
+    told["run_id"] = str(run.spec()["run_id"])
     (site / "spying.py").write_text(SPY.format(**told, rooms=ROOMS))
     (run.folder / "vault.sealed").write_bytes(b"the truth")
     (run.folder / "vault.sealed.txt").write_bytes(b"the truth")
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(site), os.environ.get("PYTHONPATH", "")]))
-    done = molehunt(
-        *("fix", run.folder, "--remedy", "spy", "--suspects", "Ash", "--json"), keys=tmp_path / "keys"
-    )
-    assert done.returncode == 0, done.stderr
-    said = json.loads((run.folder / "fixed" / "spy" / NOTE).read_text())["suspects"]["Ash"]["said"]
+    monkeypatch.syspath_prepend(str(site))
+    outside.cache_clear(), names.cache_clear()
+    try:
+        (found,) = library.fix(run.folder, Wish(("spy",), ("Ash",)))
+    finally:
+        outside.cache_clear(), names.cache_clear()
+    assert found.suspects["Ash"].failed is None, found.suspects["Ash"].failed
+    said = found.suspects["Ash"].said
     assert len(said) == 13 + len(ROOMS)
     open_doors = {k: v for k, v in said.items() if v != "shut" and (k != "native" or kernel_locks())}
     assert open_doors == {}
@@ -224,10 +243,10 @@ def test_what_cannot_be_done_is_said_before_anything_is_written(
         "cannot be read": ("--constitution", tmp_path / "none.md"),
     }
     for sentence, args in said.items():
-        refused(*args, run=run, said=sentence)
+        refused(*args, run=run)
         assert sentence in capsys.readouterr().err
     shutil.rmtree(run.folder / "suspects")
-    refused(run=run, said="holds no suspects yet")
+    refused(run=run)
     assert "holds no suspects yet" in capsys.readouterr().err
 
 
@@ -240,8 +259,6 @@ def test_a_dry_run_counts_and_writes_nothing(run: Run, capsys: pytest.CaptureFix
 
 
 def test_the_help_names_every_remedy() -> None:
-    from molehunt.core.extend import names
-
     source = (Path(library.__file__).parent.parent / "verbs" / "fix.py").read_text("utf-8")
     assert all(name in source for name in names("remedies.fixes") if name not in outside("remedies.fixes"))
 
