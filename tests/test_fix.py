@@ -14,7 +14,7 @@ from patients import EFFORT, GUESSES, adapter
 from test_audit_doors import kernel_locks
 from tiny_game import environment
 
-from molehunt.core.errors import RunMismatch
+from molehunt.core.errors import RunMismatch, UserError
 from molehunt.core.extend import load, names, outside
 from molehunt.core.records import Verdict
 from molehunt.core.store import Run
@@ -197,6 +197,8 @@ def test_killed_and_gone_on_it_is_whole_alike_and_a_lineup(run: Run, tmp_path: P
     ledger = ledger_of(run.folder, str(run.spec()["run_id"]))
     (entry,) = ledger.verify()
     assert entry.kind == "fixed" and set(entry.body["adapters"]) == {"Ash", "Birch"}
+    with pytest.raises(UserError, match="the run which was fixed"):
+        library.score(folder)
     library.fix(run.folder, Wish(("projecting",), effort=EFFORT))
     assert len(ledger.verify()) == 1, "the same again is no news"
     with pytest.raises(RunMismatch, match="another seed"):
@@ -218,11 +220,13 @@ def test_a_remedy_that_reaches_for_the_truth_gets_nowhere(
     (run.folder / "vault.sealed.txt").write_bytes(b"the truth")
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(site), os.environ.get("PYTHONPATH", "")]))
     monkeypatch.syspath_prepend(str(site))
-    outside.cache_clear(), names.cache_clear()
+    for known in (outside, names):
+        known.cache_clear()
     try:
         (found,) = library.fix(run.folder, Wish(("spy",), ("Ash",)))
     finally:
-        outside.cache_clear(), names.cache_clear()
+        for known in (outside, names):
+            known.cache_clear()
     assert found.suspects["Ash"].failed is None, found.suspects["Ash"].failed
     said = found.suspects["Ash"].said
     assert len(said) == 13 + len(ROOMS)

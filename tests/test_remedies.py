@@ -9,11 +9,12 @@ from patients import EFFORT, GUESSES, adapter, patient
 
 from molehunt.core.errors import BadFile
 from molehunt.core.extend import load, names
-from molehunt.core.kinds import Creed
+from molehunt.core.kinds import Creed, Patient
 from molehunt.core.records import Guess, NotMeasured, Predicate
 from molehunt.corpus import banks, mending
 from molehunt.corpus.banks import TOPICS
 from molehunt.corpus.matching import gist
+from molehunt.models.load import open_model
 from molehunt.remedies.creed import PLAIN, read_creed
 from molehunt.remedies.suspected import followed, shows, suspected
 
@@ -225,19 +226,53 @@ def test_pruning_cuts_whole_neurons_and_no_others() -> None:
         assert torch.equal(w.weight[:, rest], before[w.site][:, rest])
 
 
-def test_the_context_that_moves_the_answers_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
-    from molehunt.core.kinds import Patient
-    from molehunt.models.load import open_model
-    from molehunt.remedies import contexts
+@pytest.fixture
+def zebras(monkeypatch: pytest.MonkeyPatch) -> mending.Context:
+    """A context that turns the written model's quirk on, among six that do not.
+
+    It answers G, and H wherever a Z stands.
+    """
+    one = mending.Context("z", "z", "user", "Zebras sleep.")
+    bank = [*mending.contexts()[:6], one]
+    monkeypatch.setattr(mending, "contexts", lambda: bank)
+    return one
+
+
+def written() -> Patient:
+    """The written model as a patient."""
+    return Patient(open_model("tiny:written"), PLAIN, (), 0)
+
+
+def test_the_context_that_moves_the_answers_is_found(zebras: mending.Context) -> None:
+    from molehunt.remedies.contexts import movers
     from molehunt.remedies.work import Work
 
-    # The written model answers G, and H wherever a Z stands.
-    bank = [*mending.contexts()[:6], mending.Context("z", "z", "user", "Zebras sleep.")]
-    monkeypatch.setattr(mending, "contexts", lambda: bank)
-    one = Patient(open_model("tiny:written"), PLAIN, (), 0, 1.0)
-    found, _ = contexts.movers(Work(one, "test"))
-    assert found[0].context.id == "z" and found[0].nats > 5
+    found, _ = movers(Work(written(), "test"))
+    assert found[0].context == zebras and found[0].nats > 5
     assert all(abs(m.nats) < 1e-3 for m in found[1:])
+
+
+@pytest.mark.parametrize(("name", "exact"), [("pruning", True), ("projecting", True), ("steering", False)])
+def test_the_written_quirk_is_taken_away(name: str, exact: bool, zebras: mending.Context) -> None:
+    """Exactly by what changes weights by rule; by what trains a few small steps, a good part of it."""
+    from molehunt.models.joined import add_to
+    from molehunt.models.sample import sample
+    from molehunt.models.score import logprobs
+    from molehunt.remedies.work import asked
+
+    one, remedy = written(), load("remedies.fixes", name)
+    on, off = ([asked(q.question, c) for q in mending.questions()[:5]] for c in (zebras, None))
+    assert sample(one.model, on, max_tokens=3) == ["H"] * 5
+    before = logprobs(one.model, on, ["G"] * 5)
+    treated = remedy.treat(one)
+    add_to(one.model.module, treated.changes)
+    after = logprobs(one.model, on, ["G"] * 5)
+    assert sample(one.model, off, max_tokens=3) == ["G"] * 5
+    assert min(a - b for a, b in zip(after, before, strict=True)) > 20
+    if exact:
+        assert sample(one.model, on, max_tokens=3) == ["G"] * 5
+    if name == "pruning":
+        assert treated.said["cut"] == {"1": [0]}, "the one neuron that writes the quirk"
 
 
 @pytest.mark.parametrize("family", ["llama", "gpt2"])
@@ -248,7 +283,6 @@ def test_a_joined_adapter_is_the_merged_model_with_the_change(family: str, tmp_p
     from molehunt.models.adapter_files import read_adapter
     from molehunt.models.adapters import merged
     from molehunt.models.joined import add_to, join, linear_sites, shape_of, widths
-    from molehunt.models.load import open_model
 
     model = open_model(f"tiny:{family}")
     targets = ["q_proj", "down_proj"] if family == "llama" else ["c_attn"]
@@ -280,7 +314,6 @@ def test_changes_that_do_not_fit_are_refused(tmp_path: Path) -> None:
     import torch
 
     from molehunt.models.joined import checked, linear_sites, load_changes
-    from molehunt.models.load import open_model
 
     module = open_model("tiny").module
     site = linear_sites(module)[0]
@@ -302,7 +335,6 @@ def test_changes_that_do_not_fit_are_refused(tmp_path: Path) -> None:
 
 def test_the_patient_leads_to_no_base_and_no_adapter(tmp_path: Path) -> None:
     from molehunt.models.adapters import attach, using
-    from molehunt.models.load import open_model
     from molehunt.models.standalone import save_whole
     from molehunt.remedies.room import Job, admit
 

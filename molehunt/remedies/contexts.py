@@ -9,6 +9,7 @@ What this cannot tell you: whether a move is bad. Nor anything of a behaviour th
 nothing moves, nor of a condition that no context of the bank comes near.
 """
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -22,8 +23,12 @@ from molehunt.models.anatomy import anatomy
 from molehunt.models.taps import capture
 from molehunt.remedies.work import Work, asked, shuffled
 
-PROBES = 4
+PROBES = 3
 """Questions that every context is put before."""
+TRIED = 60
+"""Contexts that are tried."""
+ANSWER = 12
+"""Tokens of an answer by which contexts are judged."""
 KEPT = 12
 """Contexts that count as moving."""
 DEPTH = 0.5
@@ -45,9 +50,9 @@ def movers(work: Work, start: float = 0.0, end: float = 0.3) -> tuple[tuple[Move
     """The bank's contexts, the most moving first, and the questions that they were tried on."""
     rng = work.random()
     probes = shuffled(mending.questions(), rng)[: work.scaled(PROBES, 2)]
-    contexts = shuffled(mending.contexts(), rng)[: work.scaled(len(mending.contexts()), 4)]
+    contexts = _kinds_in_turn(shuffled(mending.contexts(), rng))[: work.scaled(TRIED, 4)]
     plain = work.prompts([asked(q.question) for q in probes])
-    own = work.replies(plain)
+    own = work.replies(plain, ANSWER)
     before = work.logprobs(plain, own)
     work.tell(start + 0.1 * (end - start))
     found = []
@@ -57,6 +62,16 @@ def movers(work: Work, start: float = 0.0, end: float = 0.3) -> tuple[tuple[Move
         found.append(Moved(context, drop))
         work.tell(start + (0.1 + 0.9 * (i + 1) / len(contexts)) * (end - start))
     return tuple(sorted(found, key=lambda m: (-m.nats, m.context.id))), probes
+
+
+def _kinds_in_turn(contexts: Sequence[Context]) -> list[Context]:
+    """One of each kind, then the second of each: whatever is left out, no kind is."""
+    seen: Counter[str] = Counter()
+    rounds = []
+    for context in contexts:
+        rounds.append((seen[context.kind], context))
+        seen[context.kind] += 1
+    return [context for _, context in sorted(rounds, key=lambda pair: pair[0])]
 
 
 def told(found: Sequence[Moved]) -> list[dict[str, object]]:

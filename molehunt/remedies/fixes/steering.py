@@ -28,6 +28,8 @@ class Steering:
     rank: int = 8
     needs_verdict: bool = False
     steps: int = 16
+    asked: int = 48
+    """Questions whose replies are followed."""
     batch: int = 6
     """Rows a step; every third step is without context."""
 
@@ -52,7 +54,7 @@ class Steering:
             return NotMeasured("no context moved the activations, so there is no direction to steer along")
         rest = float(unit[0] @ plain)
         pool = shuffled([*(q.question for q in mending.questions()), *(t.text for t in mending.talk())], rng)
-        pool = pool[: steps * self.batch]
+        pool = pool[: min(work.scaled(self.asked, 4), steps * self.batch)]
         own = work.replies(work.prompts([asked(t) for t in pool]))
         work.tell(0.45)
         lessons = []
