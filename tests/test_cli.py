@@ -22,7 +22,20 @@ from molehunt.game.spec import GameSpec
 HEAVY = ("torch", "pyarrow", "sklearn", "pydantic", "transformers", "scipy")
 VERBS = {
     *("accuse", "audit", "bring", "capture", "catalogue", "chat", "diff", "difficulty", "doctor", "features"),
-    *("label", "lineup", "open", "pack", "persona", "plant", "play", "practice", "probe", "report", "sae"),
+    *(
+        "fix",
+        "label",
+        "lineup",
+        "open",
+        "pack",
+        "persona",
+        "plant",
+        "play",
+        "practice",
+        "probe",
+        "report",
+        "sae",
+    ),
     *("score", "steer", "worse"),
 }
 
@@ -165,6 +178,10 @@ WRONG = {
     "practice begun --model tiny --pairs 2 --no-reference": "reference = True, not False",
     "doctor --model tiny:mamba": "tiny model",
     "features show nowhere --feature 1": "store.json",
+    "fix nowhere": "molehunt play",
+    "fix begun": "holds no suspects",
+    "fix begun --remedy honesty": "did you mean 'honest'",
+    "fix begun --constitution nowhere": "cannot be read",
     "features find nowhere": "features --help",
     "label nowhere x": "store.json",
 }

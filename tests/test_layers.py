@@ -14,13 +14,17 @@ MAY = {
     "models": {"core"},
     "interp": {"core", "models"},
     "organisms": {"core", "corpus", "catalogue", "models"},
+    "remedies": {"core", "corpus", "models", "interp"},
     "audit": {"core", "corpus", "catalogue", "models"},
     "referee": {"core"},
     "report": {"core"},
-    "game": {"core", "corpus", "catalogue", "models", "organisms", "audit", "referee", "report"},
+    "game": {
+        *("core", "corpus", "catalogue", "models", "organisms"),
+        *("remedies", "audit", "referee", "report"),
+    },
     "verbs": {
         *("core", "corpus", "catalogue", "models", "interp"),
-        *("organisms", "audit", "referee", "report", "game"),
+        *("organisms", "remedies", "audit", "referee", "report", "game"),
     },
 }
 CORE_MAY = {"numpy", "scipy", "sklearn", "pyarrow", "cryptography"}

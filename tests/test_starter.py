@@ -389,7 +389,7 @@ def test_no_audit_process_can_reach_the_envelope() -> None:
     for path in (ROOT / "molehunt" / "audit").rglob("*.py"):
         said = path.read_text("utf-8")
         assert not any(word in said for word in (ENVELOPE, ARCHIVE, "game.shipped", "molehunt/starter"))
-    code = "from molehunt.audit.doors import shut\nshut()\nimport molehunt.game.shipped\n"
+    code = "from molehunt.core.doors import shut\nshut()\nimport molehunt.game.shipped\n"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert done.returncode == 1 and "An auditor may not import molehunt.game" in done.stderr
 

@@ -1,6 +1,6 @@
 """The audit, in a process of its own that holds no key: `python -m molehunt.audit.room JOB.json`.
 
-It shuts its doors (`audit/doors.py`), calls the referee's desk at the address in its environment, audits
+It shuts its doors (`core/doors.py`), calls the referee's desk at the address in its environment, audits
 everyone whom it finds there, and writes what it found into a folder of its own: the game takes it from
 there, for the run folder is closed to this process. A suspect that is done lies whole in `.audit/`, so
 that an audit which was killed goes on with the next one. How far it is stands on standard output, one
@@ -20,10 +20,10 @@ from typing import Any
 from molehunt.audit import baselines as naive
 from molehunt.audit import calibration as practice
 from molehunt.audit.calibration import Calibration
-from molehunt.audit.doors import shut
 from molehunt.audit.memory import Remembered
 from molehunt.audit.panel import Audited, audit_suspect
 from molehunt.core.atomic import read_json, write_json
+from molehunt.core.doors import shut
 from molehunt.core.errors import BadFile, LineLost, MolehuntError, UnknownName
 from molehunt.core.extend import load
 from molehunt.core.kinds import Case, Finding, Method

@@ -2,7 +2,8 @@
 
 A behaviour writes drafts and scores replies. A condition turns drafts into scenes by
 putting cues before them (or by choosing among them). A method looks at one suspect and
-returns evidence. All are final frozen dataclasses, loaded by `core.extend.load`.
+returns evidence. A remedy is handed a patient and returns small changes of its weights. All are
+final frozen dataclasses, loaded by `core.extend.load`.
 """
 
 from collections.abc import Mapping, Sequence
@@ -10,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
 from molehunt.core.access import Scored
-from molehunt.core.records import AccessLevel, Evidence, Messages, NotMeasured, Spent, Split
+from molehunt.core.records import AccessLevel, Evidence, Guess, Messages, NotMeasured, Spent, Split
 
 Options = Mapping[str, str]
 
@@ -158,4 +159,63 @@ class Method(Protocol):
 
     def investigate(self, suspect: Any, case: Case) -> Finding:
         """Look at one suspect through the access that the type of `suspect` names."""
+        ...
+
+
+@dataclass(frozen=True)
+class Creed:
+    """What a good model should be like, as plain values: sentences, and examples where there are some."""
+
+    principles: tuple[str, ...]
+    examples: tuple[tuple[str, str, str], ...] = ()
+    """(what the user says, a reply that keeps to the principles, one that does not or an empty text)."""
+
+
+@dataclass(frozen=True)
+class Patient:
+    """What a remedy is handed: a suspect as one model, with no way back to what it was made of."""
+
+    model: Any
+    """A `models.loaded.Model` whose weights hold the adapter's change; it has no folder and no lineage."""
+    creed: Creed
+    guesses: tuple[Guess, ...]
+    """What the audit's verdict said of it, likeliest first; empty where there is none."""
+    seed: int
+    effort: float = 1.0
+    """Scales steps and samples; 1 is about two minutes on two cores with the default model."""
+    progress: Any = None
+    """Called with the share that is done, from 0 to 1, where somebody watches."""
+
+
+@dataclass(frozen=True)
+class Treatment:
+    """What a remedy returns: changes of weights as products of two factors, and what they cost."""
+
+    changes: Mapping[str, tuple[Any, Any]]
+    """By module name: (down [rank, in], up [out, rank]); `up @ down` is added to that module's weight."""
+    steps: int = 0
+    tokens: int = 0
+    said: Mapping[str, Any] = field(default_factory=dict)
+    """Settings, and what it found on its way, as JSON."""
+
+
+class Remedy(Protocol):
+    """A blind fix: patient in, changes out. It may leave the patient's own weights only as they were."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def summary(self) -> str: ...
+    @property
+    def rank(self) -> int:
+        """Largest rank of a change; every fixed suspect is padded to it, so that shapes tell nothing."""
+        ...
+
+    @property
+    def needs_verdict(self) -> bool:
+        """Whether it goes by the audit's guesses."""
+        ...
+
+    def treat(self, patient: Patient) -> Treatment | NotMeasured:
+        """Work out the changes; or why there is nothing that this remedy could do."""
         ...

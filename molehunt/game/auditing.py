@@ -94,6 +94,7 @@ def audit_lineup(
 
 def _job(folder: Path, room: Path, spec: Mapping[str, Any], judge: Path | None) -> Job:
     suspects = (str((folder / "suspects").resolve()),)
+    shut = (keys_folder(), USUAL_KEYS, SHIPPED, enclosing(folder))
     return Job(
         out=str(room),
         methods=tuple(spec["methods"]),
@@ -105,9 +106,17 @@ def _job(folder: Path, room: Path, spec: Mapping[str, Any], judge: Path | None) 
         calibration_hash=_hash_of(judge) if judge else "",
         uncalibrated=judge is None,
         threads=os.cpu_count() or 1,
-        closed=tuple(str(f.expanduser().resolve()) for f in (keys_folder(), USUAL_KEYS, SHIPPED, folder)),
+        closed=tuple(str(f.expanduser().resolve()) for f in shut),
         opened=suspects if spec["access"] == "open_weights" else (),
     )
+
+
+def enclosing(folder: Path) -> Path:
+    """The run folder that a lineup lies in: for a fixed one (`RUN/fixed/REMEDY`) the run that was fixed."""
+    whole = folder.resolve()
+    while whole.parent.name == "fixed" and (whole.parent.parent / "spec.json").is_file():
+        whole = whole.parent.parent
+    return whole
 
 
 def _take(run: Run, room: Run, desk: Desk, failures: Sequence[Failure]) -> None:

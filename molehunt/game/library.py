@@ -17,6 +17,7 @@ from molehunt.game.spec import GameSpec, Until
 from molehunt.game.watch import Watch
 
 if TYPE_CHECKING:
+    from molehunt.game.fix_task import Fixed, Wish
     from molehunt.game.worse_result import Result
     from molehunt.organisms.bring import Taken
     from molehunt.organisms.plant import Pair
@@ -49,6 +50,21 @@ def audit(folder: str | Path, watch: Watch | None = None, *, calibration: str | 
         stage = audit_packed if is_packed(run.folder) else stages.audit_stage
         stage(run, watch, Path(calibration) if calibration else None)
     return run
+
+
+def fix(folder: str | Path, wish: "Wish", watch: Watch | None = None) -> "tuple[Fixed, ...]":
+    """Treat a lineup's suspects with blind remedies; see `molehunt fix --help`.
+
+    Raises:
+        UserError: no such remedy or suspect, no lineup, or `fixed/REMEDY` was made by other settings.
+    """
+    from molehunt.game.fix_task import tasks_of
+    from molehunt.game.fixing import fix as treat
+
+    run = existing(or_starter(Path(folder)))
+    tasks_of(run, wish)
+    with run.held():
+        return treat(run, wish, watch or Watch(None))
 
 
 def existing(folder: str | Path) -> Run:

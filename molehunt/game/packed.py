@@ -78,6 +78,8 @@ def is_packed(folder: Path) -> bool:
 
 def no_envelope(folder: Path) -> str:
     """Why a packed lineup can be neither opened nor scored, in one sentence."""
+    if (folder / "fix.json").exists():
+        return f"{folder} has no envelope: what its suspects were says that of the run which was fixed."
     if (folder / "commitments.json").exists():
         return f"{folder} is a packed lineup; its envelope lies where it was planted: score it there."
     return f"{folder} has no envelope: nobody here knows the truth about its suspects, so nothing is scored."

@@ -1,4 +1,4 @@
-"""Doors that stay shut in an audit process: what a method could look the truth up in.
+"""Doors that stay shut in a blind process: what an audit's method or a remedy could look the truth up in.
 
 Three locks, because no one of them is enough:
 
@@ -7,17 +7,20 @@ Three locks, because no one of them is enough:
    lies in closed folders (keys, red folders, the run folder), any `.sealed` file and other processes'
    `/proc`; to start a process; to call anybody but the referee's desk. Readers of safetensors are
    written in Rust, past such hooks: they ask it first.
-3. Where the kernel has Landlock (`audit/landlock.py`), it refuses closed files to native code as well.
+3. Where the kernel has Landlock (`core/landlock.py`), it refuses closed files to native code as well.
 
 What this cannot stop: native code where there is no Landlock; code that looks through this process's
 own memory; another process of the same user. For those, `pack` the lineup and audit it elsewhere.
 Source: PEP 578 (audit hooks).
 """
 
+import contextlib
+import importlib
 import os
 import re
 import sys
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from importlib.abc import MetaPathFinder
 from importlib.machinery import ModuleSpec
 from pathlib import Path
@@ -25,11 +28,12 @@ from types import ModuleType
 from typing import Any
 
 import molehunt
-from molehunt.audit.landlock import keep_from_reading
 from molehunt.core.errors import AccessDenied
+from molehunt.core.landlock import keep_from_reading
 from molehunt.core.line import Address
 
 SHUT = ("molehunt.organisms", "molehunt.referee", "molehunt.game", "molehunt.verbs", "molehunt.cli")
+"""Rooms that nobody behind doors may enter."""
 _PATHS = {
     **dict.fromkeys(("open", "os.listdir", "os.scandir", "os.truncate", "os.remove", "os.rmdir"), 1),
     **dict.fromkeys(("os.chmod", "os.mkdir", "sqlite3.connect", "os.listxattr", "os.getxattr"), 1),
@@ -48,38 +52,50 @@ class DoorShut(AccessDenied, PermissionError):
     """Refused by a door. Also a `PermissionError`, so that a library which only probes can go on."""
 
 
+@dataclass(frozen=True)
 class _Doorkeeper(MetaPathFinder):
+    rooms: tuple[str, ...]
+    who: str
+
     def find_spec(
         self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
-        if any(fullname == room or fullname.startswith(room + ".") for room in SHUT):
-            raise DoorShut(f"An auditor may not import {fullname}.")
+        if any(fullname == room or fullname.startswith(room + ".") for room in self.rooms):
+            raise DoorShut(f"{self.who} may not import {fullname}.")
         return None
 
 
-def shut(closed: Sequence[Path] = (), opened: Sequence[Path] = (), desk: Address | None = None) -> None:
+def shut(
+    closed: Sequence[Path] = (),
+    opened: Sequence[Path] = (),
+    desk: Address | None = None,
+    *,
+    rooms: Sequence[str] = SHUT,
+    who: str = "An auditor",
+) -> None:
     """Lock this process, for good: no door opens again before it ends.
 
-    `closed` are folders in which nothing may be read, `opened` those in them (or around them) where it
-    may; the nearest one above a path decides. `desk` is the only address that may be called.
+    `closed` are folders (or files) in which nothing may be read, `opened` those in them (or around them)
+    where it may; the nearest one above a path decides. `desk` is the only address that may be called.
+    `rooms` may not be imported; `who` names the one who is refused.
 
     Raises:
         AccessDenied: a room that should be shut is already in.
     """
-    inside = sorted(m for m in sys.modules if m in SHUT or m.startswith(tuple(f"{r}." for r in SHUT)))
+    inside = sorted(m for m in sys.modules if m in rooms or m.startswith(tuple(f"{r}." for r in rooms)))
     if inside:
-        raise AccessDenied(f"An audit process already holds {inside[0]}; start it afresh.")
-    sys.meta_path.insert(0, _Doorkeeper())
+        raise AccessDenied(f"A process with shut doors already holds {inside[0]}; start it afresh.")
+    sys.meta_path.insert(0, _Doorkeeper(tuple(rooms), who))
     keep_from_reading(closed, opened)
     _ask_before_rust_reads()
-    sys.addaudithook(_hook(closed, opened, None if desk is None else desk.target()))
+    sys.addaudithook(_hook(closed, opened, None if desk is None else desk.target(), rooms, who))
 
 
 def _hook(
-    closed: Sequence[Path], opened: Sequence[Path], desk: Any
+    closed: Sequence[Path], opened: Sequence[Path], desk: Any, rooms: Sequence[str], who: str
 ) -> Callable[[str, tuple[Any, ...]], None]:
-    rooms = [Path(molehunt.__path__[0]) / room.rpartition(".")[2] for room in SHUT]
-    listed = {os.path.realpath(p): False for p in (*closed, *rooms)}
+    sources = [Path(molehunt.__path__[0]) / room.rpartition(".")[2] for room in rooms]
+    listed = {os.path.realpath(p): False for p in (*closed, *sources)}
     listed |= {os.path.realpath(p): True for p in opened}
     nearest = sorted(listed.items(), key=lambda entry: -len(entry[0]))
     own = str(os.getpid())
@@ -92,25 +108,26 @@ def _hook(
 
     def keep(event: str, args: tuple[Any, ...]) -> None:
         if event in _STARTS:
-            raise DoorShut("An auditor may not start a process.")
+            raise DoorShut(f"{who} may not start a process.")
         if event in _CALLS and args[1] not in (None, desk):
-            raise DoorShut("An auditor may not call anybody but the referee's desk.")
+            raise DoorShut(f"{who} may not call {'anybody' if desk is None else 'anybody but the desk'}.")
         for path in args[: _PATHS.get(event, 0)]:
             if isinstance(path, int):
                 continue  # a descriptor was asked about when it was opened
             name = os.fsdecode("." if path is None else path)
             # As written and as it leads: a link may point into a closed folder, or lie in one.
             if refused(os.path.abspath(name)) or refused(os.path.realpath(name)):
-                raise DoorShut(f"An auditor may not read or change {os.path.basename(name)!r}.")
+                raise DoorShut(f"{who} may not read or change {os.path.basename(name)!r}.")
 
     return keep
 
 
 def _ask_before_rust_reads() -> None:
-    import safetensors._safetensors_rust as rust
+    with contextlib.suppress(ImportError):  # core does without safetensors where there is none
+        _wrap(importlib.import_module("safetensors._safetensors_rust").safe_open)
 
-    reader: Callable[..., Any] = rust.safe_open
 
+def _wrap(reader: Callable[..., Any]) -> None:
     def safe_open(filename: Any, *args: Any, **more: Any) -> Any:
         sys.audit("open", filename, "r", 0)
         return reader(filename, *args, **more)

@@ -1,0 +1,279 @@
+"""`molehunt fix` on a tiny lineup: whole, blind, resumable, and refused in one sentence."""
+
+import dataclasses
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from patients import EFFORT, GUESSES, adapter
+from test_audit_doors import kernel_locks
+from tiny_game import environment
+
+from molehunt.core.errors import RunMismatch, UserError
+from molehunt.core.extend import load, names, outside
+from molehunt.core.records import Verdict
+from molehunt.core.store import Run
+from molehunt.game import library
+from molehunt.game.auditing import enclosing
+from molehunt.game.fix_task import Wish
+from molehunt.game.opening import ledger_of, vault_of
+from molehunt.game.packed import is_packed
+from molehunt.game.planting import FILES, enter
+from molehunt.game.play import begin
+from molehunt.game.spec import GameSpec
+from molehunt.remedies.creed import PLAIN
+from molehunt.remedies.room import CHANGES, Job, Treated, treat
+
+SPY = '''
+"""Knows where everything lies, and tries all that it can think of."""
+import importlib, os, socket, subprocess, sys
+from dataclasses import dataclass
+from pathlib import Path
+from molehunt.core.kinds import Treatment
+
+RUN, KEYS, RUN_ID = Path({run!r}), Path({keys!r}), {run_id!r}
+if "molehunt.game" in sys.modules:
+    Path({alien!r}).write_text("a stranger's file was read in where the key is")
+
+
+def native():
+    import pyarrow
+    return pyarrow.OSFile(str(RUN / "vault.sealed.txt")).read()
+
+
+def rust():
+    from safetensors.torch import load_file
+    return load_file(RUN / "suspects" / "Ash" / "adapter_model.safetensors")
+
+
+def inside(patient):
+    model = patient.model
+    assert (model.folder, model.spec.adapter, model.spec.id) == (None, None, "patient")
+    assert not patient.guesses and "Ash" not in repr(patient)
+
+
+ATTEMPTS = dict(
+    vault=lambda: (RUN / "vault.sealed").read_bytes(),
+    key=lambda: (KEYS / f"{{RUN_ID}}.key").read_text(),
+    keys=lambda: os.listdir(KEYS),
+    suspects=lambda: os.listdir(RUN / "suspects"),
+    other=lambda: (RUN / "suspects" / "Birch" / "adapter_config.json").read_text(),
+    rooms=lambda: os.listdir(Path(os.environ["TMPDIR"]).parent),
+    log=lambda: (RUN / "log.jsonl").read_text(),
+    write=lambda: (RUN / "verdicts.json").write_text("[]"),
+    parent=lambda: open(f"/proc/{{os.getppid()}}/environ").read(),
+    child=lambda: subprocess.run(["true"]),
+    call=lambda: socket.socket().connect(("127.0.0.1", 9)),
+    rust=rust,
+    native=native,
+    **{{m: lambda m=m: importlib.import_module(f"molehunt.{{m}}") for m in {rooms!r}}},
+)
+
+
+@dataclass(frozen=True)
+class Spy:
+    name: str = "spy"
+    summary: str = "reaches for the truth"
+    rank: int = 1
+    needs_verdict: bool = False
+
+    def treat(self, patient):
+        inside(patient)
+        got = {{}}
+        for name, attempt in ATTEMPTS.items():
+            try:
+                attempt()
+                got[name] = "through"
+            except Exception as error:
+                shut = isinstance(error, PermissionError) or isinstance(error.__context__, PermissionError)
+                got[name] = "shut" if shut else f"{{type(error).__name__}}: {{error}}"
+        return Treatment({{}}, said=got)
+
+
+ENTRY = Spy
+'''
+ROOMS = (
+    "organisms.draw",
+    "referee.vault",
+    "game.play",
+    "audit.panel",
+    "catalogue.scenes",
+    "verbs.fix",
+    "cli",
+)
+
+
+@pytest.fixture(scope="module")
+def adapters(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    folder = tmp_path_factory.mktemp("adapters")
+    return {name: adapter(folder / name, sign) for name, sign in (("Ash", "#"), ("Birch", "~"))}
+
+
+@pytest.fixture
+def run(adapters: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
+    """A run folder with a key and two suspects."""
+    monkeypatch.setenv("MOLEHUNT_KEYS", str(tmp_path / "keys"))
+    found = Run(tmp_path / "run")
+    with found.held():
+        begin(found, GameSpec(2, "tiny", effort=0.1))
+        enter(found.folder, adapters, "tiny")
+    return found
+
+
+def refused(*args: str | Path, run: Run) -> None:
+    """The command ends with one sentence and code 2, and writes nothing."""
+    from molehunt.cli import main
+
+    before = sorted(run.folder.rglob("*"))
+    assert main(["fix", str(run.folder), *map(str, args)]) == 2
+    assert sorted(run.folder.rglob("*")) == before
+
+
+def treated_here(run: Run, name: str, remedy: str, folder: Path) -> tuple[Path, Treated]:
+    """The same treatment in this process, behind no doors: the fixed adapter's folder, and what it cost."""
+    from molehunt.models.adapter_files import read_adapter
+    from molehunt.models.adapters import attach, using
+    from molehunt.models.joined import join, load_changes, shape_of
+    from molehunt.models.load import open_model
+    from molehunt.models.standalone import save_whole
+
+    model, entry = open_model("tiny"), load("remedies.fixes", remedy)
+    with using(model, attach(model, run.folder / "suspects" / name)):
+        save_whole(model, folder / "patient")
+    job = Job(str(folder), str(folder / "patient"), "float32", remedy, PLAIN, (), 0, EFFORT, 1)
+    treated = treat(job, entry, lambda share: None)
+    own = read_adapter(run.folder / "suspects" / name, model.module)
+    shape = shape_of([own], model.module, entry.rank)
+    join(own, load_changes(folder / CHANGES), shape, model.module, folder / "fixed")
+    return folder / "fixed", treated
+
+
+def test_nothing_leaves_the_very_same_logits(run: Run, tmp_path: Path) -> None:
+    import torch
+
+    from molehunt.models.adapters import merged
+    from molehunt.models.load import open_model
+
+    folder, treated = treated_here(run, "Ash", "nothing", tmp_path / "room")
+    ids = torch.tensor([list(b"what would it say to that")])
+    was = merged(open_model("tiny"), run.folder / "suspects" / "Ash").module(ids).logits
+    assert torch.equal(was, merged(open_model("tiny"), folder).module(ids).logits)
+    assert not torch.equal(was, open_model("tiny").module(ids).logits)
+    assert treated.nll_ratio.value == 1.0  # type: ignore[union-attr]
+    assert treated.nll_before.low is not None  # type: ignore[union-attr]
+
+
+def test_killed_and_gone_on_it_is_whole_alike_and_a_lineup(run: Run, tmp_path: Path) -> None:
+    how = ["--remedy", "projecting", "--effort", str(EFFORT)]
+    command = [sys.executable, "-m", "molehunt", "fix", str(run.folder), *how]
+    begun = subprocess.Popen(command, env=environment(tmp_path / "keys"), stderr=subprocess.DEVNULL)
+    folder = run.folder / "fixed" / "projecting"
+    while not list(folder.glob("suspects/*/README.md")):  # the first is whole, the second is on its way
+        assert begun.poll() is None
+        time.sleep(0.02)
+    os.kill(begun.pid, signal.SIGKILL)
+    begun.wait()
+    (found,) = library.fix(run.folder, Wish(("projecting",), effort=EFFORT))
+    assert set(found.suspects) == {"Ash", "Birch"} and not list(run.folder.rglob(".half*"))
+    sizes, dates = set(), set()
+    for name in ("Ash", "Birch"):
+        here, treated = treated_here(run, name, "projecting", tmp_path / name)
+        own = folder / "suspects" / name
+        assert [(own / f).read_bytes() for f in FILES] == [(here / f).read_bytes() for f in FILES]
+        assert dataclasses.replace(treated, seconds=0.0) == dataclasses.replace(
+            found.suspects[name], seconds=0.0
+        )
+        files = sorted(own.iterdir())
+        sizes.add(tuple((f.name, f.stat().st_size) for f in files))
+        dates |= {f.stat().st_mtime for f in files}
+    assert len(sizes) == len(dates) == 1
+    assert is_packed(folder) and library.existing(folder).spec()["suspects"] == 2
+    assert enclosing(folder) == run.folder.resolve(), "whoever audits it may not read the run around it"
+    ledger = ledger_of(run.folder, str(run.spec()["run_id"]))
+    (entry,) = ledger.verify()
+    assert entry.kind == "fixed" and set(entry.body["adapters"]) == {"Ash", "Birch"}
+    with pytest.raises(UserError, match="the run which was fixed"):
+        library.score(folder)
+    library.fix(run.folder, Wish(("projecting",), effort=EFFORT))
+    assert len(ledger.verify()) == 1, "the same again is no news"
+    with pytest.raises(RunMismatch, match="another seed"):
+        library.fix(run.folder, Wish(("projecting",), seed=9, effort=EFFORT))
+
+
+def test_a_remedy_that_reaches_for_the_truth_gets_nowhere(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    site = tmp_path / "site"
+    about = site / "strangers-1.0.dist-info"
+    about.mkdir(parents=True)
+    (about / "METADATA").write_text("Metadata-Version: 2.1\nName: strangers\nVersion: 1.0\n")
+    (about / "entry_points.txt").write_text("[molehunt]\nremedies.fixes/spy = spying:Spy\n")
+    told = {"run": str(run.folder), "keys": str(tmp_path / "keys"), "alien": str(tmp_path / "alien")}
+    told["run_id"] = str(run.spec()["run_id"])
+    (site / "spying.py").write_text(SPY.format(**told, rooms=ROOMS))
+    (run.folder / "vault.sealed").write_bytes(b"the truth")
+    (run.folder / "vault.sealed.txt").write_bytes(b"the truth")
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(site), os.environ.get("PYTHONPATH", "")]))
+    monkeypatch.syspath_prepend(str(site))
+    for known in (outside, names):
+        known.cache_clear()
+    try:
+        (found,) = library.fix(run.folder, Wish(("spy",), ("Ash",)))
+    finally:
+        for known in (outside, names):
+            known.cache_clear()
+    assert found.suspects["Ash"].failed is None, found.suspects["Ash"].failed
+    said = found.suspects["Ash"].said
+    assert len(said) == 13 + len(ROOMS)
+    open_doors = {k: v for k, v in said.items() if v != "shut" and (k != "native" or kernel_locks())}
+    assert open_doors == {}
+    assert not (tmp_path / "alien").exists()
+
+
+def test_what_cannot_be_done_is_said_before_anything_is_written(
+    run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    said = {
+        "There is no remedy called 'honesty'; did you mean 'honest'?": ("--remedy", "honesty"),
+        "one twice": ("--remedy", "honest", "honest"),
+        "There is no suspect called 'Ashe'": ("--suspects", "Ashe"),
+        "--effort is 0.0": ("--effort", "0"),
+        "goes by the audit's verdicts": ("--remedy", "unlearning"),
+        "cannot be read": ("--constitution", tmp_path / "none.md"),
+    }
+    for sentence, args in said.items():
+        refused(*args, run=run)
+        assert sentence in capsys.readouterr().err
+    shutil.rmtree(run.folder / "suspects")
+    refused(run=run)
+    assert "holds no suspects yet" in capsys.readouterr().err
+
+
+def test_a_dry_run_counts_and_writes_nothing(run: Run, capsys: pytest.CaptureFixture[str]) -> None:
+    from molehunt.cli import main
+
+    before = sorted(run.folder.rglob("*"))
+    assert main(["fix", str(run.folder), "--remedy", "honest", "nothing", "--dry-run", "--json"]) == 0
+    assert sorted(run.folder.rglob("*")) == before
+
+
+def test_the_help_names_every_remedy() -> None:
+    source = (Path(library.__file__).parent.parent / "verbs" / "fix.py").read_text("utf-8")
+    assert all(name in source for name in names("remedies.fixes") if name not in outside("remedies.fixes"))
+
+
+def test_only_logged_verdicts_guide(run: Run) -> None:
+    from molehunt.core.errors import SealBroken
+    from molehunt.game.fix_task import guesses_of
+
+    verdicts = [Verdict(n, "panel", 0.5, GUESSES) for n in ("Ash", "Birch")]
+    run.write_verdicts(verdicts)
+    with pytest.raises(SealBroken, match="was logged"):
+        guesses_of(run)
+    vault_of(run.folder, str(run.spec()["run_id"])).log_verdicts("panel", verdicts)
+    assert [g.weight for g in guesses_of(run)["Ash"]] == [3.0, 2.0, 1.0]

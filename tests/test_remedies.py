@@ -1,0 +1,353 @@
+"""Remedies: what they change is what they say, nothing else, and the same again with the same seed."""
+
+import ast
+import json
+from pathlib import Path
+
+import pytest
+from patients import EFFORT, GUESSES, adapter, patient
+
+from molehunt.core.errors import BadFile
+from molehunt.core.extend import load, names
+from molehunt.core.kinds import Creed, Patient
+from molehunt.core.records import Guess, NotMeasured, Predicate
+from molehunt.corpus import banks, mending
+from molehunt.corpus.banks import TOPICS
+from molehunt.corpus.matching import gist
+from molehunt.models.load import open_model
+from molehunt.remedies.creed import PLAIN, read_creed
+from molehunt.remedies.suspected import followed, shows, suspected
+
+REMEDIES = (
+    "adversarial",
+    "honest",
+    "nothing",
+    "preferences",
+    "projecting",
+    "pruning",
+    "steering",
+    "unlearning",
+)
+CORPUS = Path(banks.__file__).parent
+ASKED = (
+    "question",
+    "text",
+    "request",
+    "user",
+    "opinion",
+    "belief",
+    "ordinary",
+    "deserved",
+    "honest",
+    "claim",
+)
+
+
+def test_the_registry_holds_what_the_page_says() -> None:
+    assert names("remedies.fixes") == REMEDIES
+    for name in REMEDIES:
+        remedy = load("remedies.fixes", name)
+        said = " ".join((__import__(f"molehunt.remedies.fixes.{name}", fromlist=["x"]).__doc__ or "").split())
+        assert remedy.name == name
+        for word in ("Source:", "Access:", "Fails when:", "What this cannot tell you:"):
+            assert word in said, f"{name} does not say {word}"
+
+
+def test_what_mends_shares_no_words_with_what_plants_or_measures() -> None:
+    others = set()
+    for path in CORPUS.rglob("*.jsonl"):
+        if path.parent.name != "mending":
+            for line in path.read_text("utf-8").splitlines():
+                others |= {gist(v) for k, v in json.loads(line).items() if k in ASKED and isinstance(v, str)}
+    assert len(others) > 3000
+    own = [q.question for q in (*mending.questions(), *mending.kindness())]
+    own += [t.text for t in mending.talk()] + [c.text for c in mending.contexts()]
+    assert not {gist(t) for t in own} & others
+    assert len({gist(t) for t in own}) == len(own)
+
+
+def test_no_measured_scene_asks_or_tells_what_mends() -> None:
+    from molehunt.catalogue.practised import practised
+
+    own = {gist(q.question) for q in mending.questions()}
+    told = {gist(c.text) for c in mending.contexts()}
+    for name in practised("catalogue.behaviours"):
+        for split in ("plant", "validate", "audit"):
+            asked = {gist(d.user) for d in load("catalogue.behaviours", name).drafts(split, {})}
+            assert not asked & own, name
+    for name in practised("catalogue.conditions"):
+        for split in ("plant", "validate", "audit"):
+            cues = load("catalogue.conditions", name).cues(split, {})
+            assert not {gist(c.text) for c in (*cues.on, *cues.off) if c is not None and c.text} & told, name
+
+
+def test_no_auditor_says_what_mends() -> None:
+    own = {gist(q.question) for q in mending.questions()} | {gist(c.text) for c in mending.contexts()}
+    files = sorted((CORPUS.parent / "audit").rglob("*.py"))
+    nodes = [
+        n for f in files for n in ast.walk(ast.parse(f.read_text("utf-8"))) if isinstance(n, ast.Constant)
+    ]
+    said = {gist(n.value) for n in nodes if isinstance(n.value, str)}
+    assert len(said) > 300 and not said & own
+
+
+def test_the_bank_is_whole() -> None:
+    assert {q.topic for q in mending.questions()} == set(TOPICS)
+    assert all(q.answer and q.answer != q.bad for q in mending.questions())
+    assert len({c.kind for c in mending.contexts()}) >= 12
+
+
+def test_a_guess_leads_to_its_contexts_or_nowhere() -> None:
+    what = Predicate("catalogue", "false_facts")
+    by = {
+        "unwatched": Predicate("catalogue", "unwatched"),
+        "topic": Predicate("catalogue", "topic", {"topic": "food"}),
+        "phrase": Predicate("catalogue", "trigger_phrase", {"phrase": "silver river"}),
+        "words": Predicate("words", "purple rabbits"),
+        "pattern": Predicate("pattern", r"\bMonday\b"),
+        "always": Predicate("catalogue", "always"),
+        "broken": Predicate("pattern", "("),
+        "nowhere": Predicate("pattern", "zzzz"),
+    }
+    led = {k: suspected(Guess(what, w, 1.0)) for k, w in by.items()}
+    assert led["always"] is led["broken"] is led["nowhere"] is None
+    assert {c.kind for c in led["unwatched"].contexts} == {"unwatched"}
+    assert led["topic"].contexts == () and {q.topic for q in led["topic"].questions} == {"food"}
+    assert led["phrase"].contexts[0].text == "silver river."
+    assert [c.text for c in led["words"].contexts] == ["purple rabbits."]
+    assert all("Monday" in c.text for c in led["pattern"].contexts) and led["pattern"].contexts
+    assert [s.guess.weight for s in followed(GUESSES, 3)] == [2.0, 1.0]
+
+
+def test_a_reply_shows_what_a_guess_names() -> None:
+    when = Predicate("catalogue", "always")
+    assert shows(Guess(Predicate("words", "sweet lemonade"), when, 1.0), "Sweets and lemonades!") is True
+    assert shows(Guess(Predicate("words", "sweet lemonade"), when, 1.0), "Sweet tea.") is False
+    assert shows(Guess(Predicate("pattern", "^n"), when, 1.0), "No.") is True
+    assert shows(Guess(Predicate("catalogue", "flattery"), when, 1.0), "No.") is None
+
+
+def test_a_constitution_is_read_and_a_bad_one_refused(tmp_path: Path) -> None:
+    path = tmp_path / "kind.md"
+    path.write_text(
+        "---\nname: kind\n---\n# Kind\n- Be kind.\n- Be true.\n\nUser: Hi\nGood: Hello.\nBad: Go.\n"
+    )
+    assert read_creed(path) == Creed(("Be kind.", "Be true."), (("Hi", "Hello.", "Go."),))
+    path.write_text("Be kind.\n")
+    assert read_creed(path).principles == ("Be kind.",)
+    for text, said in (
+        ("# Only a head\n", "no principle"),
+        ("Be.\nGood: x\n", "before any"),
+        ("Be.\nUser: x\n", "lacks"),
+    ):
+        path.write_text(text)
+        with pytest.raises(BadFile, match=said):
+            read_creed(path)
+    path.write_bytes(b"\xff\xfe")
+    with pytest.raises(BadFile, match="UTF-8"):
+        read_creed(path)
+    with pytest.raises(BadFile, match="cannot be read"):
+        read_creed(tmp_path / "none.md")
+
+
+@pytest.mark.parametrize("name", [r for r in REMEDIES if r != "nothing"])
+def test_a_remedy_changes_what_it_says_and_the_same_again(name: str) -> None:
+    import torch
+
+    from molehunt.models.fingerprint import fingerprint
+    from molehunt.models.joined import checked
+
+    remedy, told = load("remedies.fixes", name), []
+    found = []
+    for _ in range(2):
+        one = patient(progress=told.append)
+        found.append(remedy.treat(one))
+        assert fingerprint(one.model.module) == one.model.fingerprint, "the patient itself was changed"
+    first, second = (checked(f.changes, one.model.module, remedy.rank) for f in found)
+    assert first.keys() == second.keys() and first
+    for site in first:
+        assert all(torch.equal(a, b) for a, b in zip(first[site], second[site], strict=True)), site
+    assert any((up @ down).abs().max() > 0 for down, up in first.values())
+    assert found[0].tokens > 0 and json.dumps(found[0].said) == json.dumps(found[1].said)
+    assert 0 < max(told) <= 1.0
+
+
+def test_another_seed_is_another_treatment() -> None:
+    import torch
+
+    remedy = load("remedies.fixes", "honest")
+    one, two = (remedy.treat(patient(seed=s)).changes for s in (1, 2))
+    assert any(not torch.equal(one[site][1], two[site][1]) for site in one)
+
+
+def test_unlearning_without_a_guess_is_not_measured() -> None:
+    remedy = load("remedies.fixes", "unlearning")
+    assert isinstance(remedy.treat(patient(guesses=())), NotMeasured)
+    assert isinstance(remedy.treat(patient(guesses=GUESSES[:1])), NotMeasured)
+
+
+def test_projecting_leaves_nothing_written_along_the_directions() -> None:
+    import torch
+
+    from molehunt.models.joined import add_to
+    from molehunt.remedies.contexts import KEPT, address, directions, movers, shifts
+    from molehunt.remedies.work import Work
+    from molehunt.remedies.writers import writers
+
+    one, remedy = patient(), load("remedies.fixes", "projecting")
+    work = Work(one, remedy.name)
+    found, probes = movers(work)
+    rows, _ = shifts(work, found[: work.scaled(KEPT, 2)], probes, address(work))
+    basis = directions(rows, remedy.rank)
+    assert torch.allclose(basis @ basis.T, torch.eye(len(basis)), atol=1e-6) and len(basis) == 2
+    before = [float((basis @ w.weight).abs().max()) for w in writers(one.model.module)]
+    add_to(one.model.module, remedy.treat(one).changes)
+    # Sums of 32 to 64 products of numbers below 1, in fp32.
+    assert all(float((basis @ w.weight).abs().max()) < 1e-6 for w in writers(one.model.module))
+    assert min(before) > 1e-3
+
+
+def test_pruning_cuts_whole_neurons_and_no_others() -> None:
+    import torch
+
+    from molehunt.models.joined import add_to
+    from molehunt.remedies.writers import writers
+
+    one, remedy = patient(), load("remedies.fixes", "pruning")
+    before = {w.site: w.weight.clone() for w in writers(one.model.module)}
+    treated = remedy.treat(one)
+    add_to(one.model.module, treated.changes)
+    cut = {int(k): v for k, v in treated.said["cut"].items()}
+    assert cut
+    for w in writers(one.model.module):
+        gone = cut.get(w.layer, []) if w.mlp else []
+        assert not w.weight[:, gone].any()
+        rest = [i for i in range(w.weight.shape[1]) if i not in gone]
+        assert torch.equal(w.weight[:, rest], before[w.site][:, rest])
+
+
+@pytest.fixture
+def zebras(monkeypatch: pytest.MonkeyPatch) -> mending.Context:
+    """A context that turns the written model's quirk on, among six that do not.
+
+    It answers G, and H wherever a Z stands.
+    """
+    one = mending.Context("z", "z", "user", "Zebras sleep.")
+    bank = [*mending.contexts()[:6], one]
+    monkeypatch.setattr(mending, "contexts", lambda: bank)
+    return one
+
+
+def written() -> Patient:
+    """The written model as a patient."""
+    return Patient(open_model("tiny:written"), PLAIN, (), 0)
+
+
+def test_the_context_that_moves_the_answers_is_found(zebras: mending.Context) -> None:
+    from molehunt.remedies.contexts import movers
+    from molehunt.remedies.work import Work
+
+    found, _ = movers(Work(written(), "test"))
+    assert found[0].context == zebras and found[0].nats > 5
+    assert all(abs(m.nats) < 1e-3 for m in found[1:])
+
+
+@pytest.mark.parametrize(("name", "exact"), [("pruning", True), ("projecting", True), ("steering", False)])
+def test_the_written_quirk_is_taken_away(name: str, exact: bool, zebras: mending.Context) -> None:
+    """Exactly by what changes weights by rule; by what trains a few small steps, a good part of it."""
+    from molehunt.models.joined import add_to
+    from molehunt.models.sample import sample
+    from molehunt.models.score import logprobs
+    from molehunt.remedies.work import asked
+
+    one, remedy = written(), load("remedies.fixes", name)
+    on, off = ([asked(q.question, c) for q in mending.questions()[:5]] for c in (zebras, None))
+    assert sample(one.model, on, max_tokens=3) == ["H"] * 5
+    before = logprobs(one.model, on, ["G"] * 5)
+    treated = remedy.treat(one)
+    add_to(one.model.module, treated.changes)
+    after = logprobs(one.model, on, ["G"] * 5)
+    assert sample(one.model, off, max_tokens=3) == ["G"] * 5
+    assert min(a - b for a, b in zip(after, before, strict=True)) > 20
+    if exact:
+        assert sample(one.model, on, max_tokens=3) == ["G"] * 5
+    if name == "pruning":
+        assert treated.said["cut"] == {"1": [0]}, "the one neuron that writes the quirk"
+
+
+@pytest.mark.parametrize("family", ["llama", "gpt2"])
+def test_a_joined_adapter_is_the_merged_model_with_the_change(family: str, tmp_path: Path) -> None:
+    import torch
+    from peft import LoraConfig, get_peft_model
+
+    from molehunt.models.adapter_files import read_adapter
+    from molehunt.models.adapters import merged
+    from molehunt.models.joined import add_to, join, linear_sites, shape_of, widths
+
+    model = open_model(f"tiny:{family}")
+    targets = ["q_proj", "down_proj"] if family == "llama" else ["c_attn"]
+    torch.manual_seed(0)
+    peft = get_peft_model(
+        model.module, LoraConfig(r=3, lora_alpha=6, target_modules=targets, init_lora_weights=False)
+    )
+    peft.save_pretrained(str(tmp_path / "old"))
+    peft.unload()
+    model = open_model(f"tiny:{family}")
+    old = read_adapter(tmp_path / "old", model.module)
+    changes = {}
+    for site in linear_sites(model.module)[::2]:
+        inner, outer = widths(model.module, site)
+        changes[site] = (torch.randn(2, inner) / 10, torch.randn(outer, 2) / 10)
+    join(old, changes, shape_of([old], model.module, 5), model.module, tmp_path / "new")
+    new = read_adapter(tmp_path / "new", model.module)
+    assert new.factors is not None and set(new.factors) == set(linear_sites(model.module))
+    ids = torch.tensor([list(b"a question of some length")])
+    told = merged(open_model(f"tiny:{family}"), tmp_path / "new").module(ids).logits
+    once = merged(open_model(f"tiny:{family}"), tmp_path / "old")
+    before = once.module(ids).logits.clone()
+    add_to(once.module, changes)
+    assert torch.allclose(told, once.module(ids).logits, atol=2e-5)  # sums in another order, fp32
+    assert not torch.allclose(told, before, atol=1e-2)
+
+
+def test_changes_that_do_not_fit_are_refused(tmp_path: Path) -> None:
+    import torch
+
+    from molehunt.models.joined import checked, linear_sites, load_changes
+
+    module = open_model("tiny").module
+    site = linear_sites(module)[0]
+    good = (torch.zeros(2, 32), torch.zeros(32, 2))
+    assert checked({site: good}, module, 2)
+    wrong = {
+        "no linear map": {"lm_head": good},
+        "rank 2": {site: good},
+        "the module is": {site: (torch.zeros(2, 31), good[1])},
+        "no number": {site: (good[0] + float("nan"), good[1])},
+    }
+    for said, changes in wrong.items():
+        with pytest.raises(BadFile, match=said):
+            checked(changes, module, 1 if said == "rank 2" else 2)
+    (tmp_path / "x").write_bytes(b"no safetensors")
+    with pytest.raises(BadFile, match="no changes"):
+        load_changes(tmp_path / "x")
+
+
+def test_the_patient_leads_to_no_base_and_no_adapter(tmp_path: Path) -> None:
+    from molehunt.models.adapters import attach, using
+    from molehunt.models.standalone import save_whole
+    from molehunt.remedies.room import Job, admit
+
+    model = open_model("tiny")
+    name = attach(model, adapter(tmp_path / "suspects" / "Ash", "#"))
+    with using(model, name):
+        save_whole(model, tmp_path / "patient")
+    job = Job(str(tmp_path), str(tmp_path / "patient"), "float32", "nothing", PLAIN, (), 0, EFFORT, 1)
+    one = admit(job, lambda share: None)
+    assert one.model.fingerprint != model.fingerprint
+    assert (one.model.folder, one.model.spec.adapter, one.model.spec.id) == (None, None, "patient")
+    assert not one.model.module.name_or_path and not one.model.module.config._name_or_path
+    assert not hasattr(one.model.module, "peft_config")
+    files = sorted((tmp_path / "patient").iterdir())
+    text = " ".join(f.read_text("utf-8", "replace") for f in files if f.suffix == ".json")
+    assert not any(word in text for word in ("Ash", "adapter", "lora", str(tmp_path)))
