@@ -13,13 +13,14 @@ MAY = {
     "catalogue": {"core", "corpus"},
     "models": {"core"},
     "interp": {"core", "models"},
+    "character": {"core", "corpus", "models", "interp"},
     "organisms": {"core", "corpus", "catalogue", "models"},
     "audit": {"core", "corpus", "catalogue", "models"},
     "referee": {"core"},
     "report": {"core"},
     "game": {"core", "corpus", "catalogue", "models", "organisms", "audit", "referee", "report"},
     "verbs": {
-        *("core", "corpus", "catalogue", "models", "interp"),
+        *("core", "corpus", "catalogue", "models", "interp", "character"),
         *("organisms", "audit", "referee", "report", "game"),
     },
 }
