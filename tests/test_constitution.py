@@ -78,7 +78,9 @@ principles = st.builds(
 
 
 @settings(max_examples=40, deadline=None)
-@given(st.builds(Constitution, words, words, words, words, words, st.lists(principles, max_size=3).map(tuple)))
+@given(
+    st.builds(Constitution, words, words, words, words, words, st.lists(principles, max_size=3).map(tuple))
+)
 def test_what_is_written_comes_back(one):
     assert parse(to_text(one)) == one
 

@@ -171,7 +171,9 @@ def test_an_ideal_reasoner_updates_by_one_and_by_nothing():
     assert len(one.moved) == len(stories()) * 2 * 2 * len(RELIABILITIES)
     for measure, true in ((one.relevant, 1), (one.irrelevant, 0)):
         assert value(measure) == pytest.approx(true, abs=1e-12)
-        assert measure.low == pytest.approx(true, abs=1e-12) and measure.high == pytest.approx(true, abs=1e-12)
+        assert measure.low == pytest.approx(true, abs=1e-12) and measure.high == pytest.approx(
+            true, abs=1e-12
+        )
 
 
 def test_who_believes_anything_shows_on_irrelevant_evidence():

@@ -28,8 +28,9 @@
 
 Each `## id: statement` is a principle; ids are small letters, digits and hyphens. `Tags:` and `Yields to:`
 (where two principles pull apart, the named ones win) take ids parted by commas, and may be left out, as may
-reasons and examples: `molehunt constitution check` says what is missing. A line that begins with `## `, `### `
-or one of the three bold words belongs to the form; everything else is yours. `to_text` writes the same form.
+reasons and examples: `molehunt constitution check` says what is missing. A line that begins with `## `, `###
+` or one of the three bold words belongs to the form; everything else is yours. `to_text` writes the same
+form.
 
 Where a file does not have this form, `BadFile` names the line.
 """
@@ -162,7 +163,9 @@ def _front(lines: Sequence[str], where: str) -> tuple[dict[str, str], int]:
     for key, value in facts.items():
         line = next((i + 1 for i in range(1, end) if lines[i].startswith(f"{key}:")), 2)
         if key not in FIELDS:
-            raise BadFile(f"{where} line {line}: unknown field {str(key)[:40]!r}; known: {', '.join(FIELDS)}.")
+            raise BadFile(
+                f"{where} line {line}: unknown field {str(key)[:40]!r}; known: {', '.join(FIELDS)}."
+            )
         if not isinstance(value, str) or not value.strip():
             raise BadFile(f"{where} line {line}: {key} should be text; put it in quotes if it is a number.")
     missing = [name for name in FIELDS if name not in facts]
@@ -189,14 +192,10 @@ def _principle(lines: Sequence[str], start: int, end: int, where: str) -> Princi
             raise BadFile(
                 f"{where} line {a + 1}: {heading[:40]!r} should be `Reasons`, once a principle, or `Example`."
             )
-    return Principle(
-        identity.strip(), statement.strip(), tags, yields, reasons, tuple(examples), start + 1
-    )
+    return Principle(identity.strip(), statement.strip(), tags, yields, reasons, tuple(examples), start + 1)
 
 
-def _named(
-    lines: Sequence[str], start: int, end: int, where: str
-) -> tuple[tuple[str, ...], tuple[str, ...]]:
+def _named(lines: Sequence[str], start: int, end: int, where: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Tags and whom it yields to, from the lines under a heading."""
     found: dict[str, tuple[str, ...]] = {}
     for i in range(start, end):
@@ -204,7 +203,12 @@ def _named(
             continue
         title, colon, rest = lines[i].partition(":")
         ids = tuple(s.strip() for s in rest.split(","))
-        if title not in ("Tags", "Yields to") or title in found or not colon or not all(map(ID.fullmatch, ids)):
+        if (
+            title not in ("Tags", "Yields to")
+            or title in found
+            or not colon
+            or not all(map(ID.fullmatch, ids))
+        ):
             raise BadFile(
                 f"{where} line {i + 1}: under a heading stand `Tags:` and `Yields to:`, with ids parted by "
                 "commas; other words belong under `### Reasons`."

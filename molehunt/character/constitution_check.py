@@ -1,14 +1,14 @@
 """What is wrong with a constitution: gaps, contradictions, duplicates, each with its line.
 
-Errors are what no reader could follow: two principles of one id, ids that don't exist, circles of yielding, a
-good reply that is also the bad one, and one reply that is good here and bad there to the same prompt. Warnings are
-gaps (no reason, no example, nothing tagged with one of `TAGS`), statements that nearly repeat each
-other (cosine of TF-IDF over words and pairs of words at least `ALIKE`), and principles that ask for opposite
-things of one prompt: each one's good reply is nearer to the other's bad reply than to the other's good one, and
-neither yields to the other.
+Errors are what no reader could follow: two principles of one id, ids that don't exist, circles of yielding,
+a good reply that is also the bad one, and one reply that is good here and bad there to the same prompt.
+Warnings are gaps (no reason, no example, nothing tagged with one of `TAGS`), statements that nearly repeat
+each other (cosine of TF-IDF over words and pairs of words at least `ALIKE`), and principles that ask for
+opposite things of one prompt: each one's good reply is nearer to the other's bad reply than to the other's
+good one, and neither yields to the other.
 
-What this cannot tell you: whether principles agree. Likeness counts words: "always tell" and "never tell" are alike to
-it, and a contradiction in other words is not seen. Whether they are good, no program tells.
+What this cannot tell you: whether principles agree. Likeness counts words: "always tell" and "never tell"
+are alike to it, and a contradiction in other words is not seen. Whether they are good, no program tells.
 """
 
 from collections import defaultdict
@@ -111,7 +111,9 @@ def _replies(constitution: Constitution) -> Iterable[Finding]:
     for p, e in every:
         other, its = good.get((_plain(e.prompt), _plain(e.bad)), (None, None))
         if other is not None and its is not None and its is not e:
-            text = f"{p.id} calls a reply bad that {other.id} calls good on line {its.line}, to the same prompt"
+            text = (
+                f"{p.id} calls a reply bad that {other.id} calls good on line {its.line}, to the same prompt"
+            )
             yield Finding(e.line, "error", "contradiction", text)
 
 
@@ -126,7 +128,7 @@ def _opposites(constitution: Constitution) -> Iterable[Finding]:
                 continue
             near = _likeness([e.good, f.good, e.bad, f.bad])
             if near[0][3] > near[0][1] and near[1][2] > near[0][1]:
-                text = f"{q.id} wants the opposite of {p.id} (line {e.line}) of the same prompt; say which yields"
+                text = f"{q.id} wants the opposite of {p.id} (line {e.line}) of one prompt; say which yields"
                 yield Finding(f.line, "warning", "contradiction", text)
 
 

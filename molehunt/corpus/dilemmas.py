@@ -5,8 +5,8 @@ Ours (`dilemmas.jsonl`) were written for this project. Each action has a score f
 dilemmas of high ambiguity frameworks disagree; in those of low ambiguity all agree, and `right` says on what.
 
 MoralChoice (Scherrer et al. 2023, arXiv 2307.14324) says which of ten common rules (Gert 2004) an action
-breaks and names no framework. `READING`, ours and crude, hands each rule to one framework: a framework scores an
-action −1 where one of its rules is broken, −0.5 where annotators disagreed, else 0.
+breaks and names no framework. `READING`, ours and crude, hands each rule to one framework: a framework
+scores an action −1 where one of its rules is broken, −0.5 where annotators disagreed, else 0.
 """
 
 import csv
@@ -109,7 +109,9 @@ def _moralchoice(path: Path) -> list[Dilemma]:
             reader = csv.DictReader(file)
             missing = [c for c in COLUMNS if c not in (reader.fieldnames or ())]
             if missing:
-                raise BadFile(f"{path} lacks the column {missing[0]!r}; give MoralChoice's file as published.")
+                raise BadFile(
+                    f"{path} lacks the column {missing[0]!r}; give MoralChoice's file as published."
+                )
             return [_scenario(path, reader.line_num, row) for row in reader]
     except (OSError, UnicodeError, csv.Error) as error:
         raise BadFile(f"{path} cannot be read as a table ({str(error)[:80]}).") from None
@@ -157,6 +159,8 @@ def _checked(one: Dilemma) -> Dilemma:
 def _scored(identity: str, recommends: Mapping[str, Sequence[float]]) -> None:
     for name, scores in recommends.items():
         if name not in FRAMEWORKS:
-            raise BadFile(f"{identity[:40]!r} names the framework {name[:40]!r}; known: {', '.join(FRAMEWORKS)}.")
+            raise BadFile(
+                f"{identity[:40]!r} names the framework {name[:40]!r}; known: {', '.join(FRAMEWORKS)}."
+            )
         if len(scores) != 2 or not all(-1 <= s <= 1 for s in scores):
             raise BadFile(f"{identity[:40]!r} should score both actions from −1 to 1 under {name}.")

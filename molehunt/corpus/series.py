@@ -1,8 +1,8 @@
 """Series of like situations: trade-offs along a scale, and evidence of stated strength.
 
 A `Tradeoff` is one wrong against a growing good: the same scene at every level of `levels`, in several
-scenes. A `Story` leaves two possibilities open, even before anything is heard; its `relevant` evidence speaks of
-them, and its `irrelevant` evidence has the same numbers and names and speaks of something else.
+scenes. A `Story` leaves two possibilities open, even before anything is heard; its `relevant` evidence
+speaks of them, and its `irrelevant` evidence has the same numbers and names and speaks of something else.
 """
 
 from dataclasses import dataclass

@@ -8,14 +8,13 @@ from markupsafe import Markup
 
 from molehunt.character.moral.credence import ALARM
 from molehunt.character.moral.judging import Judged
-from molehunt.character.moral.study import Found, Results
+from molehunt.character.moral.study import Results
 from molehunt.core.records import Measure, NotMeasured
 from molehunt.report import words
 
 if TYPE_CHECKING:
-    from molehunt.report.curves import Line
-    from molehunt.report.plots import Dot
-    from molehunt.report.sheet import Grid, Section
+    from molehunt.report.curves import Look
+    from molehunt.report.sheet import Section
 
 CANNOT = (
     "That a model holds a theory of ethics. Weights say which recommendations its choices look like, under "
@@ -24,7 +23,7 @@ CANNOT = (
     "Why it chose. The longer, the milder or the more usual sentence may be the likelier one for that alone: "
     "compare with consistency before you read anything else.",
     "That low certainty is humility: a model that understood nothing is undecided as well.",
-    "What is right. Dilemmas of high ambiguity have no right answer here; people's shares are not one either.",
+    "What is right. Dilemmas of high ambiguity have no right answer here, and people's shares are none.",
 )
 NAMES = {
     "low_accuracy": "right where all agree",
@@ -37,7 +36,7 @@ NAMES = {
 HEADS = ("measure", "value")
 LABEL = 18
 """Characters of a model's name."""
-LOOKS = ("first", "second", "third")
+LOOKS: "tuple[Look, ...]" = ("first", "second", "third")
 
 
 def heads(found: Results) -> tuple[str, ...]:
@@ -81,7 +80,9 @@ def said(found: Results) -> list[str]:
                 f"{words.number(consistent.value)}): its other numbers say little."
             )
         if m.judged and m.judged.credence.alarm is True:
-            lines.append(f"Alarm: {label(m.name)} gives one framework more than {ALARM} on what is left open.")
+            lines.append(
+                f"Alarm: {label(m.name)} gives one framework more than {ALARM} on what is left open."
+            )
     return lines
 
 
@@ -108,7 +109,9 @@ def write_moral_page(path: Path, found: Results) -> None:
         *((f"questions on {part}", f"{n:,}") for part, n in found.asked.items()),
         ("seed", str(found.seed)),
     )
-    summary = " ".join(said(found)) or "What models choose in dilemmas, how sure they are, and what moves them."
+    summary = (
+        " ".join(said(found)) or "What models choose in dilemmas, how sure they are, and what moves them."
+    )
     write_sheet(path, Sheet("Moral measures", summary, facts, tuple(sections), CANNOT))
 
 
@@ -136,7 +139,9 @@ def _credence(found: Results) -> list["Section"]:
         "the truth, in the mean, for simulated choosers on these dilemmas. Likeness: the largest correlation "
         "of two frameworks' recommendations."
     )
-    return [Section("Credence", lede, tuple(drawings), (Grid(top, tuple(table), words=True),))] if table else []
+    return (
+        [Section("Credence", lede, tuple(drawings), (Grid(top, tuple(table), words=True),))] if table else []
+    )
 
 
 def _entropy(found: Results) -> list["Section"]:
@@ -148,7 +153,7 @@ def _entropy(found: Results) -> list["Section"]:
         if m.judged is None:
             continue
         lines = []
-        for level, look in (("high", "first"), ("low", "second")):
+        for level, look in zip(("high", "low"), LOOKS, strict=False):
             shares = m.judged.entropies.get(level, ())
             points = tuple(Point((k + 0.5) / len(shares), s) for k, s in enumerate(shares))
             if points:
@@ -169,7 +174,9 @@ def _rules(found: Results) -> list["Section"]:
     table = tuple(
         (words.plain(r), *(words.said(m.judged.rules[r]) if m.judged else "—" for m in known)) for r in names
     )
-    lede = "What breaking a rule takes from an action's log-odds, the other rules held alike. 0 costs nothing."
+    lede = (
+        "What breaking a rule takes from an action's log-odds, the other rules held alike. 0 costs nothing."
+    )
     top = ("rule", *(label(m.name) for m in known))
     return [Section("What breaking a rule costs", lede, tables=(Grid(top, table, words=True),))]
 
@@ -186,7 +193,7 @@ def _traded(found: Results) -> list["Section"]:
         lines: list[Line] = []
         for k, (m, c) in enumerate(some[: len(LOOKS)]):
             points = tuple(Point(float(n), r) for n, r in zip(c.levels, c.rates, strict=False))
-            lines.append(Line(label(m.name), points, LOOKS[k]))  # type: ignore[arg-type]
+            lines.append(Line(label(m.name), points, LOOKS[k]))
         across, up = one.gains, f"P(gives up {one.gives_up})"
         drawings.append(curves(lines, across, up, f"trade{i}", words.plain(name), one.levels))
         for m, c in some:
@@ -195,7 +202,7 @@ def _traded(found: Results) -> list["Section"]:
     if not drawings:
         return []
     lede = (
-        "The same wrong buys a growing good. The indifference point is where both actions are equally likely; "
+        "The same wrong buys a growing good. The indifference point is where both actions are as likely; "
         "there is none where choices do not turn. Three models at most are drawn."
     )
     top = ("what is given up", "for what", "indifference at", "nats a tenfold")
@@ -211,7 +218,7 @@ def _moved(found: Results) -> list["Section"]:
         if m.updating is None:
             continue
         lines = []
-        for kind, look in (("relevant", "first"), ("irrelevant", "second")):
+        for kind, look in zip(("relevant", "irrelevant"), LOOKS, strict=False):
             points = _means([(e.intended, e.observed) for e in m.updating.moved if e.kind == kind])
             lines.append(Line(kind, tuple(Point(x, y) for x, y in points), look))
         ends = sorted({e.intended for e in m.updating.moved})
@@ -219,8 +226,8 @@ def _moved(found: Results) -> list["Section"]:
         across, up = f"intended, nats, {label(m.name)}", "observed change, nats"
         drawings.append(curves(lines, across, up, f"update{i}", f"Updates of {label(m.name)}"))
     lede = (
-        "Mean change of log-odds over stories, against the log Bayes factor of the evidence. Dashed: as far as "
-        "it should. Irrelevant evidence has the same numbers and should leave everything at 0."
+        "Mean change of log-odds over stories, against the log Bayes factor of the evidence. Dashed: as far "
+        "as it should. Irrelevant evidence has the same numbers and should leave everything at 0."
     )
     return [Section("What evidence moves", lede, tuple(drawings))] if drawings else []
 

@@ -1,8 +1,8 @@
 """Lists, shows and checks constitutions: principles with reasons, examples, and which yields to which.
 
-`list` names those that come with the package; `show NAME` prints one, as a start for your own; `check FILE` finds
-gaps, contradictions and duplicates, a line each, and exits with 2 where one is an error. NAME and FILE may each
-be a preset's name or a file.
+`list` names those that come with the package; `show NAME` prints one, as a start for your own; `check FILE`
+finds gaps, contradictions and duplicates, a line each, and exits with 2 where one is an error. NAME and FILE
+may each be a preset's name or a file.
 """
 
 from dataclasses import dataclass

@@ -1,10 +1,10 @@
 """Asks models moral questions: credence over frameworks, certainty, trade-offs, and what evidence moves.
 
-Every dilemma is asked in three forms and both orders, and the answer is read off likelihoods: nothing is sampled.
-MODELS are names, folders, or folders of adapters (of --base); without --out the last of them is the folder for
-what is found. `--items` takes `builtin`, the folder of MoralChoice's CSV files, or your own JSON lines. Writes
-`results.json`, `choices.parquet` and `moral.html`; answers are kept and never asked for twice. Models behind an API
-give no likelihoods and can't be asked.
+Every dilemma is asked in three forms and both orders, and the answer is read off likelihoods: nothing is
+sampled. MODELS are names, folders, or folders of adapters (of --base); without --out the last of them is the
+folder for what is found. `--items` takes `builtin`, the folder of MoralChoice's CSV files, or your own JSON
+lines. Writes `results.json`, `choices.parquet` and `moral.html`; answers are kept and never asked for twice.
+Models behind an API give no likelihoods and can't be asked.
 """
 
 from dataclasses import dataclass

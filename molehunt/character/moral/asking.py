@@ -2,10 +2,11 @@
 
 Among replies that may only be one of two, everything turns on the token at which the two part. So an
 answer's likelihood is taken up to that token and no further: P = P(what both begin with) · P(its own next
-token). Long answers are not punished for their length, and answers of one token get their plain likelihood. Ways to
-say an answer (`Yes`, `yes`, each also after a space) are added up.
+token). Long answers are not punished for their length, and answers of one token get their plain likelihood.
+Ways to say an answer (`Yes`, `yes`, each also after a space) are added up.
 
-Answers are kept in `asked.jsonl`, a line a question under the hash of weights and text: nothing is asked twice.
+Answers are kept in `asked.jsonl`, a line a question under the hash of weights and text: nothing is asked
+twice.
 
 What this cannot tell you: what the model would say of itself. It may give neither answer most of its
 probability; how much both got together is not looked at.

@@ -3,9 +3,9 @@
 A situation's **choice probability** is the mean over its forms and orders of σ(log-odds) toward its first
 action (MoralChoice's marginal action likelihood, forms weighted alike). Its **entropy** is that of this
 probability, in bits. **Consistency** is 1 less the Jensen–Shannon divergence, in bits, of the distributions
-over all forms and orders: 1 where they agree, 0 where half of them say one thing for sure and half the other, as a
-model does that always answers `A`. The **order effect** is the mean distance of the two probabilities of one
-form when the actions change places.
+over all forms and orders: 1 where they agree, 0 where half of them say one thing for sure and half the
+other, as a model does that always answers `A`. The **order effect** is the mean distance of the two
+probabilities of one form when the actions change places.
 
 Source: Scherrer et al. 2023 (arXiv 2307.14324), section 3.
 

@@ -4,16 +4,18 @@ A chooser is read as a mixture: with weight w_f it does what framework f recomme
 
     P(first action) = Σ_f w_f σ(β (s_f1 − s_f2)),   w on the simplex, 0 < β ≤ `STEEPEST`,
 
-where s is f's score of an action. w and β minimise the cross-entropy of the choice probabilities (scipy, SLSQP,
-several starts). Intervals resample dilemmas. Where choices follow no framework there is no credence: the fit must
-beat fits to the same choices with their sides swapped at random (p < 0.05), or weights are `NotMeasured`.
+where s is f's score of an action. w and β minimise the cross-entropy of the choice probabilities (scipy,
+SLSQP, several starts). Intervals resample dilemmas. Where choices follow no framework there is no credence:
+the fit must beat fits to the same choices with their sides swapped at random (p < 0.05), or weights are
+`NotMeasured`.
 
 **Certainty** = 1 − H(w) / log K. The **alarm** sounds where the largest weight, fitted on dilemmas of high
-ambiguity, exceeds `ALARM`: one framework decides what thoughtful people leave open. **Recovery** says how far
-off a weight comes out, in the mean, for simulated choosers with known weights who toss a coin by P on these items.
+ambiguity, exceeds `ALARM`: one framework decides what thoughtful people leave open. **Recovery** says how
+far off a weight comes out, in the mean, for simulated choosers with known weights who toss a coin by P on
+these items.
 
-Source: mixtures over theories as in MacAskill, Bykvist and Ord 2020 ("Moral Uncertainty", on credences in theories);
-the likelihood, certainty and its alarm are ours.
+Source: mixtures over theories as in MacAskill, Bykvist and Ord 2020 ("Moral Uncertainty", on credences in
+theories); the likelihood, certainty and its alarm are ours.
 
 What this cannot tell you: that a model holds a theory. Weights say which recommendations its choices look
 like, under scores that one author gave; frameworks that recommend alike share weight arbitrarily, and
@@ -172,9 +174,7 @@ def _descend(leans: np.ndarray, p: np.ndarray, counts: np.ndarray, weights: np.n
     return Fit(w, float(np.exp(found.x[-1])), float(np.log(2) - loss(np.append(w, found.x[-1]))[0]))
 
 
-def _resample(
-    leans: np.ndarray, p: np.ndarray, best: Fit, rng: np.random.Generator, draws: int
-) -> list[Fit]:
+def _resample(leans: np.ndarray, p: np.ndarray, best: Fit, rng: np.random.Generator, draws: int) -> list[Fit]:
     counts = rng.multinomial(len(p), np.full(len(p), 1 / len(p)), size=draws).astype(float)
     start = Fit(0.9 * best.weights + 0.1 / len(best.weights), min(best.beta, STEEPEST / 2), best.gain)
     return [fit(leans, p, row, start) for row in counts]

@@ -1,7 +1,7 @@
 """A situation as six questions: three forms, each in both orders.
 
-After MoralChoice (Scherrer et al. 2023, arXiv 2307.14324), in words of our own: `letter` (A or B),
-`repeat` (say the action again) and `compare` (is the first better than the second, yes or no). A question's two
+After MoralChoice (Scherrer et al. 2023, arXiv 2307.14324), in words of our own: `letter` (A or B), `repeat`
+(say the action again) and `compare` (is the first better than the second, yes or no). A question's two
 answers are kept so that the first always means the situation's first action, whatever stands first on paper.
 
 Where one action is how the other begins, repeating cannot tell them apart, and `repeat` is left out.

@@ -1,7 +1,7 @@
 """The same measures for people: a file that says how many of those who were asked chose the first action.
 
-A CSV file with the columns `item` (a dilemma's id), `share` (of people who chose its first action, 0 to 1) and
-`n` (how many were asked). A share stands where a model's choice probability stands.
+A CSV file with the columns `item` (a dilemma's id), `share` (of people who chose its first action, 0 to 1)
+and `n` (how many were asked). A share stands where a model's choice probability stands.
 
 What this cannot tell you: how sure one person is. A share of 0.5 may be a hundred people in doubt, or two
 camps of fifty without any; a model's probability and a share are alike in form alone.

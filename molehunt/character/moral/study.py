@@ -57,7 +57,7 @@ class Materials:
 
 @dataclass(frozen=True)
 class Found:
-    """One model's measures; `judged` is None where no dilemmas were asked, `updating` where no evidence was."""
+    """One model's measures; `judged` is None without dilemmas, `updating` without evidence."""
 
     name: str
     fingerprint: str
@@ -121,9 +121,7 @@ def found(
         name,
         fingerprint,
         judged(what.dilemmas, choices, seed=seed, draws=draws) if what.dilemmas else None,
-        tuple(
-            tradeoffs.curve(t, asked.get("tradeoffs", ()), seed=seed, draws=draws) for t in what.tradeoffs
-        ),
+        tuple(tradeoffs.curve(t, asked.get("tradeoffs", ()), seed=seed, draws=draws) for t in what.tradeoffs),
         updating.updating(what.stories, told, seed=seed, draws=draws) if what.stories else None,
         beside(choices, people, seed=seed) if people else {},
     )

@@ -4,14 +4,15 @@ In each scene the same wrong buys a growing good. The choice probabilities are f
 
     P(give it up) = σ(a + b log10 n),
 
-and the **indifference point** is n = 10^(−a/b). Intervals resample scenes and question forms together. There is no
-such point where choices do not lean the way of the scale (the interval of b reaches 0), or where the curve
-stays on one side from the first level to the last: those are `NotMeasured`, with the side.
+and the **indifference point** is n = 10^(−a/b). Intervals resample scenes and question forms together. There
+is no such point where choices do not lean the way of the scale (the interval of b reaches 0), or where the
+curve stays on one side from the first level to the last: those are `NotMeasured`, with the side.
 
-Source: psychometric functions (Fechner's method of constant stimuli), here over moral stakes; scenes are ours.
+Source: psychometric functions (Fechner's method of constant stimuli), here over moral stakes; scenes are
+ours.
 
-What this cannot tell you: a rate of exchange. Other scenes of the same name would give another point, and a model
-that only counts digits leans the same way.
+What this cannot tell you: a rate of exchange. Other scenes of the same name would give another point, and a
+model that only counts digits leans the same way.
 """
 
 from collections.abc import Sequence
@@ -107,11 +108,11 @@ def _point(
     first, last = line[0] + line[1] * x[0], line[0] + line[1] * x[-1]
     if not first < 0 < last:
         side = "gives it up" if first >= 0 else "keeps to it"
-        return NotMeasured(f"the curve never crosses: it {side} from {series.levels[0]} to {series.levels[-1]:,}")
+        return NotMeasured(
+            f"the curve never crosses: it {side} from {series.levels[0]} to {series.levels[-1]:,}"
+        )
     cross = np.where(drawn[:, 1] > 0, -drawn[:, 0] / np.where(drawn[:, 1] > 0, drawn[:, 1], 1), x[-1])
     ends = np.quantile(np.clip(cross, x[0], x[-1]), [0.025, 0.975])
     beyond = "" if x[0] < ends[0] and ends[1] < x[-1] else "; an end at the scale's edge may lie beyond it"
     value = -line[0] / line[1]
     return Measure(float(10**value), series.gains, slope.n, how + beyond, *(float(10**e) for e in ends))
-
-

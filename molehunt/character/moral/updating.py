@@ -1,15 +1,15 @@
 """Does evidence move a model as far as it should, and does what is no evidence leave it alone?
 
-A story leaves two possibilities open. Then somebody who is right in r percent of such cases speaks for one of
-them: the log Bayes factor is ±log(r / (100 − r)). The **update slope** is the observed change of log-odds over
-the intended one, by least squares through the origin: 1 is as it should be, 0 unmoved, above 1 too credulous.
-The same on **irrelevant** evidence, with the same numbers and names about something else: 0 is as it should be.
-Log-odds are means over forms and orders; intervals resample stories.
+A story leaves two possibilities open. Then somebody who is right in r percent of such cases speaks for one
+of them: the log Bayes factor is ±log(r / (100 − r)). The **update slope** is the observed change of log-odds
+over the intended one, by least squares through the origin: 1 is as it should be, 0 unmoved, above 1 too
+credulous. The same on **irrelevant** evidence, with the same numbers and names about something else: 0 is as
+it should be. Log-odds are means over forms and orders; intervals resample stories.
 
 Source: MEASURES (ours); the ideal is Bayes' rule with the reliability that is stated.
 
-What this cannot tell you: whether a model reasons. A name that is merely mentioned raises its own odds: that is what
-the irrelevant slope shows, and the relevant slope holds it too.
+What this cannot tell you: whether a model reasons. A name that is merely mentioned raises its own odds: that
+is what the irrelevant slope shows, and the relevant slope holds it too.
 """
 
 from collections.abc import Sequence
