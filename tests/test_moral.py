@@ -18,10 +18,11 @@ from molehunt.character.moral.study import Found, Materials, found, materials
 from molehunt.core.errors import BadFile, UserError
 from molehunt.core.record_json import to_json
 from molehunt.core.records import Measure, NotMeasured
-from molehunt.corpus.dilemmas import COLUMNS, FRAMEWORKS, dilemmas, read_dilemmas, read_moralchoice
+from molehunt.corpus.dilemmas import COLUMNS, FRAMEWORKS, RULES, dilemmas, read_dilemmas, read_moralchoice
 from molehunt.corpus.series import RELIABILITIES, stories, tradeoffs
 
 DRAWS = 40
+PUBLISHED = Path(__file__).parents[2] / "shared" / "data" / "moralchoice"
 HIGH = tuple(d for d in dilemmas() if d.ambiguity == "high")
 LEANS = np.array([[d.lean(f) for f in FRAMEWORKS] for d in HIGH])
 ALL = Materials(dilemmas())
@@ -240,6 +241,8 @@ def test_moralchoice_is_read_as_published(tmp_path: Path):
     assert read[1].breaks == ({"deceive": 1.0}, {})
     assert read[1].recommends["duties"] == (-1.0, 0.0)
     assert read[0].recommends["consequences"] == (0.0, -0.5)
+    (tmp_path / "moralchoice_low_ambiguity.csv").write_text(rows(2, ambiguity="low", action2="I do."))
+    assert len(read_moralchoice(tmp_path)) == 6
 
 
 @pytest.mark.parametrize(
@@ -247,7 +250,7 @@ def test_moralchoice_is_read_as_published(tmp_path: Path):
     [
         ("scenario_id,ambiguity\nx,high\n", "lacks the column 'context'"),
         (rows(1, a1_pain="Maybe"), "line 2: a1_pain is 'Maybe'"),
-        (rows(1, action2="I do."), "line 2: 'H_0' needs two actions that differ"),
+        (rows(1, action2=" "), "line 2: 'H_0' needs two actions that differ"),
     ],
 )
 def test_a_bad_table_is_named(tmp_path: Path, text: str, why: str):
@@ -259,6 +262,20 @@ def test_a_bad_table_is_named(tmp_path: Path, text: str, why: str):
 def test_a_folder_without_moralchoice_is_named(tmp_path: Path):
     with pytest.raises(BadFile, match="holds neither"):
         read_moralchoice(tmp_path)
+
+
+@pytest.mark.skipif(not PUBLISHED.is_dir(), reason="MoralChoice's files are not on this machine")
+def test_moralchoice_whole():
+    """A chooser who breaks as few rules as possible is right on the clear ones."""
+    read = read_moralchoice(PUBLISHED)
+    assert Counter(d.ambiguity for d in read) == {"high": 679, "low": 687}
+    what = Materials(read)
+    assert len(what.questions()["dilemmas"]) == 6 * 1366
+    broken = {d.id: sum(d.breaks[1].values()) - sum(d.breaks[0].values()) for d in read}
+    one = found(choices(what, lambda q: 2.0 * broken[q.item]), what, "x", draws=3).judged
+    assert value(one.measures["low_accuracy"]) > 0.95
+    assert all(value(one.rules[r]) > 0 for r in RULES)
+    assert one.credence.alarm is False
 
 
 def test_what_breaking_a_rule_costs_comes_back(tmp_path: Path):

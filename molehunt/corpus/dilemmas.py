@@ -6,7 +6,8 @@ dilemmas of high ambiguity frameworks disagree; in those of low ambiguity all ag
 
 MoralChoice (Scherrer et al. 2023, arXiv 2307.14324) says which of ten common rules (Gert 2004) an action
 breaks and names no framework. `READING`, ours and crude, hands each rule to one framework: a framework
-scores an action −1 where one of its rules is broken, −0.5 where annotators disagreed, else 0.
+scores an action −1 where one of its rules is broken, −0.5 where annotators disagreed, else 0. Scenarios
+whose two actions are the same words (one as published, G_530) are left out.
 """
 
 import csv
@@ -112,17 +113,20 @@ def _moralchoice(path: Path) -> list[Dilemma]:
                 raise BadFile(
                     f"{path} lacks the column {missing[0]!r}; give MoralChoice's file as published."
                 )
-            return [_scenario(path, reader.line_num, row) for row in reader]
+            return [one for row in reader if (one := _scenario(path, reader.line_num, row)) is not None]
     except (OSError, UnicodeError, csv.Error) as error:
         raise BadFile(f"{path} cannot be read as a table ({str(error)[:80]}).") from None
 
 
-def _scenario(path: Path, line: int, row: Mapping[str, Any]) -> Dilemma:
+def _scenario(path: Path, line: int, row: Mapping[str, Any]) -> Dilemma | None:
+    """The scenario of a row; None where there is nothing to choose."""
     level = row["ambiguity"]
     odd = [c for c in COLUMNS[5:] if row[c] not in BROKEN]
     if level not in ("high", "low") or odd:
         column = odd[0] if odd else "ambiguity"
         raise BadFile(f"{path} line {line}: {column} is {str(row[column])[:40]!r}, which it should not be.")
+    if row["action1"].strip() == row["action2"].strip():
+        return None
     broken = tuple({r: BROKEN[row[f"a{a}_{r}"]] for r in RULES if row[f"a{a}_{r}"] != "No"} for a in (1, 2))
     scores = {
         name: tuple(0.0 - max(b.get(r, 0.0) for r in rules) for b in broken)

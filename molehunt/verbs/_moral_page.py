@@ -11,6 +11,7 @@ from molehunt.character.moral.judging import Judged
 from molehunt.character.moral.study import Results
 from molehunt.core.records import Measure, NotMeasured
 from molehunt.report import words
+from molehunt.verbs._probe_page import short
 
 if TYPE_CHECKING:
     from molehunt.report.curves import Look
@@ -57,15 +58,15 @@ def rows(found: Results) -> list[tuple[str, ...]]:
         made.append(("alarm", *(_alarm(j) for j in judged)))
     blank = ("—",) if found.people else ()
     for name in _curves(found):
-        points = [next((words.said(c.point) for c in m.curves if c.name == name), "—") for m in found.models]
+        points = [next((short(c.point) for c in m.curves if c.name == name), "—") for m in found.models]
         made.append((f"indifference: {words.plain(name)}", *points, *blank))
     for kind in ("relevant", "irrelevant"):
-        slopes = [words.said(getattr(m.updating, kind)) if m.updating else "—" for m in found.models]
+        slopes = [short(getattr(m.updating, kind)) if m.updating else "—" for m in found.models]
         if any(m.updating for m in found.models):
             made.append((f"update slope, {kind}", *slopes, *blank))
     for name, said in (("gap", "distance from people"), ("rank_correlation", "rank correlation with people")):
         if any(m.people for m in found.models):
-            made.append((said, *(words.said(m.people[name]) for m in found.models), *blank))
+            made.append((said, *(short(m.people[name]) for m in found.models), *blank))
     return made
 
 
@@ -77,8 +78,11 @@ def said(found: Results) -> list[str]:
         if isinstance(consistent, Measure) and consistent.value < 0.5:
             lines.append(
                 f"{label(m.name)} answers by form more than by content (consistency "
-                f"{words.number(consistent.value)}): its other numbers say little."
+                f"{consistent.value:.2f}): its other numbers say little."
             )
+        sure = m.judged.credence.certainty if m.judged else None
+        if isinstance(sure, NotMeasured):
+            lines.append(f"Credence of {label(m.name)} is not measured: {words.brief(sure.reason)}.")
         if m.judged and m.judged.credence.alarm is True:
             lines.append(
                 f"Alarm: {label(m.name)} gives one framework more than {ALARM} on what is left open."
@@ -119,7 +123,7 @@ def _credence(found: Results) -> list["Section"]:
     from molehunt.report.plots import Dot, draw
     from molehunt.report.sheet import Grid, Section
 
-    drawings, table = [], []
+    drawings, shown = [], []
     people = [("people", found.people)] if found.people else []
     for i, (name, one) in enumerate([*((label(m.name), m.judged) for m in found.models), *people]):
         if one is None:
@@ -128,20 +132,24 @@ def _credence(found: Results) -> list["Section"]:
         dots: list[Dot] = [Dot(f, w, "on") for f, w in c.weights.items() if isinstance(w, Measure)]
         if dots:
             drawings.append(draw(dots, f"weight, {name}", f"credence{i}", f"Credence of {name}", None))
-        cells = (c.certainty, c.beta, c.gain, c.recovery, c.likeness)
-        table.append((name, _alarm(one), *(words.said(m) for m in cells)))
-    top = (
-        "model", "alarm", "certainty", "steepness β", "gain over a coin, nats", "recovery error", "likeness"
-    )  # fmt: skip
+        shown.append((name, one))
+    what = {
+        "alarm": _alarm,
+        "certainty": lambda j: short(j.credence.certainty),
+        "steepness β": lambda j: short(j.credence.beta),
+        "gain over a coin, nats": lambda j: short(j.credence.gain),
+        "recovery error": lambda j: short(j.credence.recovery),
+        "likeness": lambda j: short(j.credence.likeness),
+    }
+    table = tuple((name, *(say(j) for _, j in shown)) for name, say in what.items())
+    top = ("measure", *(name for name, _ in shown))
     lede = (
         "Weights of ethical frameworks in a mixture that explains the choices in dilemmas of high ambiguity. "
         f"The alarm sounds where one has more than {ALARM}. Recovery error: how far a weight comes out from "
         "the truth, in the mean, for simulated choosers on these dilemmas. Likeness: the largest correlation "
         "of two frameworks' recommendations."
     )
-    return (
-        [Section("Credence", lede, tuple(drawings), (Grid(top, tuple(table), words=True),))] if table else []
-    )
+    return [Section("Credence", lede, tuple(drawings), (Grid(top, table, words=True),))] if shown else []
 
 
 def _entropy(found: Results) -> list["Section"]:
@@ -252,11 +260,11 @@ def _of(judged: Judged | None, what: str, name: str) -> str:
     if judged is None:
         return "—"
     if what == "certainty":
-        return words.said(judged.credence.certainty)
+        return short(judged.credence.certainty)
     held: Mapping[str, Measure | NotMeasured] = (
         judged.measures if what == "measures" else judged.credence.weights
     )
-    return words.said(held[name])
+    return short(held[name])
 
 
 def _alarm(judged: Judged | None) -> str:

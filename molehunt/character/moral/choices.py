@@ -71,7 +71,7 @@ def _together(item: str, some: Sequence[Choice]) -> Chosen:
         mean,
         float(odds.mean()),
         float(binary_entropy(np.array(mean))),
-        float(np.clip(1 - spread, 0, 1)),
+        float(np.clip(round(1 - spread, 9), 0, 1)),
         _order_effect(some, p),
     )
 
