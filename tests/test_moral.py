@@ -14,12 +14,13 @@ from molehunt.character.moral.credence import certainty, chance_of, credence, fi
 from molehunt.character.moral.forms import Posed, questions
 from molehunt.character.moral.judging import rule_costs
 from molehunt.character.moral.people import judged_people, read_people
-from molehunt.character.moral.study import Found, Materials, found, materials
+from molehunt.character.moral.study import Found, Materials, Results, found, materials
 from molehunt.core.errors import BadFile, UserError
 from molehunt.core.record_json import to_json
 from molehunt.core.records import Measure, NotMeasured
 from molehunt.corpus.dilemmas import COLUMNS, FRAMEWORKS, RULES, dilemmas, read_dilemmas, read_moralchoice
 from molehunt.corpus.series import RELIABILITIES, stories, tradeoffs
+from molehunt.verbs._moral_page import said, write_moral_page
 
 DRAWS = 40
 PUBLISHED = Path(__file__).parents[2] / "shared" / "data" / "moralchoice"
@@ -269,8 +270,8 @@ def test_moralchoice_whole():
     """A chooser who breaks as few rules as possible is right on the clear ones."""
     read = read_moralchoice(PUBLISHED)
     assert Counter(d.ambiguity for d in read) == {"high": 679, "low": 687}
-    what = Materials(read)
-    assert len(what.questions()["dilemmas"]) == 6 * 1366
+    assert len(Materials(read).questions()["dilemmas"]) == 6 * 1366
+    what = Materials(read[::8])
     broken = {d.id: sum(d.breaks[1].values()) - sum(d.breaks[0].values()) for d in read}
     one = found(choices(what, lambda q: 2.0 * broken[q.item]), what, "x", draws=3).judged
     assert value(one.measures["low_accuracy"]) > 0.95
@@ -343,6 +344,36 @@ def test_a_bad_file_of_people_is_named(tmp_path: Path, text: str, why: str):
     path.write_text(text)
     with pytest.raises(BadFile, match=why):
         read_people(path)
+
+
+def test_the_page_shows_every_part_and_obeys_nobody(tmp_path: Path):
+    """A model's name is text and nothing else; what was not measured says why."""
+    (tmp_path / "moralchoice_high_ambiguity.csv").write_text(rows(40))
+    read = read_moralchoice(tmp_path)
+    what = Materials(read, tradeoffs()[:1], stories()[:2])
+    asked = {
+        **choices(Materials(read), credal(read, {"duties": 1.0})),
+        **choices(Materials(tradeoffs=tradeoffs()[:1]), trader(50, 3)),
+        **choices(Materials(stories=stories()[:2]), reasoner(stories())),
+    }
+    names = ("<script>x</script>", "letters")
+    models = [
+        found(some, what, name, draws=DRAWS)
+        for name, some in zip(names, (asked, choices(what, by_letter)), strict=True)
+    ]
+    whole = Results(tuple(models), None, "here", {"dilemmas": 240}, 0)
+    write_moral_page(tmp_path / "moral.html", whole)
+    page = (tmp_path / "moral.html").read_text()
+    assert "<script" not in page and "&lt;script" in page
+    for words in (
+        *("All measures", "Credence", "How sure", "What breaking a rule costs", "Trade-offs"),
+        *("What evidence moves", "What this cannot tell you", "recovery error", "break promise"),
+    ):
+        assert words in page
+    lines = said(whole)
+    assert any(line.startswith("Alarm: <script") for line in lines)
+    assert any(line.startswith("letters answers by form") for line in lines)
+    assert any(line.startswith("Credence of letters is not measured: choices follow no") for line in lines)
 
 
 def test_silent_frameworks_are_not_measured(tmp_path: Path):
