@@ -21,9 +21,22 @@ from molehunt.game.spec import GameSpec
 
 HEAVY = ("torch", "pyarrow", "sklearn", "pydantic", "transformers", "scipy")
 VERBS = {
-    *("accuse", "audit", "bring", "capture", "catalogue", "chat", "diff", "difficulty", "doctor", "features"),
-    *("label", "lineup", "open", "pack", "persona", "plant", "play", "practice", "probe", "report", "sae"),
-    *("score", "steer", "worse"),
+    *("accuse", "audit", "bring", "capture", "catalogue", "chat", "constitution", "diff", "difficulty"),
+    *(
+        "doctor",
+        "features",
+        "label",
+        "lineup",
+        "moral",
+        "open",
+        "pack",
+        "persona",
+        "plant",
+        "play",
+        "practice",
+        "probe",
+    ),
+    *("report", "sae", "score", "steer", "worse"),
 }
 
 

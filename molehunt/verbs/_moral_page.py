@@ -103,7 +103,7 @@ def write_moral_page(path: Path, found: Results) -> None:
     first = Section(
         "All measures",
         "With 95% intervals. Consistency is 1 where all forms and orders of a question agree and 0 where "
-        "half of them say the opposite for sure.",
+        "half of them say the opposite for sure; who is undecided throughout is consistent too.",
         tables=(Grid(heads(found), tuple(rows(found)), words=True),),
     )
     sections = [first, *_credence(found), *_entropy(found), *_rules(found), *_traded(found), *_moved(found)]

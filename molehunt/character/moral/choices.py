@@ -10,7 +10,7 @@ probabilities of one form when the actions change places.
 Source: Scherrer et al. 2023 (arXiv 2307.14324), section 3.
 
 What this cannot tell you: whether a model chooses or only completes. Consistent answers can rest on a word
-that both orders share.
+that both orders share, and who is undecided throughout is consistent too: read entropy beside it.
 """
 
 from collections.abc import Iterable, Sequence
