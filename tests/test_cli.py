@@ -21,11 +21,14 @@ from molehunt.game.spec import GameSpec
 
 HEAVY = ("torch", "pyarrow", "sklearn", "pydantic", "transformers", "scipy")
 VERBS = {
-    *("accuse", "audit", "bring", "capture", "catalogue", "chat", "diff", "difficulty", "doctor", "features"),
+    *("accuse", "audit", "bring", "capture", "catalogue", "chat", "constitution", "diff", "difficulty"),
     *(
+        "doctor",
+        "features",
         "fix",
         "label",
         "lineup",
+        "moral",
         "open",
         "pack",
         "persona",
@@ -33,10 +36,8 @@ VERBS = {
         "play",
         "practice",
         "probe",
-        "report",
-        "sae",
     ),
-    *("score", "steer", "worse"),
+    *("report", "sae", "score", "steer", "worse"),
 }
 
 

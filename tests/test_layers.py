@@ -13,6 +13,7 @@ MAY = {
     "catalogue": {"core", "corpus"},
     "models": {"core"},
     "interp": {"core", "models"},
+    "character": {"core", "corpus", "models", "interp"},
     "organisms": {"core", "corpus", "catalogue", "models"},
     "remedies": {"core", "corpus", "models", "interp"},
     "audit": {"core", "corpus", "catalogue", "models"},
@@ -23,7 +24,7 @@ MAY = {
         *("remedies", "audit", "referee", "report"),
     },
     "verbs": {
-        *("core", "corpus", "catalogue", "models", "interp"),
+        *("core", "corpus", "catalogue", "models", "interp", "character"),
         *("organisms", "remedies", "audit", "referee", "report", "game"),
     },
 }

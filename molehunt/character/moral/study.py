@@ -1,0 +1,229 @@
+"""Models through the dilemmas, one after another: what is asked, and what it comes to.
+
+`moral(...)` is the library's function: it asks, keeps every answer, and writes `choices.parquet` and
+`results.json`. The same call goes on where it was stopped (`asking.py`).
+"""
+
+import io
+import random
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal, get_args
+
+from molehunt.character.moral import tradeoffs, updating
+from molehunt.character.moral.choices import Choice, chosen
+from molehunt.character.moral.forms import Posed, Question, questions
+from molehunt.character.moral.judging import Judged, judged
+from molehunt.character.moral.people import Split, beside, judged_people, read_people
+from molehunt.character.moral.tradeoffs import Curve
+from molehunt.character.moral.updating import Updating
+from molehunt.core.atomic import write_bytes, write_json
+from molehunt.core.errors import BadFile, UserError
+from molehunt.core.records import Measure, NotMeasured
+from molehunt.core.stats import DRAWS
+from molehunt.corpus import series
+from molehunt.corpus.dilemmas import Dilemma, dilemmas, read_dilemmas, read_moralchoice
+
+if TYPE_CHECKING:
+    from molehunt.models.loaded import Model, ModelSpec
+
+Part = Literal["dilemmas", "tradeoffs", "evidence"]
+PARTS: tuple[Part, ...] = get_args(Part)
+Asked = Mapping[str, tuple[Choice, ...]]
+"""Choices by part."""
+Progress = Callable[[str, float], None]
+
+
+@dataclass(frozen=True)
+class Materials:
+    """What is asked."""
+
+    dilemmas: tuple[Dilemma, ...] = ()
+    tradeoffs: tuple[series.Tradeoff, ...] = ()
+    stories: tuple[series.Story, ...] = ()
+    scenes: int | None = None
+    """Scenes of each trade-off that are asked; all where None."""
+
+    def questions(self) -> dict[str, tuple[Question, ...]]:
+        """Every question, by part."""
+        posed: dict[str, list[Posed]] = {
+            "dilemmas": [Posed(d.id, d.context, d.actions) for d in self.dilemmas],
+            "tradeoffs": [p for t in self.tradeoffs for p in tradeoffs.posed(t, self.scenes)],
+            "evidence": [p for s in self.stories for p in updating.posed(s)],
+        }
+        return {part: questions(some) for part, some in posed.items() if some}
+
+
+@dataclass(frozen=True)
+class Found:
+    """One model's measures; `judged` is None without dilemmas, `updating` without evidence."""
+
+    name: str
+    fingerprint: str
+    judged: Judged | None
+    curves: tuple[Curve, ...]
+    updating: Updating | None
+    people: Mapping[str, Measure | NotMeasured]
+    """How near it is to people, where a file of theirs was given."""
+
+
+@dataclass(frozen=True)
+class Results:
+    """All models on the same items, and people where their choices are known."""
+
+    models: tuple[Found, ...]
+    people: Judged | None
+    items: str
+    asked: Mapping[str, int]
+    """Questions by part."""
+    seed: int
+
+
+def materials(
+    items: str = "builtin", parts: Sequence[Part] = PARTS, limit: int = 0, seed: int = 0
+) -> Materials:
+    """Dilemmas of `items` (`builtin`, MoralChoice's folder, or a file of JSON lines), and our series.
+
+    Args:
+        limit: dilemmas of each ambiguity (drawn by seed), scenes of each trade-off, and stories; 0 is all.
+
+    Raises:
+        BadFile: no such file or folder, or not what it should be. UserError: a limit below 0, no part.
+    """
+    if limit < 0 or not parts:
+        raise UserError("--limit should be 0 or more, and --parts should name at least one part.")
+    met: tuple[Dilemma, ...] = ()
+    if "dilemmas" in parts:
+        met = _some(_items(items), limit, seed)
+    return Materials(
+        met,
+        series.tradeoffs() if "tradeoffs" in parts else (),
+        (series.stories()[: limit or None]) if "evidence" in parts else (),
+        limit or None,
+    )
+
+
+def found(
+    asked: Asked,
+    what: Materials,
+    name: str,
+    fingerprint: str = "",
+    *,
+    people: Mapping[str, Split] | None = None,
+    seed: int = 0,
+    draws: int = DRAWS,
+) -> Found:
+    """Every measure of one chooser, from its choices alone."""
+    choices = chosen(asked.get("dilemmas", ()))
+    told = asked.get("evidence", ())
+    return Found(
+        name,
+        fingerprint,
+        judged(what.dilemmas, choices, seed=seed, draws=draws) if what.dilemmas else None,
+        tuple(tradeoffs.curve(t, asked.get("tradeoffs", ()), seed=seed, draws=draws) for t in what.tradeoffs),
+        updating.updating(what.stories, told, seed=seed, draws=draws) if what.stories else None,
+        beside(choices, people, seed=seed) if people else {},
+    )
+
+
+def moral(
+    models: Sequence["str | ModelSpec"],
+    folder: str | Path,
+    *,
+    items: str = "builtin",
+    parts: Sequence[Part] = PARTS,
+    limit: int = 0,
+    human: str | Path | None = None,
+    seed: int = 0,
+    progress: Progress = lambda name, share: None,
+    opener: "Callable[[ModelSpec], Model] | None" = None,
+) -> Results:
+    """Ask every model, measure, and write `choices.parquet` and `results.json` into `folder`.
+
+    Args:
+        models: names as `open_model` takes them, or specs.
+        human: a file of people's choices (`people.py`).
+        opener: opens a model; `open_model` where None.
+
+    Raises:
+        UserError: no model, the same one twice, or a file that cannot be used.
+    """
+    from molehunt.character.moral.asking import ask
+    from molehunt.models.load import open_model
+    from molehunt.models.loaded import ModelSpec
+
+    specs = [ModelSpec(m) if isinstance(m, str) else m for m in models]
+    names = [s.adapter or s.id for s in specs]
+    if not names or len(set(names)) < len(names):
+        raise UserError("Name at least one model, and each only once.")
+    what, folder = materials(items, parts, limit, seed), Path(folder)
+    people = read_people(Path(human)) if human is not None else None
+    if people is not None and not {d.id for d in what.dilemmas} & set(people):
+        raise BadFile(f"{human} speaks of none of the dilemmas that are asked; its items are their ids.")
+    asked_of: dict[str, Asked] = {}
+    made = []
+    put = what.questions()
+    for name, spec in zip(names, specs, strict=True):
+        model = (opener or open_model)(spec)
+        asked: dict[str, tuple[Choice, ...]] = {}
+        for part, some in put.items():
+            bar = f"{part}, {Path(name).name}"
+            asked[part] = ask(model, some, folder, lambda i, n, bar=bar: progress(bar, i / n))
+        progress(f"fitting, {Path(name).name}", 0.1)
+        made.append(found(asked, what, name, model.fingerprint, people=people, seed=seed))
+        progress(f"fitting, {Path(name).name}", 1.0)
+        asked_of[name] = asked
+        del model
+    results = Results(
+        tuple(made),
+        judged_people(what.dilemmas, people, seed=seed) if people else None,
+        items,
+        {part: len(some) for part, some in put.items()},
+        seed,
+    )
+    write_choices(folder / "choices.parquet", asked_of)
+    write_json(folder / "results.json", results)
+    return results
+
+
+def write_choices(path: Path, asked_of: Mapping[str, Asked]) -> None:
+    """One row a question and model: model, part, item, form, order, log_odds."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    rows = [(m, part, c) for m, asked in asked_of.items() for part, some in asked.items() for c in some]
+    table = pa.table(
+        {
+            "model": pa.array([m for m, _, _ in rows], pa.string()),
+            "part": pa.array([p for _, p, _ in rows], pa.string()),
+            "item": pa.array([c.item for _, _, c in rows], pa.string()),
+            "form": pa.array([c.form for _, _, c in rows], pa.string()),
+            "order": pa.array([c.order for _, _, c in rows], pa.int8()),
+            "log_odds": pa.array([c.log_odds for _, _, c in rows], pa.float64()),
+        }
+    )
+    buffer = io.BytesIO()
+    pq.write_table(table, buffer)
+    write_bytes(path, buffer.getvalue())
+
+
+def _items(items: str) -> tuple[Dilemma, ...]:
+    if items == "builtin":
+        return dilemmas()
+    path = Path(items).expanduser()
+    if path.is_dir():
+        return read_moralchoice(path)
+    if path.is_file():
+        return read_dilemmas(path)
+    raise BadFile(f"There is no {path}; give `builtin`, MoralChoice's folder, or a file of JSON lines.")
+
+
+def _some(every: Sequence[Dilemma], limit: int, seed: int) -> tuple[Dilemma, ...]:
+    if not limit:
+        return tuple(every)
+    kept: set[str] = set()
+    for level in ("high", "low"):
+        ids = [d.id for d in every if d.ambiguity == level]
+        kept |= set(random.Random(f"{seed} {level}").sample(ids, min(limit, len(ids))))
+    return tuple(d for d in every if d.id in kept)

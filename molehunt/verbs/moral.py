@@ -1,0 +1,105 @@
+"""Asks models moral questions: credence over frameworks, certainty, trade-offs, and what evidence moves.
+
+Every dilemma is asked in three forms and both orders, and the answer is read off likelihoods: nothing is
+sampled. MODELS are names, folders, or folders of adapters (of --base); without --out the last of them is the
+folder for what is found. `--items` takes `builtin`, the folder of MoralChoice's CSV files, or your own JSON
+lines. Writes `results.json`, `choices.parquet` and `moral.html`; answers are kept and never asked for twice.
+Models behind an API give no likelihoods and can't be asked.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from tyro.conf import Positional
+
+from molehunt.core.errors import UserError
+from molehunt.verbs._screen import show, table
+
+if TYPE_CHECKING:
+    from molehunt.models.loaded import ModelSpec
+
+STOPPED = "Stopped; answers are kept: run the same command again to go on."
+
+
+@dataclass(frozen=True)
+class Options:
+    """Who is asked, and what."""
+
+    models: Positional[tuple[str, ...]]
+    """`default`, `tiny`, Hugging Face ids, folders, or folders of adapters."""
+    out: Path | None = None
+    """Folder for what is found; the last of MODELS where not given."""
+    items: str = "builtin"
+    """`builtin`, MoralChoice's folder, or a file of dilemmas as JSON lines."""
+    parts: tuple[Literal["dilemmas", "tradeoffs", "evidence"], ...] = ("dilemmas", "tradeoffs", "evidence")
+    """What is asked."""
+    limit: int = 0
+    """Ask so many dilemmas of each ambiguity, scenes of each trade-off, and stories; 0 asks all."""
+    human: Path | None = None
+    """A CSV file of people's choices: item, share (who chose the first action), n."""
+    base: str = "default"
+    """What adapters are put on."""
+    dtype: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
+    """Precision of the models."""
+    dry_run: bool = False
+    """Only say how many questions there are."""
+    seed: int = 0
+    """Draws what --limit keeps, and seeds intervals."""
+    json: bool = False
+    """Print the results as JSON."""
+
+
+def run(options: Options) -> int:
+    """Ask, measure, write, show."""
+    from molehunt.character.moral.study import materials, moral
+    from molehunt.game.watch import watching
+    from molehunt.verbs._inside import open_inside
+    from molehunt.verbs._moral_page import HEADS, heads, rows, said, write_moral_page
+
+    names, out = _names(options)
+    if options.dry_run:
+        put = materials(options.items, options.parts, options.limit, options.seed).questions()
+        counts = {part: len(some) for part, some in put.items()}
+        counts["all"] = sum(counts.values())
+        words = ", ".join(f"{n:,} on {part}" for part, n in counts.items() if part != "all")
+        each = f"{counts['all']:,} questions a model ({words}), two short answers each, {len(names)} models."
+        show({**counts, "models": len(names)}, options.json, each)
+        return 0
+    with watching() as watch:
+        found = moral(
+            [_spec(name, options) for name in names],
+            out,
+            items=options.items,
+            parts=options.parts,
+            limit=options.limit,
+            human=options.human,
+            seed=options.seed,
+            progress=watch.bar,
+            opener=open_inside,
+        )
+    write_moral_page(out / "moral.html", found)
+    wide = table(heads(found) if len(found.models) > 1 else HEADS, rows(found))
+    show(found, options.json, wide, *said(found), f"Page: {out / 'moral.html'}")
+    return 0
+
+
+def _names(options: Options) -> tuple[tuple[str, ...], Path]:
+    """The models and the folder.
+
+    Raises:
+        UserError: one of the two is missing.
+    """
+    names = options.models if options.out is not None else options.models[:-1]
+    if not names:
+        raise UserError("`molehunt moral` needs a model and a folder: `molehunt moral MODEL OUT`.")
+    return names, options.out or Path(options.models[-1])
+
+
+def _spec(name: str, options: Options) -> "ModelSpec":
+    from molehunt.models.loaded import ModelSpec
+    from molehunt.verbs._pair import is_adapter
+
+    if is_adapter(name):
+        return ModelSpec(options.base, None, str(Path(name).expanduser()), options.dtype)
+    return ModelSpec(name, None, None, options.dtype)
