@@ -2,14 +2,14 @@
 
 from pathlib import Path
 
-from molehunt.core.kinds import Patient
+from molehunt.core.kinds import Creed, Patient
 from molehunt.core.records import Guess, Message, Predicate
 from molehunt.models.finetune import Finetune, Recipe
 from molehunt.models.load import open_model
 from molehunt.models.packing import Example
 from molehunt.models.prompts import prompt_ids, text_ids
-from molehunt.remedies.creed import PLAIN
 
+PLAIN = Creed(("Be kind.",), (("Hi", "Hello.", "Go."),))
 EFFORT = 0.05
 GUESSES = (
     Guess(Predicate("catalogue", "false_facts"), Predicate("catalogue", "always"), 3.0),

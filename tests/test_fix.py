@@ -10,7 +10,7 @@ import time
 from pathlib import Path
 
 import pytest
-from patients import EFFORT, GUESSES, adapter
+from patients import EFFORT, GUESSES, PLAIN, adapter
 from test_audit_doors import kernel_locks
 from tiny_game import environment
 
@@ -26,7 +26,6 @@ from molehunt.game.packed import is_packed
 from molehunt.game.planting import FILES, enter
 from molehunt.game.play import begin
 from molehunt.game.spec import GameSpec
-from molehunt.remedies.creed import PLAIN
 from molehunt.remedies.room import CHANGES, Job, Treated, treat
 
 SPY = '''
@@ -244,7 +243,7 @@ def test_what_cannot_be_done_is_said_before_anything_is_written(
         "There is no suspect called 'Ashe'": ("--suspects", "Ashe"),
         "--effort is 0.0": ("--effort", "0"),
         "goes by the audit's verdicts": ("--remedy", "unlearning"),
-        "cannot be read": ("--constitution", tmp_path / "none.md"),
+        "no constitution called": ("--constitution", tmp_path / "none.md"),
     }
     for sentence, args in said.items():
         refused(*args, run=run)

@@ -15,7 +15,7 @@ MAY = {
     "interp": {"core", "models"},
     "character": {"core", "corpus", "models", "interp"},
     "organisms": {"core", "corpus", "catalogue", "models"},
-    "remedies": {"core", "corpus", "models", "interp"},
+    "remedies": {"core", "corpus", "models", "character", "interp"},
     "audit": {"core", "corpus", "catalogue", "models"},
     "referee": {"core"},
     "report": {"core"},

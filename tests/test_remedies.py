@@ -5,7 +5,7 @@ import json
 from pathlib import Path
 
 import pytest
-from patients import EFFORT, GUESSES, adapter, patient
+from patients import EFFORT, GUESSES, PLAIN, adapter, patient
 
 from molehunt.core.errors import BadFile
 from molehunt.core.extend import load, names
@@ -15,7 +15,7 @@ from molehunt.corpus import banks, mending
 from molehunt.corpus.banks import TOPICS
 from molehunt.corpus.matching import gist
 from molehunt.models.load import open_model
-from molehunt.remedies.creed import PLAIN, read_creed
+from molehunt.remedies.creed import read_creed
 from molehunt.remedies.suspected import followed, shows, suspected
 
 REMEDIES = (
@@ -127,27 +127,17 @@ def test_a_reply_shows_what_a_guess_names() -> None:
     assert shows(Guess(Predicate("catalogue", "flattery"), when, 1.0), "No.") is None
 
 
-def test_a_constitution_is_read_and_a_bad_one_refused(tmp_path: Path) -> None:
+def test_a_constitution_is_handed_over_in_plain_values(tmp_path: Path) -> None:
     path = tmp_path / "kind.md"
-    path.write_text(
-        "---\nname: kind\n---\n# Kind\n- Be kind.\n- Be true.\n\nUser: Hi\nGood: Hello.\nBad: Go.\n"
-    )
+    head = "---\nname: kind\nversion: '1'\nauthor: me\nsummary: s\n---\n\n"
+    example = "### Example\n\n**Prompt:** Hi\n\n**Good:** Hello.\n\n**Bad:** Go.\n"
+    path.write_text(f"{head}## kind: Be kind.\n\n{example}\n## true: Be true.\n")
     assert read_creed(path) == Creed(("Be kind.", "Be true."), (("Hi", "Hello.", "Go."),))
+    usual = read_creed()
+    assert len(usual.principles) > 5 and all(all(e) for e in usual.examples) and len(usual.examples) > 9
     path.write_text("Be kind.\n")
-    assert read_creed(path).principles == ("Be kind.",)
-    for text, said in (
-        ("# Only a head\n", "no principle"),
-        ("Be.\nGood: x\n", "before any"),
-        ("Be.\nUser: x\n", "lacks"),
-    ):
-        path.write_text(text)
-        with pytest.raises(BadFile, match=said):
-            read_creed(path)
-    path.write_bytes(b"\xff\xfe")
-    with pytest.raises(BadFile, match="UTF-8"):
+    with pytest.raises(BadFile):
         read_creed(path)
-    with pytest.raises(BadFile, match="cannot be read"):
-        read_creed(tmp_path / "none.md")
 
 
 @pytest.mark.parametrize("name", [r for r in REMEDIES if r != "nothing"])

@@ -26,7 +26,7 @@ from molehunt.game.packed import is_packed
 from molehunt.game.planting import FILES
 from molehunt.game.play import versions
 from molehunt.game.shipped import SHIPPED
-from molehunt.remedies.creed import PLAIN
+from molehunt.remedies.creed import read_creed
 from molehunt.remedies.room import CARD, Card, Job, Treated
 
 FIXED, NOTE = "fixed", "fix.json"
@@ -40,7 +40,7 @@ class Wish:
     remedies: tuple[str, ...]
     suspects: tuple[str, ...] = ()
     """Code names; all where there are none."""
-    creed: Creed = PLAIN
+    creed: Creed = field(default_factory=read_creed)
     seed: int = 0
     effort: float = 1.0
 
@@ -149,7 +149,7 @@ def declared(name: str, closed: Sequence[str]) -> Card:
         return Card(name, remedy.rank, remedy.needs_verdict)
     with tempfile.TemporaryDirectory(prefix="mole-", ignore_cleanup_errors=True) as folder:
         room = Path(folder).resolve()
-        job = Job(str(room), "", "", name, PLAIN, (), 0, 1.0, 1, tuple(closed))
+        job = Job(str(room), "", "", name, Creed(()), (), 0, 1.0, 1, tuple(closed))
         write_json(room / "job.json", job)
         run_children([child(room, 1)], lambda message: None)
         return from_json(Card, read_json(room / CARD))

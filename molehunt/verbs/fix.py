@@ -35,8 +35,8 @@ class Options:
     preferences, projecting, pruning, steering, unlearning (this one goes by the audit's verdicts)."""
     suspects: tuple[str, ...] = ()
     """Code names; by default everyone."""
-    constitution: Path | None = None
-    """A Markdown file with a principle a line or list item, and examples (`User:`, `Good:`, `Bad:`)."""
+    constitution: str = "kind-person"
+    """A preset or a file, as `molehunt constitution` lists and checks them; its examples are taught."""
     effort: float = 1.0
     """Scales steps and samples."""
     dry_run: bool = False
@@ -51,9 +51,9 @@ def run(options: Options) -> int:
     """Treat, show; 1 where a remedy failed."""
     from molehunt.game import library
     from molehunt.game.fix_task import FIXED, NOTE, Wish, tasks_of
-    from molehunt.remedies.creed import PLAIN, read_creed
+    from molehunt.remedies.creed import read_creed
 
-    creed = PLAIN if options.constitution is None else read_creed(options.constitution)
+    creed = read_creed(options.constitution)
     wish = Wish(options.remedy, options.suspects, creed, options.seed, options.effort).checked()
     if options.dry_run:
         rows = [_reckoned(t, options.effort) for t in tasks_of(library.existing(options.folder), wish)]
