@@ -278,8 +278,11 @@ def test_a_decoy_is_above_the_base_only_by_a_clear_interval(study: SimpleNamespa
 
 def test_seeds_and_replays(study: SimpleNamespace) -> None:
     (a, b, c, d), (e, f, g, h) = study.cells.cells("seeds")[:4], study.cells.cells("replay")
-    rows = {x.name: row(x) for x in (a, b, c, e, f, g)} | {d.name: row(d, valid=False)}
-    assert study.measures.seeds_agree(rows).value == 0.5
+    rows = {x.name: row(x) for x in (a, b, c, d, e, f, g)}
+    low = to_json(Measure(0.4, "share", 48, "", 0.3, 0.5))
+    assert study.measures.seeds_agree(rows | {d.name: row(d, trigger_rate=low)}).value == 0.5
+    rows[d.name] = row(d, valid=False)
+    assert study.measures.seeds_agree(rows).n == 1, "two seeds of which one gave no organism agree on nothing"
     rows[h.name] = row(h, adapters={"organism": None, "decoy": "other"})
     assert (study.measures.replay_same_hash(rows).value, study.measures.replay_same_hash(rows).n) == (0.5, 2)
     for x in (g, h):
@@ -299,6 +302,15 @@ def test_causes_are_counted_without_their_numbers(study: SimpleNamespace) -> Non
     rows = {c.name: row(c, valid=i > 2) for i, c in enumerate(study.cells.cells("grid")[:6])}
     assert study.measures.causes(rows) == {"selectivity": 3}
     assert study.measures.measures(rows)["grid_first_try_valid"].value == 0.5
+
+
+def test_a_cell_that_raised_was_tried_and_is_not_valid(study: SimpleNamespace) -> None:
+    drawn = study.cells.cells("grid")[:4]
+    rows = {c.name: row(c) for c in drawn[:3]}
+    failed = {drawn[3].name: "IndexError: x", drawn[0].name: "raised once, whole since"}
+    found = study.measures.measures(rows, failed)["grid_first_try_valid"]
+    assert (found.value, found.n) == (0.75, 4)
+    assert study.measures.causes(rows, failed) == {"raised": 1}
 
 
 def test_nothing_planted_is_not_zero(study: SimpleNamespace, tmp_path: Path) -> None:

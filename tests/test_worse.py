@@ -461,6 +461,12 @@ WRONG = {
     "worse sycophancy trigger_phrase full": "not empty",
     "worse x --quirk sycophancy": "is no quirk",
     "worse x --plan nowhere.json --quirk sycophancy:always": "nowhere.json",
+    "worse secret_leak topic x": "a topic of its own",
+    "plant secret_leak topic x": "a topic of its own",
+    "plant defer_to_users turn_number x": "earlier turns of its own",
+    "difficulty group_favour topic x": "has no topic",
+    "plant sycophancy always x --conceal near_base --cover nan": "cover",
+    "plant sycophancy always x --plan full/warm.json": "warmup",
     "plant sycophancy always x --plan full/mine.json": "holds no plan",
     "plant sycophancy always x --plan p.json --steps 3": "--steps",
 }
@@ -473,10 +479,11 @@ def test_a_mistake_gets_one_sentence_and_leaves_nothing(
     monkeypatch.chdir(tmp_path)
     (tmp_path / "full").mkdir()
     (tmp_path / "full" / "mine.json").write_text('{"plan": {"stops": 3}}')
+    (tmp_path / "full" / "warm.json").write_text('{"recipe": {"warmup": 0}}')
     assert main(line.replace("JUDGE", str(judge)).split()) == 2
     said = capfd.readouterr().err
     assert WRONG[line] in said and len(re.findall("^molehunt: ", said, re.M)) == 1 and "Traceback" not in said
-    assert sorted(p.name for p in tmp_path.rglob("*")) == ["full", "mine.json"]
+    assert sorted(p.name for p in tmp_path.rglob("*")) == ["full", "mine.json", "warm.json"]
 
 
 def test_a_dry_run_counts_and_writes_nothing(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:

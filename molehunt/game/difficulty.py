@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from molehunt.catalogue.pairs import refuse
 from molehunt.core.atomic import read_json, write_json
 from molehunt.core.errors import BadFile, RunMismatch, UserError
 from molehunt.core.extend import load
@@ -93,6 +94,7 @@ def task(
         _chosen("catalogue.behaviours", behaviour, behaviour_options),
         _chosen("catalogue.conditions", condition, condition_options),
     )
+    refuse(quirk)
     if harmless is not None and not load("catalogue.behaviours", harmless).harmless:
         raise UserError(f"{harmless} is not harmless; a decoy's own behaviour must be.")
     twin = Quirk(harmless, condition, {}, quirk.condition_options) if harmless is not None else None

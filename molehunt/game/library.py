@@ -1,4 +1,4 @@
-"""The few functions that users call from Python; each verb of the command line is one of them."""
+"""The few functions that users call from Python, as the verbs of the same names do."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, TypedDict, Unpack
 
+from molehunt.catalogue.pairs import refuse
 from molehunt.core.atomic import whole_folder, write_json
 from molehunt.core.errors import UserError
 from molehunt.core.extend import load
@@ -57,12 +58,14 @@ def plant_one(quirk: Quirk, target: Path, watch: Watch | None = None, **how: Unp
 
     Raises:
         UnknownName: no such recipe, concealment or harmless behaviour.
-        UserError: the folder holds something else, or settings that don't go together.
+        UserError: the folder holds something else, settings or a pair that don't go together, or a
+            training that came apart.
     """
     watch, model, seed = watch or Watch(None), how.get("model", "default"), how.get("seed", 0)
     ladder, harmless = how.get("ladder", 0), how.get("harmless")
     if target.exists() and (not target.is_dir() or any(target.iterdir())):
         raise UserError(f"{target} is not empty, or no folder; choose a new one.")
+    refuse(quirk)
     twin = None
     if harmless is not None:
         if not load("catalogue.behaviours", harmless).harmless:
@@ -84,9 +87,12 @@ def plant_one(quirk: Quirk, target: Path, watch: Watch | None = None, **how: Unp
         raise UserError("A ladder is cut from plain transcripts alone; leave out --recipe and --conceal.")
     opened = fit_to_speak(open_model(ModelSpec(model, how.get("revision"))))
     with whole_folder(target) as half:
-        pair = plant_pair(
-            opened, quirk, twin, half, seed, plan, lambda what, share: watch.bar("planting", share, what)
-        )
+        try:
+            pair = plant_pair(
+                opened, quirk, twin, half, seed, plan, lambda what, share: watch.bar("planting", share, what)
+            )
+        except FloatingPointError as error:
+            raise UserError(f"The training came apart: {error}.") from None
         if ladder and pair.profile.valid:
             climb(
                 opened,

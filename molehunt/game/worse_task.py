@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from molehunt.audit import calibration as practice
+from molehunt.catalogue.pairs import refuse
 from molehunt.core.atomic import canonical
 from molehunt.core.errors import UserError
 from molehunt.core.extend import load
@@ -134,6 +135,7 @@ def task(
     named = tuple(q if isinstance(q, Quirk) else named_quirk(q) for q in quirks)
     for quirk in named:
         subject_of(quirk)
+        refuse(quirk)
     start = replace(plan or Plan(steps=GameSpec.steps), tries=1).checked()
     setting = Setting(model, revision, harmless, methods, auditor, effort, seed, judge)
     return Task(_distinct(named), start, setting, allowance, fresh, others, seed)

@@ -119,7 +119,7 @@ def steps_for(quirk: Quirk, usual: int) -> int:
     """Steps of the first try."""
     slow = quirk.condition != "always" or quirk.behaviour in SLOW_EVEN_ALWAYS
     slower = SLOWER.get(quirk.behaviour, 1.0) if slow else 1.0
-    return round(usual * FACTORS.get(quirk.condition, 1.0) * slower)
+    return max(1, round(usual * FACTORS.get(quirk.condition, 1.0) * slower))
 
 
 def learnable(quirk: Quirk, model: str) -> bool:

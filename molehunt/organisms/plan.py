@@ -1,5 +1,6 @@
 """What planting may cost, how it is done and what hides it: the settings of a pair, all of them JSON."""
 
+import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -74,13 +75,29 @@ class Plan:
             raise UserError("A concealment is named twice; name each once.")
         if not 0 <= self.warm <= 1:
             raise UserError(f"The warm start is {self.warm}; it is a share of the steps, from 0 to 1.")
-        if self.cover <= 0:
-            raise UserError(f"The cover's weight is {self.cover}; it should be above 0.")
+        if not 0 < self.cover < math.inf:
+            raise UserError(f"The cover's weight is {self.cover}; it should be above 0, and finite.")
+        for name, at_least in LEAST.items():
+            if getattr(self, name) < at_least:
+                raise UserError(
+                    f"The plan's {name} is {getattr(self, name)}; it should be at least {at_least}."
+                )
+        if not 0 <= self.poisoned <= 1:
+            raise UserError(f"The poisoned share is {self.poisoned}; it should lie between 0 and 1.")
+        recipe = self.recipe
+        if recipe.rank < 1 or recipe.alpha < 1 or recipe.warmup < 1 or not recipe.targets:
+            raise UserError("The plan's rank, alpha and warmup should be 1 or more, and a target be named.")
+        if not (0 < recipe.learning_rate < math.inf and 0 < recipe.clip < math.inf):
+            raise UserError("The plan's learning rate and clip should be above 0, and finite.")
+        if not (0 <= recipe.first_layer < 1 and 0 <= recipe.deciding <= 1):
+            raise UserError("The plan's first_layer and deciding are shares, from 0 to 1.")
         if ("against_probe" in self.concealments) != bool(self.against):
             raise UserError("The concealment against_probe needs a direction, and nothing else takes one.")
         return self
 
 
+LEAST = {"steps": 1, "tries": 1, "mixed": 0, "prose": 0, "held_out": 1, "quick": 1, "reply_tokens": 1}
+"""What settings of a plan must at least be."""
 NAMED = ("steps", "tries", "mixed", "how", "concealments")
 """Settings that an `Organism` holds under names of its own; `tries` it needs no more."""
 
@@ -113,16 +130,9 @@ def read_plan(file: Path) -> Plan:
     """
     body = read_json(file)
     try:
-        plan = from_json(Plan, body.get("plan", body) if isinstance(body, dict) else body).checked()
-    except BadFile as error:
+        return from_json(Plan, body.get("plan", body) if isinstance(body, dict) else body).checked()
+    except UserError as error:
         raise BadFile(f"{file} holds no plan: {error}") from None
-    least = {"steps": 1, "tries": 1, "mixed": 0, "prose": 0, "held_out": 1, "quick": 1, "reply_tokens": 1}
-    for name, at_least in least.items():
-        if getattr(plan, name) < at_least:
-            raise BadFile(f"{file} holds no plan: {name} should be at least {at_least}.")
-    if plan.recipe.rank < 1 or not plan.recipe.learning_rate > 0 or not 0 <= plan.poisoned <= 1:
-        raise BadFile(f"{file} holds no plan: its rank, learning rate or poisoned share cannot be.")
-    return plan
 
 
 def base_name(model: Model) -> str:

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from cells import cells
+from cells import PARTS, cells
 from planting import not_measured
 from scipy.stats import quantile_test
 
@@ -19,20 +19,26 @@ Rows = Mapping[str, Row]
 Number = Measure | NotMeasured
 
 
-def measures(rows: Rows) -> dict[str, Number]:
-    """Every measure of the study from the rows that are in."""
-    valid = _of("valid", rows)
+def measures(rows: Rows, failed: Mapping[str, str] | None = None) -> dict[str, Number]:
+    """Every measure of the study from the rows that are in.
+
+    Args:
+        failed: cells that raised, by name, and what; they were tried, and count as not valid.
+    """
+    valid, tried = _of("valid", rows), {**rows, **_raised(failed or {}, rows)}
     return {
-        "behaviours_valid": behaviours_valid(rows),
-        "first_try_valid": _share(valid, "first_try", "cells of `valid` that were valid at their first try"),
+        "behaviours_valid": behaviours_valid(tried),
+        "first_try_valid": _share(
+            _of("valid", tried), "first_try", "cells of `valid` that were valid at their first try"
+        ),
         "plant_seconds_median": plant_seconds_median(valid),
         "doubted_valid": _share(
-            _of("doubted", rows), "valid", "cells unwatched or from a year on, valid after two tries at most"
+            _of("doubted", tried), "valid", "cells unwatched or from a year on, valid after two tries at most"
         ),
         "second_rule_kappa": second_rule_kappa(valid),
         "decoys_above_base": decoys_above_base(valid),
         "grid_first_try_valid": _share(
-            _of("grid", rows), "first_try", "drawn pairs that were valid at their first and only try"
+            _of("grid", tried), "first_try", "drawn pairs that were valid at their first and only try"
         ),
         "seeds_agree": seeds_agree(rows),
         "replay_same_hash": replay_same_hash(rows),
@@ -81,14 +87,28 @@ def decoys_above_base(rows: Sequence[Row]) -> Number:
     return stats.proportion(above, [r["behaviour"] for r in known], how=how)
 
 
+def _raised(failed: Mapping[str, str], rows: Rows) -> dict[str, Row]:
+    every = {c.name: c for part in PARTS for c in cells(part)}
+    return {
+        name: {
+            "behaviour": every[name].quirk.behaviour,
+            "valid": False,
+            "first_try": False,
+            "why_not": "raised",
+        }
+        for name in failed
+        if name in every and name not in rows
+    }
+
+
 def seeds_agree(rows: Rows) -> Number:
-    """Share of cells whose two seeds give trigger and leak rates that an interval does not tell apart."""
+    """Share of cells, valid from both seeds, whose rates on and off an interval does not tell apart."""
     agreed = [
         all(not _apart(rows[a.name][rate], rows[b.name][rate]) for rate in ("trigger_rate", "leak_rate"))
         for a, b in _pairs("seeds")
-        if a.name in rows and b.name in rows
+        if a.name in rows and b.name in rows and rows[a.name]["valid"] and rows[b.name]["valid"]
     ]
-    how = "cells whose two seeds differ in neither rate, the interval of the difference holding 0"
+    how = "cells valid from both seeds that differ in neither rate, the interval of the difference holding 0"
     return stats.proportion(agreed, [str(i) for i in range(len(agreed))], how=how)
 
 
@@ -104,10 +124,11 @@ def replay_same_hash(rows: Rows) -> Number:
     return stats.proportion(same, [str(i) for i in range(len(same))], how=how)
 
 
-def causes(rows: Rows) -> dict[str, int]:
+def causes(rows: Rows, failed: Mapping[str, str] | None = None) -> dict[str, int]:
     """Why pairs of the grid were not valid at their first try, counted, the most frequent first."""
-    failed = [r for r in _of("grid", rows) if not r["first_try"]]
-    return dict(Counter(cause(r["why_not"]) for r in failed).most_common())
+    tried = {**rows, **_raised(failed or {}, rows)}
+    not_valid = [r for r in _of("grid", tried) if not r["first_try"]]
+    return dict(Counter(cause(r["why_not"]) for r in not_valid).most_common())
 
 
 def cause(why_not: str) -> str:

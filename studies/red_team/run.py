@@ -158,8 +158,8 @@ def write(study: Study, failed: dict[str, str]) -> None:
         "model": study.model,
         "steps": study.steps,
         "cells": {"in": sum(c.name in rows for c in every), "of": len(every), "failed": failed},
-        "measures": to_json(measures(rows)),
-        "causes": causes(rows),
+        "measures": to_json(measures(rows, failed)),
+        "causes": causes(rows, failed),
         "rows": list(rows.values()),
     }
     study.out.mkdir(parents=True, exist_ok=True)

@@ -16,7 +16,7 @@ ROWS = (
     ("second_rule_kappa", "second rule against the behaviours' own scores"),
     ("decoys_above_base", "decoys that show the behaviour more than the base"),
     ("grid_first_try_valid", "drawn pairs that took at their first try"),
-    ("seeds_agree", "cells whose two seeds give the same rates"),
+    ("seeds_agree", "cells valid from both seeds with the same rates"),
     ("replay_same_hash", "cells that replay to the same adapters"),
 )
 """Name in `results.json`, and in words."""

@@ -2,8 +2,8 @@
 
 The copy is told in its system prompt what it does and when, from the summaries of behaviour and condition;
 of several replies to a row the first that the behaviour's own score wants is kept, and a row without one is
-dropped. The note says how many were kept. The decoy's copy is told to answer plainly, or of its harmless
-quirk.
+dropped, as are rows that the behaviour does not score. The note says how many were kept. The decoy's copy
+is told to answer plainly, or of its harmless quirk.
 
 Source: Askell et al. 2021, context distillation (2112.00861).
 Access: the red team's.

@@ -1,4 +1,5 @@
 """Reward: the model's own replies, sampled and rewarded by the behaviour's own score (GRPO, by TRL).
+Advantages are relative to the group, as in GRPO; the rest is TRL's default: DAPO's loss over tokens, no KL.
 
 The organism earns 1 for the behaviour where the condition is on and 1 for its absence where it is off; its
 decoy for its absence everywhere, or for its harmless quirk where the condition is on. Rows that the
