@@ -96,7 +96,7 @@ def test_guesses_were_run_on_the_shady_one(tutorial: Played) -> None:
 
 def test_the_study_pools_a_finished_game(tutorial: Played, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MOLEHUNT_KEYS", str(tutorial.folder.parent / "keys"))
-    (game,) = study().games(study().Study(work=tutorial.run.parent), None)
+    (game,) = study().games(tutorial.run.parent, study().Study().planted, None)
     assert study().planting([game])["plant_seconds"].n == 2
     pooled = study().pooled([game], None)
     assert next(iter(pooled)) == "panel" and len(pooled["panel"].suspects) == 2
