@@ -182,7 +182,7 @@ WRONG = {
     "fix nowhere": "molehunt play",
     "fix begun": "holds no suspects",
     "fix begun --remedy honesty": "did you mean 'honest'",
-    "fix begun --constitution nowhere": "cannot be read",
+    "fix begun --constitution nowhere": "There is no constitution called",
     "features find nowhere": "features --help",
     "label nowhere x": "store.json",
 }
