@@ -14,7 +14,7 @@ The folder is a packed lineup (`game/packed.py`): `molehunt audit RUN/fixed/REME
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from molehunt.core.atomic import write_json
 from molehunt.core.records import Guess
@@ -34,6 +34,9 @@ from molehunt.game.packed import MARK, is_packed
 from molehunt.game.planting import FILES
 from molehunt.game.watch import Watch
 
+if TYPE_CHECKING:
+    from molehunt.models.loaded import Model
+
 
 def fix(run: Run, wish: Wish, watch: Watch) -> tuple[Fixed, ...]:
     """Treat the suspects with each remedy in turn; whole ones are kept. The run folder is to be held.
@@ -44,22 +47,36 @@ def fix(run: Run, wish: Wish, watch: Watch) -> tuple[Fixed, ...]:
     """
     found, tasks = [], tasks_of(run, wish)
     guesses = guesses_of(run) if any(t.card.needs_verdict for t in tasks) else {}
+    model = _base(run, watch) if any(t.waiting for t in tasks) else None
     for task in tasks:
-        found.append(_treat_all(task, wish, guesses, watch) if task.waiting else task.fixed)
+        if model is not None and task.waiting:
+            found.append(_treat_all(task, wish, model, guesses, watch))
+        else:
+            found.append(task.fixed)
         _line_up(task.run, task.folder)
         _log(task.run, task.folder, found[-1])
     return tuple(found)
 
 
-def _treat_all(task: Task, wish: Wish, guesses: Mapping[str, tuple[Guess, ...]], watch: Watch) -> Fixed:
-    from molehunt.game.ward import Ward
+def _base(run: Run, watch: Watch) -> "Model":
     from molehunt.models.check import fit_to_speak
     from molehunt.models.load import open_model
     from molehunt.models.loaded import ModelSpec
 
-    spec, bar = task.run.spec(), f"fixing: {task.card.name}"
-    watch.bar(bar, 0.0, "loading")
+    watch.bar("fixing", 0.0, "loading")
+    spec = run.spec()
     model = fit_to_speak(open_model(ModelSpec(str(spec["model"]), spec["revision"])))
+    watch.bar("fixing", 1.0, "loaded")
+    return model
+
+
+def _treat_all(
+    task: Task, wish: Wish, model: "Model", guesses: Mapping[str, tuple[Guess, ...]], watch: Watch
+) -> Fixed:
+    from molehunt.game.ward import Ward
+
+    bar = f"fixing: {task.card.name}"
+    watch.bar(bar, 0.0, "begins")
     side_by_side, threads = workers(str(model.device))
     ward = Ward(task, wish, model, threads)
     if not task.fixed.suspects:

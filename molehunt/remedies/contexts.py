@@ -64,6 +64,12 @@ def movers(work: Work, start: float = 0.0, end: float = 0.3) -> tuple[tuple[Move
     return tuple(sorted(found, key=lambda m: (-m.nats, m.context.id))), probes
 
 
+def leaders(work: Work, end: float) -> tuple[tuple[Moved, ...], list[Ask]]:
+    """Those that move it most, and the questions that they were tried on; progress goes from 0 to `end`."""
+    found, probes = movers(work, 0.0, end)
+    return found[: work.scaled(KEPT, 2)], probes
+
+
 def _kinds_in_turn(contexts: Sequence[Context]) -> list[Context]:
     """One of each kind, then the second of each: whatever is left out, no kind is."""
     seen: Counter[str] = Counter()

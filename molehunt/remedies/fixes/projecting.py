@@ -28,13 +28,12 @@ class Projecting:
 
     def treat(self, patient: Patient) -> Treatment:
         """Search, find directions, change every map that writes into the residual stream."""
-        from molehunt.remedies.contexts import KEPT, address, directions, movers, shifts, told
+        from molehunt.remedies.contexts import address, directions, leaders, shifts, told
         from molehunt.remedies.work import Work
         from molehunt.remedies.writers import without, writers
 
         work = Work(patient, self.name)
-        found, probes = movers(work, 0.0, 0.8)
-        top = found[: work.scaled(KEPT, 2)]
+        top, probes = leaders(work, 0.8)
         where = address(work)
         rows, _ = shifts(work, top, probes, where)
         basis = directions(rows, self.rank)

@@ -30,14 +30,13 @@ class Pruning:
 
     def treat(self, patient: Patient) -> Treatment:
         """Search, watch the neurons, cut."""
-        from molehunt.remedies.contexts import KEPT, movers, told
+        from molehunt.remedies.contexts import leaders, told
         from molehunt.remedies.neurons import busy
         from molehunt.remedies.work import Work, asked
         from molehunt.remedies.writers import silenced, writers
 
         work = Work(patient, self.name)
-        found, probes = movers(work, 0.0, 0.8)
-        top = found[: work.scaled(KEPT, 2)]
+        top, probes = leaders(work, 0.8)
         plain = busy(work, work.prompts([asked(q.question) for q in probes]))
         moved = busy(work, work.prompts([asked(q.question, m.context) for m in top for q in probes]))
         changes, cut = {}, {}

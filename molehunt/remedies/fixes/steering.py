@@ -39,14 +39,13 @@ class Steering:
 
         from molehunt.corpus import mending
         from molehunt.models.edits import clamp
-        from molehunt.remedies.contexts import KEPT, address, directions, movers, shifts, told
+        from molehunt.remedies.contexts import address, directions, leaders, shifts, told
         from molehunt.remedies.distil import distil, teach
         from molehunt.remedies.work import Work, asked, shuffled
 
         work = Work(patient, self.name)
         rng, steps = work.random(), work.scaled(self.steps, 2)
-        found, probes = movers(work, 0.0, 0.35)
-        top = found[: work.scaled(KEPT, 2)]
+        top, probes = leaders(work, 0.35)
         where = address(work)
         added, plain = shifts(work, top, probes, where)
         unit = directions(added.mean(0)[None], 1)
