@@ -228,7 +228,7 @@ def test_a_draw_that_was_given_up_is_not_tried_again(tmp_path: Path) -> None:
 
 
 def test_a_slot_is_planted_by_the_planter_that_comes_first(tmp_path: Path) -> None:
-    """Of two planters at one job each slot is one's; a claim left by a killed one is forgotten when all begin."""
+    """Each slot is one's alone; a claim left by a planter that was killed is forgotten when all begin."""
     quirks = str(write_quirks(tmp_path / "quirks"))
     job = Job("tiny", None, str(tmp_path), 1, 2, (0, 1), STEPS, 3, 1.0, quirks, 1)
     (tmp_path / "slot-00.claimed").touch()
