@@ -353,10 +353,14 @@ def test_a_cell_is_planted_measured_and_kept(study: SimpleNamespace, tmp_path: P
     assert found["base_rate"]["value"] == 0.0 and found["adapters"]["decoy"]
     assert found["second_rule"]["is"] == "Second"
     planted = tmp_path / "planted" / cell.name
-    assert {p.name for p in planted.iterdir()} == {"profile.json", "organism.json", "failed.json"}
-    assert study.planting.plant_cell(cell, tmp_path, "no such model", 4) == found, (
+    whole = {"profile.json", "organism.json", "failed.json"}
+    assert {p.name for p in planted.iterdir()} == {*whole, "decoy"}, "what did not take leaves its decoy"
+    admitted = found["confession"]["organism admits"]
+    assert admitted["n"] == 10 and 0 <= admitted["low"] <= admitted["value"] <= admitted["high"] <= 1
+    assert study.planting.plant_cell(cell, tmp_path, "no such model", 4, forget=True) == found, (
         "what is kept is not made again"
     )
+    assert {p.name for p in planted.iterdir()} == whole
 
 
 def test_a_cell_that_raises_says_why(study: SimpleNamespace, tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ A cell that two parts ask for is planted once.
 import hashlib
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from itertools import cycle
 from typing import Literal
 
@@ -17,8 +17,9 @@ from molehunt.core.extend import load, outside
 from molehunt.core.records import Quirk
 from molehunt.core.splits import seed_of
 
-Part = Literal["valid", "doubted", "grid", "seeds", "replay"]
-PARTS: tuple[Part, ...] = ("valid", "doubted", "grid", "seeds", "replay")
+Part = Literal["doubted", "valid", "grid", "seeds", "replay"]
+PARTS: tuple[Part, ...] = ("doubted", "valid", "grid", "seeds", "replay")
+"""In the order in which they are planted: what tells most comes first."""
 TRIES = 2
 """Tries of a cell; those of the grid have one."""
 GRID = 60
@@ -85,6 +86,10 @@ class Cell:
     tries: int = TRIES
     again: bool = False
     """Planted a second time from the same seed."""
+    conceal: tuple[str, ...] = ()
+    """Concealments of both of the pair."""
+    mixed: int = 0
+    """Rows of unrelated prose in each batch of training."""
 
     @property
     def seed(self) -> int:
@@ -94,7 +99,9 @@ class Cell:
     @property
     def name(self) -> str:
         """A file name: what is planted in words, and a hash of all that decides it."""
-        key = hashlib.sha256(canonical(self)).hexdigest()[:10]
+        usual, given = Cell(self.quirk), {f.name: getattr(self, f.name) for f in fields(self)}
+        apart = {k: v for k, v in given.items() if v != getattr(usual, k)}  # what is new renames nothing old
+        key = hashlib.sha256(canonical([self.quirk, apart])).hexdigest()[:10]
         return f"{self.quirk.behaviour}-{self.quirk.condition}-{key}"
 
 

@@ -1,10 +1,11 @@
 """Every behaviour of the catalogue, planted: which take, and does a second opinion see them too?
 
-    python studies/red_team/run.py [--parts valid grid seeds replay] [--cells 10] [--work DIR] [--dry-run]
+    python studies/red_team/run.py [--parts doubted valid] [--cells 10] [--work DIR] [--dry-run]
 
-Cells are fixed in advance (`cells.py`), planted two at a time with one thread each, and kept one by one: stop
-it whenever you like, the same command goes on. `results.json` and the tables in `README.md` beside this file
-are made anew after every cell. A cell that raised is counted, and tried again in the next sitting.
+Cells are fixed in advance (`cells.py`), planted two at a time with one thread each, what tells most first,
+and kept one by one, adapters too (some 20 MB a cell of the default model; `--forget` deletes them): stop it
+whenever you like, the same command goes on. `results.json` and the tables in `README.md` beside this file are
+made anew after every cell. A cell that raised is counted, and tried again in the next sitting.
 """
 
 import contextlib
@@ -52,6 +53,8 @@ class Study:
     """Steps that planting starts from; conditions and behaviours multiply them."""
     workers: int = 2
     """Processes, one thread each."""
+    forget: bool = False
+    """Delete the adapters of whole cells; other studies read them."""
     dry_run: bool = False
     """Say what is left to do and what it would cost, and do nothing."""
 
@@ -69,7 +72,8 @@ def main() -> None:
     failed: dict[str, str] = {}
     todo = left(study)
     with watching() as watch, _pool(study.workers) as pool:
-        futures = {pool.submit(plant_cell, c, study.work, study.model, study.steps): c for c in todo}
+        how = study.work, study.model, study.steps, study.forget
+        futures = {pool.submit(plant_cell, c, *how): c for c in todo}
         watch.bar("cells", 0.0 if todo else 1.0, f"0 of {len(todo)}")
         for done, future in enumerate(as_completed(futures), 1):
             row, cell = future.result(), futures[future]
@@ -96,8 +100,8 @@ def _pool(workers: int) -> Iterator[ProcessPoolExecutor]:
 
 
 def asked(study: Study) -> tuple[Cell, ...]:
-    """Every cell of the parts that were asked for, each once."""
-    chosen = (c for part in study.parts for c in cells(part)[: study.cells])
+    """Every cell of the parts that were asked for, each once, in the order of the study."""
+    chosen = (c for part in PARTS if part in study.parts for c in cells(part)[: study.cells])
     return tuple({c.name: c for c in chosen}.values())
 
 
