@@ -105,7 +105,7 @@ def _pairs(study: Study, watch: Watch, keep: Callable[[str, Mapping[str, Any]], 
 
 def _stamp(study: Study, part: str) -> Mapping[str, Any]:
     done = subprocess.run(
-        ["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False
+        ["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False, cwd=HERE
     )
     whose = {"pairs": [r.name for r in study.runs] or "its own"} if part in ON_PAIRS else {}
     return {
