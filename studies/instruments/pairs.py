@@ -92,7 +92,8 @@ def planted_pair(number: int, folder: Path) -> Pair:
 
 def _name(number: int, folder: Path) -> str:
     part = next(p for p in PARTS if (folder / p).is_dir())  # what isn't valid keeps its decoy alone
-    return f"{number:02d}-{adapter_hash(folder / part)[:8]}"
+    key = hashlib.sha256(adapter_hash(folder / part).encode())  # which begins with its settings' hash alone
+    return f"{number:02d}-{key.hexdigest()[:8]}"
 
 
 def kept(path: Path, key: Any, make: Callable[[], Any]) -> Any:
