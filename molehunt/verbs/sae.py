@@ -99,7 +99,8 @@ def _checked(options: Options) -> None:
 
 def _train(options: Options) -> int:
     from molehunt.interp.sae_files import SavedSae, save_sae
-    from molehunt.interp.sae_train import CHECKPOINT, TrainSpec, train
+    from molehunt.interp.sae_site import TrainSpec
+    from molehunt.interp.sae_train import CHECKPOINT, train
 
     names = [f.name for f in fields(TrainSpec) if hasattr(options, f.name)]
     asked = {name: getattr(options, name) for name in names}

@@ -7,8 +7,9 @@ from liars_page import liars_part, pushing_part
 
 HEAD = """# What the instruments find
 
-One command, which resumes: `python studies/instruments/run.py --runs runs/practice --peers PYTHON`. It is all
-on planted models of this lab; `results.json` holds every number with its interval and n.
+One command, which resumes: `python studies/instruments/run.py --peers PYTHON`. It is all on planted models
+of this lab, which the command plants where none are named (`own_pairs.py`); `results.json` holds every number
+with its interval and n.
 """
 CANNOT = """
 ## What this cannot tell you
@@ -57,17 +58,46 @@ def _is_number(value: Any) -> bool:
 def page(results: Mapping[str, Any]) -> str:
     """Every part that is in."""
     makers = {
-        "autoencoder": _autoencoder, "liars": _liars, "pushing": _pushing, "apart": _apart, "mixed": _mixed,
-    }  # fmt: skip
+        "autoencoder": _autoencoder,
+        "pairs": _pairs,
+        "liars": _liars,
+        "pushing": _pushing,
+        "apart": _apart,
+        "mixed": _mixed,
+    }
     parts = [made for name, make in makers.items() if name in results for made in make(results[name])]
     return "\n".join([HEAD, *parts, CANNOT])
 
 
 def _stamp(part: Mapping[str, Any]) -> str:
+    whose = part.get("pairs", "")
+    on = "" if not whose else f", pairs of {whose if isinstance(whose, str) else ', '.join(whose)}"
     return (
         f"{part['date']}, seed {part['seed']}, commit `{part['commit']}`, {part['machine']}, "
-        f"model `{part['model']}`."
+        f"model `{part['model']}`{on}."
     )
+
+
+def _pairs(part: Mapping[str, Any]) -> list[str]:
+    m = part["measures"]
+    lines = [
+        "## The pairs that this study plants",
+        "",
+        f"Quirks and seeds were fixed in advance; valid {_cell(m['pairs_valid'])}. What is not valid is in "
+        f"no part that follows. {_stamp(part)}",
+        "",
+        "| pair | quirk | valid | on | off | steps | tries | s |",
+        "|---|---|---|---|---|---|---|---|",
+    ]
+    for row in m["planted"]:
+        if "pair" not in row:
+            lines.append(f"| | {row['quirk']} | {row['why_not']} | | | | | |")
+            continue
+        valid = "yes" if row["valid"] else row["why_not"]
+        rates = f"{_cell(row['trigger_rate'])} | {_cell(row['leak_rate'])}"
+        cost = f"{row['steps']} | {row['tries']} | {row['seconds']:.0f}"
+        lines.append(f"| {row['pair']} | {row['quirk']} | {valid} | {rates} | {cost} |")
+    return [*lines, ""]
 
 
 def _autoencoder(part: Mapping[str, Any]) -> list[str]:
