@@ -10,6 +10,7 @@ import threading
 import time
 import traceback
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,25 @@ from molehunt.core.records import NotMeasured, Scene
 from molehunt.core.splits import seed_of
 
 ADAPTERS = ("organism", "decoy")
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What all cells of a working folder share."""
+
+    work: Path
+    model: str
+    steps: int
+    """Steps that planting starts from."""
+    workers: int = 1
+    """Planters side by side."""
+    forget: bool = False
+    """Delete adapters, whose hashes stand in the row."""
+
+
+def folder_of(work: Path, cell: Cell) -> Path:
+    """Where what was planted lies."""
+    return work / "planted" / cell.name
 
 
 def row_file(work: Path, cell: Cell) -> Path:
@@ -48,22 +68,20 @@ def begin() -> None:
     threading.Thread(target=follow, daemon=True).start()
 
 
-def plant_cell(cell: Cell, work: Path, model: str, steps: int, forget: bool = False) -> dict[str, Any]:
-    """Plant and measure one cell, or read what is kept of it; a failure comes back as a row that says why.
-
-    `forget` deletes the adapters, whose hashes stand in the row.
-    """
-    kept, folder = row_file(work, cell), work / "planted" / cell.name
+def plant_cell(cell: Cell, how: Setting) -> dict[str, Any]:
+    """Plant and measure one cell, or read what is kept of it; a failure comes back as a row that says why."""
+    kept, folder = row_file(how.work, cell), folder_of(how.work, cell)
     if not kept.exists():
-        started = time.monotonic()
+        started, anew = time.monotonic(), not folder.exists()
         try:
-            row = _measured(cell, folder, model, steps)
+            row = _measured(cell, folder, how.model, how.steps)
         except Exception as error:  # whatever raised is a failed cell, and the other cells go on
-            return {**_head(cell), "failed": _said(error)}
+            return {**_head(cell), "failed": said(error)}
         row["cell_seconds"] = time.monotonic() - started
+        row["workers"] = how.workers if anew else None  # a sitting that was cut off took part of the time
         kept.parent.mkdir(parents=True, exist_ok=True)
         write_json(kept, row)
-    for part in ADAPTERS if forget else ():
+    for part in ADAPTERS if how.forget else ():
         shutil.rmtree(folder / part, ignore_errors=True)
     return read_json(kept)
 
@@ -114,7 +132,7 @@ def beside_base(decoy: Sequence[bool], base: Sequence[bool], items: Sequence[str
     }
 
 
-def _said(error: Exception) -> str:
+def said(error: Exception) -> str:
     """What was raised; with its place where it was not on purpose."""
     words = f"{type(error).__name__}: {error}"
     if isinstance(error, MolehuntError):
