@@ -211,6 +211,15 @@ def test_nothing_planted_is_not_zero(study: SimpleNamespace, tmp_path: Path) -> 
     assert "no cell is in" in study.run.cost(empty)
 
 
+def test_the_page_says_what_its_results_say(study: SimpleNamespace) -> None:
+    page = (HERE / "README.md").read_text()
+    measured = page.split(study.table.BEGIN)[1].split(study.table.END)[0].strip("\n")
+    if (HERE / "results.json").exists():
+        assert measured == study.table.table(json.loads((HERE / "results.json").read_text()))
+    else:
+        assert "nothing was measured yet" in measured
+
+
 def test_the_table_holds_rows_whatever_they_say(study: SimpleNamespace, tmp_path: Path) -> None:
     work = tmp_path / "work"
     a, b = study.cells.cells("valid")[:2]
@@ -447,6 +456,8 @@ def test_time_is_told_beside_plain_tools_and_on_a_gpu_where_one_was(
     rows = [row(c, valid=i > 0, cell_seconds=360.0) for i, c in enumerate(cells)]
     pace = study.measures.organisms_per_hour([*rows, row(cells[0], workers=None)])
     assert pace.value == pytest.approx(20 * 5 / 6) and pace.n == 6 and pace.low < pace.value < pace.high
+    none = study.measures.organisms_per_hour([row(c, valid=False, cell_seconds=360.0) for c in cells])
+    assert none.value == 0 == none.low and 5 < none.high < 20
     path = tmp_path / "results.json"
     path.write_text(
         json.dumps({"commit": "x", "machine": "y, cuda", "measures": {"organisms_per_hour": to_json(pace)}})

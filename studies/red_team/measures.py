@@ -81,10 +81,16 @@ def median(values: Sequence[float], unit: str, how: str) -> Number:
 def organisms_per_hour(rows: Sequence[Row]) -> Number:
     """Valid organisms an hour of wall clock, decoys and measurements of both on the clock too."""
     timed = [r for r in rows if r.get("workers")]
-    hours = [[r["cell_seconds"] / r["workers"] / 3600] for r in timed]
+    hours = [r["cell_seconds"] / r["workers"] / 3600 for r in timed]
+    marks = [bool(r["valid"]) for r in timed]
     how = "valid organisms over hours of all cells, failed ones and all measurements included"
-    found = stats.ratio_of_means([[float(r["valid"])] for r in timed], hours, how=how)
-    return replace(found, unit="organisms an hour") if isinstance(found, Measure) else found
+    found = stats.ratio_of_means([[float(v)] for v in marks], [[h] for h in hours], how=how)
+    if not isinstance(found, Measure):
+        return found
+    if found.low is not None and not any(marks):  # none in so many cells is not none for sure
+        high = stats.wilson(0, len(marks))[1] * len(hours) / sum(hours)
+        found = replace(found, high=high, how=f"{how}; Wilson over cells")
+    return replace(found, unit="organisms an hour")
 
 
 def second_rule_kappa(rows: Sequence[Row]) -> Number:
