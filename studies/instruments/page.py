@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from inside_page import axis_part, features_part
 from liars_page import liars_part, pushing_part
 
 HEAD = """# What the instruments find
@@ -18,7 +19,9 @@ Whether a larger model's lies, or lies that nobody planted, look alike: these li
 recipe on one small model. Words are found by counting, so a difference that reads as a synonym counts as
 nothing. Means over three or four liars carry no interval; the lowest and the highest stand in their place,
 and their probes share most of what they were trained on.
-Eight pairs tell a large fading from none, and no more.
+Eight pairs tell a large fading from none, and no more. Labels are counted words: a feature of ideas gets
+none, or a poor one. Replies that are placed on the assistant axis are short, and their words differ where the
+quirk shows; only the rows with the same replies speak of the weights alone.
 """
 
 
@@ -59,11 +62,13 @@ def page(results: Mapping[str, Any]) -> str:
     """Every part that is in."""
     makers = {
         "autoencoder": _autoencoder,
+        "features": _features,
         "pairs": _pairs,
         "liars": _liars,
         "pushing": _pushing,
         "apart": _apart,
         "mixed": _mixed,
+        "axis": _axis,
     }
     parts = [made for name, make in makers.items() if name in results for made in make(results[name])]
     return "\n".join([HEAD, *parts, CANNOT])
@@ -118,6 +123,14 @@ def _autoencoder(part: Mapping[str, Any]) -> list[str]:
             f"| {_cell(m.get(f'sae_{name}_saelens'))} |"
         )
     return [*lines, ""]
+
+
+def _features(part: Mapping[str, Any]) -> list[str]:
+    return features_part(part["measures"], _stamp(part), _cell)
+
+
+def _axis(part: Mapping[str, Any]) -> list[str]:
+    return axis_part(part["measures"], _stamp(part), _cell)
 
 
 def _liars(part: Mapping[str, Any]) -> list[str]:

@@ -1,4 +1,4 @@
-"""What the instruments find on planted models: autoencoders, probes of liars, steering, differences.
+"""What the instruments find on planted models: autoencoders and their features, liars, differences.
 
     python studies/instruments/run.py [--parts liars apart ...] [--peers PYTHON] [--runs runs/practice ...]
 
@@ -18,6 +18,8 @@ from typing import Any, Literal
 
 from apart import apart
 from autoencoder import autoencoder
+from axis import axis
+from browsing import browsing
 from liars import liars
 from mixed import mixed
 from own_pairs import own_pairs
@@ -29,13 +31,14 @@ from molehunt.core.atomic import read_json, write_bytes, write_json
 from molehunt.core.errors import MolehuntError, UserError
 from molehunt.game.spec import GameSpec
 from molehunt.game.watch import Watch, watching
+from molehunt.interp.sae_files import SHIPPED
 from molehunt.models.load import open_model
 from molehunt.models.loaded import ModelSpec
 from molehunt.models.machine import this_machine
 
 HERE = Path(__file__).parent
-Part = Literal["autoencoder", "liars", "pushing", "apart", "mixed"]
-ON_PAIRS: tuple[Part, ...] = ("liars", "pushing", "apart", "mixed")
+Part = Literal["autoencoder", "features", "liars", "pushing", "apart", "mixed", "axis"]
+ON_PAIRS: tuple[Part, ...] = ("liars", "pushing", "apart", "mixed", "axis")
 
 
 @dataclass(frozen=True)
@@ -47,9 +50,11 @@ class Study:
     None: the study plants its own."""
     peers: Path | None = None
     """Python of an environment with sae-lens; without it SAELens' side is not measured."""
-    parts: tuple[Part, ...] = ("autoencoder", *ON_PAIRS)
+    parts: tuple[Part, ...] = ("autoencoder", "features", *ON_PAIRS)
     ship: bool = False
     """Put the autoencoder of this run into the package, as the one that ships."""
+    sae: Path = SHIPPED
+    """Whose features are stored and labelled: an autoencoder's folder; the one that ships unless said."""
     work: Path = Path("runs/studies/instruments")
     """Folder of what is kept between sittings."""
     out: Path = HERE
@@ -81,6 +86,10 @@ def main() -> None:
             work = study.work / part
             if part == "autoencoder":
                 found = autoencoder(model, work, study.seed, study.peers, study.ship, watch.say)
+            elif part == "features":
+                found = browsing(model, study.model, study.sae, work, study.seed)
+            elif part == "axis":
+                found = axis(model, study.model, pairs, work, study.seed, watch.say)
             elif part == "mixed":
                 found = mixed(model, pairs, work, study.seed, study.steps, watch)
             else:
