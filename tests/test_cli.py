@@ -21,7 +21,18 @@ from molehunt.game.spec import GameSpec
 
 HEAVY = ("torch", "pyarrow", "sklearn", "pydantic", "transformers", "scipy")
 VERBS = {
-    *("accuse", "audit", "bring", "capture", "catalogue", "chat", "constitution", "diff", "difficulty"),
+    *(
+        "accuse",
+        "audit",
+        "bring",
+        "capture",
+        "catalogue",
+        "chat",
+        "constitution",
+        "depth",
+        "diff",
+        "difficulty",
+    ),
     *(
         "doctor",
         "features",

@@ -15,17 +15,18 @@ MAY = {
     "interp": {"core", "models"},
     "character": {"core", "corpus", "models", "interp"},
     "organisms": {"core", "corpus", "catalogue", "models"},
+    "depth": {"core", "corpus", "catalogue", "models", "interp", "organisms"},
     "remedies": {"core", "corpus", "models", "character", "interp"},
     "audit": {"core", "corpus", "catalogue", "models"},
     "referee": {"core"},
     "report": {"core"},
     "game": {
         *("core", "corpus", "catalogue", "models", "organisms"),
-        *("remedies", "audit", "referee", "report"),
+        *("depth", "remedies", "audit", "referee", "report"),
     },
     "verbs": {
         *("core", "corpus", "catalogue", "models", "interp", "character"),
-        *("organisms", "remedies", "audit", "referee", "report", "game"),
+        *("organisms", "depth", "remedies", "audit", "referee", "report", "game"),
     },
 }
 CORE_MAY = {"numpy", "scipy", "sklearn", "pyarrow", "cryptography"}

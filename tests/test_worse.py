@@ -25,9 +25,10 @@ from molehunt.core.records import Measure, NotMeasured, Profile, Quirk
 from molehunt.game import auditing
 from molehunt.game import trial as trials_room
 from molehunt.game import worse as search_room
+from molehunt.game.away import PREFIX
 from molehunt.game.fresh import Fresh, measured, verdict
 from molehunt.game.spec import GameSpec
-from molehunt.game.trial import PREFIX, WORST, Charge, Trial, read_trial
+from molehunt.game.trial import WORST, Charge, Trial, read_trial
 from molehunt.game.worse_result import Result, read_results
 from molehunt.game.worse_task import Task, affordable, fresh_places, named_quirk, task
 from molehunt.models.finetune import Recipe

@@ -17,6 +17,8 @@ from molehunt.game.spec import GameSpec, Until
 from molehunt.game.watch import Watch
 
 if TYPE_CHECKING:
+    from molehunt.game.deepening import Depths
+    from molehunt.game.depth_task import Asked
     from molehunt.game.fix_task import Fixed, Wish
     from molehunt.game.worse_result import Result
     from molehunt.organisms.bring import Taken
@@ -65,6 +67,20 @@ def fix(folder: str | Path, wish: "Wish", watch: Watch | None = None) -> "tuple[
     tasks_of(run, wish)
     with run.held():
         return treat(run, wish, watch or Watch(None))
+
+
+def depth(asked: "Asked", watch: Watch | None = None) -> "Depths":
+    """Measure how deep fixes go, in a planted pair or an opened game; see `molehunt depth --help`.
+
+    Raises:
+        UserError: the envelope is closed, there is no decoy to stand beside, or the folder holds a
+        measurement
+            with other settings.
+    """
+    from molehunt.game.deepening import deepen
+    from molehunt.game.depth_task import task_of
+
+    return deepen(task_of(asked), watch)
 
 
 def existing(folder: str | Path) -> Run:
