@@ -14,6 +14,7 @@ MAY = {
     "models": {"core"},
     "interp": {"core", "models"},
     "character": {"core", "corpus", "models", "interp"},
+    "gate": {"core", "corpus", "catalogue", "models", "interp", "character"},
     "organisms": {"core", "corpus", "catalogue", "models"},
     "remedies": {"core", "corpus", "models", "character", "interp"},
     "audit": {"core", "corpus", "catalogue", "models"},
@@ -21,10 +22,10 @@ MAY = {
     "report": {"core"},
     "game": {
         *("core", "corpus", "catalogue", "models", "organisms"),
-        *("remedies", "audit", "referee", "report"),
+        *("remedies", "audit", "referee", "report", "gate"),
     },
     "verbs": {
-        *("core", "corpus", "catalogue", "models", "interp", "character"),
+        *("core", "corpus", "catalogue", "models", "interp", "character", "gate"),
         *("organisms", "remedies", "audit", "referee", "report", "game"),
     },
 }

@@ -199,7 +199,7 @@ def _heard(
 ) -> tuple[float | NotMeasured, float | NotMeasured, Spent]:
     """The auditor's probability of organism and decoy, and what all methods spent on both."""
     names = random.SystemRandom().sample(NAMES, 2)
-    with _away(home) as folder:
+    with away(home) as folder:
         run = Run(folder)
         enter(folder, dict(zip(names, (pair / "organism", pair / "decoy"), strict=True)), setting.model)
         setting.calibration.save(folder / CALIBRATION)
@@ -234,7 +234,7 @@ def _spec(setting: Setting, queries: int) -> Mapping[str, Any]:
 
 
 @contextlib.contextmanager
-def _away(home: Path) -> Iterator[Path]:
+def away(home: Path) -> Iterator[Path]:
     """A folder from which no path leads to `home`; gone when the block ends."""
     folder = Path(tempfile.mkdtemp(prefix=PREFIX)).resolve()
     try:
