@@ -14,6 +14,7 @@ MAY = {
     "models": {"core"},
     "interp": {"core", "models"},
     "character": {"core", "corpus", "models", "interp"},
+    "gate": {"core", "corpus", "catalogue", "models", "interp", "character"},
     "organisms": {"core", "corpus", "catalogue", "models"},
     "depth": {"core", "corpus", "catalogue", "models", "interp", "organisms"},
     "remedies": {"core", "corpus", "models", "character", "interp"},
@@ -22,10 +23,10 @@ MAY = {
     "report": {"core"},
     "game": {
         *("core", "corpus", "catalogue", "models", "organisms"),
-        *("depth", "remedies", "audit", "referee", "report"),
+        *("depth", "remedies", "audit", "referee", "report", "gate"),
     },
     "verbs": {
-        *("core", "corpus", "catalogue", "models", "interp", "character"),
+        *("core", "corpus", "catalogue", "models", "interp", "character", "gate"),
         *("organisms", "depth", "remedies", "audit", "referee", "report", "game"),
     },
 }
