@@ -6,6 +6,7 @@ import math
 import sys
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from types import SimpleNamespace
@@ -244,7 +245,7 @@ def test_the_table_holds_rows_whatever_they_say(study: SimpleNamespace, tmp_path
     study.run.prepare(study.run.Study(work=work, model="tiny"))
     with pytest.raises(RunMismatch):
         study.run.prepare(study.run.Study(work=work))
-    for wrong in ({"workers": 0}, {"seeds": 0}, {"cells": 0}, {"fresh": -1}):
+    for wrong in ({"workers": 0}, {"seeds": 0}, {"cells": 0}, {"others": -1}):
         with pytest.raises(UserError, match=next(iter(wrong))):
             study.run.prepare(study.run.Study(work=work, model="tiny", **wrong))
 
@@ -414,10 +415,10 @@ def test_a_search_is_done_and_what_nobody_audited_is_not_measured(
     own = Logistic(("traces.shift",), (0.5,), (0.3,), (1.0,), 0.0, 1.0, 0.6, 0.8, 20, 20)
     Calibration({"panel": own}, {}).save(path)
     asked = study.run.Study(
-        work=tmp_path / "work", out=tmp_path, parts=("worse",), plantings=1, fresh=0, calibration=path,
+        work=tmp_path / "work", out=tmp_path, parts=("worse",), plantings=1, fresh=1, calibration=path,
         model="tiny", steps=2,
     )  # fmt: skip
-    assert "1 plantings and 0 anew" in study.run.cost(asked)
+    assert "1 plantings and 2 anew" in study.run.cost(asked)
     (job,) = study.jobs.left(asked)
     assert job.does(*job.args) == {} and study.jobs.left(asked) == []
     study.run.write(asked, {})
@@ -428,7 +429,11 @@ def test_a_search_is_done_and_what_nobody_audited_is_not_measured(
         "Given 1 plantings" in result["worse"][0]
         and result["worse"][0] in (tmp_path / "README.md").read_text()
     )
-    uncalibrated = study.searching.search(study.planting.Setting(tmp_path, "tiny", 2), 1, 0, None)
+    unseen = result["measures"]["worse_auroc_before_others"]
+    assert unseen["reason"] == "nothing was planted anew there"
+    assert study.jobs.left(replace(asked, plantings=2)), "a larger allowance goes on"
+    budget = study.searching.Budget(1, 0, 0, None)
+    uncalibrated = study.searching.search(study.planting.Setting(tmp_path, "tiny", 2), budget)
     assert "No calibration" in uncalibrated["failed"]
 
 

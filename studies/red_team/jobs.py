@@ -37,9 +37,8 @@ def left(study: Study) -> list[Job]:
         Job(s.name, f"difficulty of {s.quirk.label()}", scanning.do_scan, (s, how, study.seeds))
         for s in scans_left(study)
     ]
-    budget = study.plantings, study.fresh
-    if "worse" in study.parts and not searching.whole(study.work, *budget):
-        jobs.append(Job("worse", "worse", searching.search, (how, *budget, study.calibration)))
+    if "worse" in study.parts and not searching.whole(study.work, study.budget):
+        jobs.append(Job("worse", "worse", searching.search, (how, study.budget)))
     return jobs
 
 
@@ -101,7 +100,7 @@ def _search_cost(study: Study, jobs: list[Job]) -> list[str]:
     if not any(j.does is searching.search for j in jobs):
         return []
     try:
-        found = reckon(searching.task_of(study.setting, study.plantings, study.fresh, study.calibration))
+        found = reckon(searching.task_of(study.setting, study.budget))
     except MolehuntError as error:
         return [f"The search of `worse` cannot begin: {error}"]
     said = f"A search of {found.plantings} plantings and {found.plantings_fresh} anew is left"

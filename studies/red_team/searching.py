@@ -8,6 +8,7 @@ known to within a quarter; that so few plantings found no better organism says n
 """
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -39,29 +40,43 @@ NAMES = {
 """Names here, and in the search's own results."""
 
 
+@dataclass(frozen=True)
+class Budget:
+    """What the search may cost, and what judges."""
+
+    plantings: int
+    fresh: int
+    """Pairs of winner and plain spec each, planted anew on fresh seeds."""
+    others: int
+    """The same on quirks that the search never saw."""
+    calibration: Path | None
+    """None takes the shipped one, which is of the default model."""
+
+
 def folder_of(work: Path) -> Path:
     """Where the search lies; it holds truths."""
     return work / "worse"
 
 
-def task_of(how: Setting, plantings: int, fresh: int, calibration: Path | None) -> Task:
+def task_of(how: Setting, budget: Budget) -> Task:
     """What `molehunt worse` would be asked. Raises UserError where no calibration judges on this model."""
-    return task(QUIRKS, **_asked(how, plantings, fresh, calibration))
+    return task(QUIRKS, **_asked(how, budget))
 
 
-def whole(work: Path, plantings: int, fresh: int) -> bool:
+def whole(work: Path, budget: Budget) -> bool:
     """Whether a search of this allowance is in."""
     if not (folder_of(work) / RESULTS).is_file():
         return False
     found = read_json(folder_of(work) / RESULTS)
     planted = {one["where"]: len(one["plain"]) for one in found["fresh"]}
-    return found["allowance"]["plantings"] >= plantings and min(planted.values(), default=0) >= fresh
+    enough = planted.get("sought", 0) >= budget.fresh and planted.get("other", 0) >= budget.others
+    return found["allowance"]["plantings"] >= budget.plantings and enough
 
 
-def search(how: Setting, plantings: int, fresh: int, calibration: Path | None) -> Mapping[str, Any]:
+def search(how: Setting, budget: Budget) -> Mapping[str, Any]:
     """Search, or go on; a failure comes back with `failed`, which says why."""
     try:
-        library.worse(QUIRKS, folder_of(how.work), **_asked(how, plantings, fresh, calibration))
+        library.worse(QUIRKS, folder_of(how.work), **_asked(how, budget))
     except Exception as error:  # the tables are made all the same
         return {"failed": said(error)}
     return {}
@@ -76,8 +91,14 @@ def beaten(found: Result | None) -> dict[str, Number]:
     """AUROC of the auditors before and after, the change of their gap, what it took."""
     if found is None:
         return dict.fromkeys(NAMES, NotMeasured("no search is in yet"))
-    none = "the plain spec won" if found.winner == 0 else "nothing was planted anew"
-    return {name: found.measures.get(own, NotMeasured(none)) for name, own in NAMES.items()}
+    planted = {one.where: bool(one.plain) for one in found.fresh}
+    none = NotMeasured("the plain spec won")
+    return {
+        name: found.measures.get(own, none)
+        if planted.get("other" if own.startswith("other_") else "sought") or own.startswith("spent_")
+        else NotMeasured("nothing was planted anew there")
+        for name, own in NAMES.items()
+    }
 
 
 def told(found: Result | None) -> list[str]:
@@ -94,12 +115,12 @@ def told(found: Result | None) -> list[str]:
     ]
 
 
-def _asked(how: Setting, plantings: int, fresh: int, calibration: Path | None) -> dict[str, Any]:
+def _asked(how: Setting, budget: Budget) -> dict[str, Any]:
     return {
-        "calibration": calibration,
+        "calibration": budget.calibration,
         "plan": Plan(steps=how.steps),
         "model": how.model,
-        "plantings": plantings,
-        "fresh": fresh,
-        "others": fresh,
+        "plantings": budget.plantings,
+        "fresh": budget.fresh,
+        "others": budget.others,
     }

@@ -6,6 +6,7 @@ from typing import Any, Literal
 
 from cells import PARTS, Cell, cells
 from planting import Setting, row_file
+from searching import Budget
 
 from molehunt.core.atomic import read_json, sweep, write_json
 from molehunt.core.errors import RunMismatch, UserError
@@ -33,7 +34,9 @@ class Study:
     plantings: int = 8
     """Pairs that the search of `worse` may plant; what is planted anew at its end comes on top."""
     fresh: int = 4
-    """Pairs of `worse` planted anew: of winner and plain spec each, on quirks sought and on others."""
+    """Pairs of winner and plain spec each that `worse` plants anew on fresh seeds: its AUROC is of these."""
+    others: int = 0
+    """The same on quirks that the search never saw."""
     calibration: Path | None = None
     """What judges in `worse`; none takes the shipped one, which is of the default model."""
     work: Path = Path("runs/studies/red_team")
@@ -50,6 +53,11 @@ class Study:
     """Delete the adapters of whole cells; other studies read them."""
     dry_run: bool = False
     """Say what is left to do and what it would cost, and do nothing."""
+
+    @property
+    def budget(self) -> Budget:
+        """What the search of `worse` may cost."""
+        return Budget(self.plantings, self.fresh, self.others, self.calibration)
 
     @property
     def setting(self) -> Setting:
@@ -84,8 +92,8 @@ def prepare(study: Study) -> None:
     for name in ("seeds", "plantings", "workers", "steps"):
         if getattr(study, name) < 1:
             raise UserError(f"--{name} should be at least 1.")
-    if study.fresh < 0 or (study.cells is not None and study.cells < 1):
-        raise UserError("--fresh should be 0 or more, --cells 1 or more.")
+    if min(study.fresh, study.others) < 0 or (study.cells is not None and study.cells < 1):
+        raise UserError("--fresh and --others should be 0 or more, --cells 1 or more.")
     study.work.mkdir(parents=True, exist_ok=True)
     spec, path = {"model": study.model, "steps": study.steps}, study.work / "study.json"
     if path.exists() and read_json(path) != spec:
