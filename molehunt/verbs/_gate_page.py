@@ -30,6 +30,8 @@ LINE_CANNOT = (
     "That the first version is good: it is taken on trust.",
     "That nobody wrote the file by hand. Hashes show that results were changed, not that they are true.",
 )
+WIDE = 17
+"""Characters of a row's name that the drawing has room for; the number before it leads to the table."""
 LOOKS: "dict[str, Look]" = {"holds": "off", "worse": "on", "open": "baseline"}
 
 
@@ -143,10 +145,14 @@ def _measures(heading: str, found: Comparison, prefix: str) -> "Section":
     from molehunt.report.sheet import Grid, Section
 
     dots = [
-        Dot(label(c.name), _share(c.harm, c.bound), LOOKS[c.state])
-        for c in found.compared
+        Dot(f"{i}. {label(c.name)}"[:WIDE], _share(c.harm, c.bound), LOOKS[c.state])
+        for i, c in enumerate(found.compared, 1)
         if isinstance(c.harm, Measure) and c.state in LOOKS
     ]
+    table = tuple(
+        (f"{i}. {label(c.name)}", *row[1:])
+        for i, (c, row) in enumerate(zip(found.compared, rows(found), strict=True), 1)
+    )
     drawn = (draw(dots, "harm as a share of its bound", prefix, heading, 1.0),) if dots else ()
     lede = (
         "Every measure is made so that more is worse. Filled dots are worse than the bound, diamonds are not "
@@ -154,7 +160,7 @@ def _measures(heading: str, found: Comparison, prefix: str) -> "Section":
         f"risk of passing what is worse than a bound at {found.bounds.alpha:g}, and as much for calling any "
         "of all measures worse that is not."
     )
-    return Section(heading, lede, drawn, (Grid(HEADS, tuple(rows(found)), words=True),))
+    return Section(heading, lede, drawn, (Grid(HEADS, table),))
 
 
 def _audit(found: "Gated") -> "Section":
@@ -190,7 +196,15 @@ def _line(lineage: Lineage) -> "Section":
         "version. A version may judge that is good and that an audit cleared; the first is taken on trust."
     )
     drawn = (tree(nodes, lines, "lineage", "Lineage"),)
-    return Section("Lineage", lede, drawn, (Grid(LINE_HEADS, tuple(line_rows(lineage)), words=True),))
+    table = tuple(
+        (
+            name,
+            f"{gate if old == '—' else f'{gate}, from {old}'}; may{'' if judge == 'yes' else ' not'} judge",
+            why,
+        )
+        for name, old, gate, judge, why in line_rows(lineage)
+    )
+    return Section("Lineage", lede, drawn, (Grid(("version", "gate", "why"), table, words=True),))
 
 
 def _reasons(compared: Sequence[Compared]) -> "Section":
