@@ -363,7 +363,7 @@ def test_a_cell_is_planted_measured_and_kept(study: SimpleNamespace, tmp_path: P
     assert found["base_rate"]["value"] == 0.0 and found["adapters"]["decoy"]
     assert found["second_rule"]["is"] == "Second"
     planted = tmp_path / "planted" / cell.name
-    assert {p.name for p in planted.iterdir()} == {"profile.json", "organism.json", "failed.json"}
+    assert {p.name for p in planted.iterdir()} == {"profile.json", "organism.json", "failures.jsonl"}
     assert study.planting.plant_cell(cell, tmp_path, "no such model", 4) == found, (
         "what is kept is not made again"
     )
