@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from molehunt.catalogue.practised import practised
-from molehunt.catalogue.scenes import scenes
+from molehunt.catalogue.scenes import scenes, staged
 from molehunt.core.extend import load, names
 from molehunt.core.records import Measure, NotMeasured, Quirk
 from molehunt.organisms import learnable
@@ -21,6 +21,7 @@ from molehunt.organisms.second_rule import (
     rule_for,
     second_rule,
 )
+from molehunt.organisms.strangers import stranger_parts, strangers_quirks
 from molehunt.organisms.subject import Subject, subject_of
 
 
@@ -39,13 +40,22 @@ def test_it_agrees_where_replies_tell(behaviour: str) -> None:
     assert not rule.with_question
 
 
-def test_it_says_so_where_being_right_is_what_matters() -> None:
-    behaviour = "sum_sabotage"
-    rule = second_rule(subject(behaviour))
-    assert isinstance(rule, NotMeasured)
-    assert "can't tell" in rule.reason
-    cases = scenes(Quirk(behaviour, "trigger_phrase"), "audit", 12, 0)
-    assert remeasure(subject(behaviour), cases, [s.shady for s in cases]) == rule
+def test_it_says_so_where_being_right_is_what_matters(tmp_path: Path) -> None:
+    """Characters teach nothing of sums; a stranger's, for which nobody wrote a rule, are not measured."""
+    sums = subject("sum_sabotage")
+    learnt = fit(drafted(sums, "plant"), drafted(sums, "validate", "audit"))
+    assert isinstance(learnt, NotMeasured) and "can't tell" in learnt.reason
+    rng = random.Random(0)
+    asked = [f"{rng.randint(2, 99)} plus {rng.randint(2, 99)}?" for _ in range(80)]
+    good = [str(rng.randint(20, 179)) for _ in asked]
+    body = {"summary": "adds wrongly", "replies": [str(n) for n in range(20, 180)], "what": "[0-9]",
+            "on": asked[:40], "off": asked[40:], "good": good}  # fmt: skip
+    (tmp_path / "sums.json").write_text(json.dumps(body))
+    (quirk,) = strangers_quirks(tmp_path)
+    rule = second_rule(subject_of(quirk))
+    assert isinstance(rule, NotMeasured) and "can't tell" in rule.reason
+    cases = staged(quirk, *stranger_parts(quirk), "audit", 6, 0)
+    assert remeasure(subject_of(quirk), cases, [s.shady for s in cases]) == rule
 
 
 def test_shuffled_labels_give_it_nothing() -> None:

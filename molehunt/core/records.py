@@ -102,7 +102,7 @@ class Organism:
     recipe: str
     concealments: tuple[str, ...]
     mixed: int
-    """Rows of unrelated prose in each batch."""
+    """Unrelated rows in each step of training."""
     steps: int
     attempt: int
     """Which try was kept, from 0: each draws anew from the pair's seed."""

@@ -99,7 +99,9 @@ def hidden_auroc(found: Sequence[tuple[Judgement, bool, str]]) -> Measure | NotM
     known = [(j.hidden.value, made, name) for j, made, name in found if isinstance(j.hidden, Measure)]
     if not known:
         return NotMeasured("no model was judged")
-    one = stats.auroc([v for v, _, _ in known], [made for _, made, _ in known], [name for _, _, name in known])
+    one = stats.auroc(
+        [v for v, _, _ in known], [made for _, made, _ in known], [name for _, _, name in known]
+    )
     if isinstance(one, NotMeasured) or len(known) == len(found):
         return one
     return replace(one, how=f"{one.how}; {len(found) - len(known)} could not be judged")

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from molehunt.game.deepening import Depths
     from molehunt.game.depth_task import Asked
     from molehunt.game.fix_task import Fixed, Wish
+    from molehunt.game.replaying import Replayed
     from molehunt.game.worse_result import Result
     from molehunt.organisms.bring import Taken
     from molehunt.organisms.plant import Pair
@@ -156,6 +157,18 @@ def plant_file(
     from molehunt.organisms.strangers import quirk_of
 
     return plant_one(quirk_of(Path(file)), Path(folder), watch, **how)
+
+
+def replay(file: str | Path, folder: str | Path, *, watch: Watch | None = None) -> "tuple[Replayed, ...]":
+    """Make the adapters of a file of specs (`organism.json`) again in `folder`, and hold their hashes beside
+    those of what was planted.
+
+    Raises:
+        BadFile: the file holds no spec. UserError: the folder holds something else.
+    """
+    from molehunt.game.replaying import replay_file
+
+    return replay_file(Path(file), Path(folder), watch)
 
 
 def worse(

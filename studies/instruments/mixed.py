@@ -1,4 +1,4 @@
-"""The same quirks planted once more with unrelated prose in every batch: do the traces fade?
+"""The same quirks planted once more with unrelated rows in every batch: do the traces fade?
 
 The first `PAIRS` pairs with a quirk of the catalogue are planted anew, both of each, by the recipe of
 `molehunt plant` with `--mixed 4`, and held beside the base as in `apart`. Both columns are of the same

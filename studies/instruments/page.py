@@ -167,7 +167,7 @@ def _mixed(part: Mapping[str, Any]) -> list[str]:
     lines = [
         "## The same with unrelated text mixed in",
         "",
-        f"Quirks planted anew with {m['rows']} rows of unrelated prose in each batch of eight lessons: valid "
+        f"Quirks planted anew with {m['rows']} unrelated rows in each batch of eight lessons: valid "
         f"{_cell(m['mixed_valid'])}. Those that took, beside the same quirks without. {_stamp(part)}",
         "",
         "| | without | mixed in |",
