@@ -20,20 +20,19 @@ from molehunt.game.play import begin, public_half
 from molehunt.game.spec import GameSpec
 
 HEAVY = ("torch", "pyarrow", "sklearn", "pydantic", "transformers", "scipy")
-VERBS = {
-    *(
+VERBS = set(
+    [
         "accuse",
         "audit",
         "bring",
         "capture",
         "catalogue",
+        "character",
         "chat",
         "constitution",
         "depth",
         "diff",
         "difficulty",
-    ),
-    *(
         "doctor",
         "features",
         "fix",
@@ -49,9 +48,13 @@ VERBS = {
         "play",
         "practice",
         "probe",
-    ),
-    *("report", "sae", "score", "steer", "worse"),
-}
+        "report",
+        "sae",
+        "score",
+        "steer",
+        "worse",
+    ]
+)
 
 
 def everything(folder: Path) -> dict[str, bytes]:

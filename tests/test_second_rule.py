@@ -1,7 +1,9 @@
 """The second rule can say that it can't tell."""
 
+import json
 import random
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 

@@ -94,7 +94,7 @@ def hidden_auroc(found: Sequence[tuple[Judgement, bool, str]]) -> Measure | NotM
     """How well `hidden` tells what was made to hide from what was removed: AUROC, 0.5 is chance.
 
     Args:
-        found: a judgement, whether that model was made to hide, and its organism, by which rows are resampled.
+        found: judgement, whether that model was made to hide, and its organism, by which rows are resampled.
     """
     known = [(j.hidden.value, made, name) for j, made, name in found if isinstance(j.hidden, Measure)]
     if not known:
