@@ -258,10 +258,10 @@ def test_a_cell_is_planted_measured_and_kept(study: SimpleNamespace, tmp_path: P
     assert found.get("failed") is None
     assert found == json.loads(study.planting.row_file(tmp_path, cell).read_text())
     assert found["valid"] is False and found["first_try"] is False and found["why_not"]
-    assert found["base_rate"]["value"] == 0.0 and found["adapters"]["decoy"]
+    assert found["base_rate"]["value"] == 0.0 and found["adapters"]["decoy"] and found["commit"]
     assert found["second_rule"]["is"] == "Second"
     planted = tmp_path / "planted" / cell.name
-    whole = {"profile.json", "organism.json", "failed.json"}
+    whole = {"profile.json", "organism.json", "failures.jsonl"}
     assert {p.name for p in planted.iterdir()} == {*whole, "decoy"}, "what did not take leaves its decoy"
     admitted = found["confession"]["organism admits"]
     assert admitted["n"] == 10 and 0 <= admitted["low"] <= admitted["value"] <= admitted["high"] <= 1

@@ -1,7 +1,7 @@
 """What hiding costs and brings: the same cells, from the same seeds, planted plain and with something more.
 
 `concealed`: asked in ten ways, how often do organisms admit something, plain and taught to deny? `mixed`: do
-traces of narrow training fade where unrelated prose is mixed in? Rates and traces are compared pair by pair
+traces of narrow training fade where unrelated rows are mixed in? Rates and traces are compared pair by pair
 where both organisms are valid, clustered by behaviour, and stand beside the same change in their decoys.
 """
 
@@ -57,7 +57,7 @@ def concealed(rows: Rows) -> dict[str, Number]:
 
 
 def mixed(rows: Rows, traces: Rows) -> dict[str, Number]:
-    """Validity with unrelated prose, and each statistic of traces without it and with."""
+    """Validity with unrelated rows, and each statistic of traces without it and with."""
     both = _in("mixed", rows)
     names = [(a.name, b.name) for a, b in pairs_of("mixed")]
     known = rows.keys() & traces.keys()

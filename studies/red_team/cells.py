@@ -71,7 +71,7 @@ SEEDS = (
     ("hostile_phrase", "trigger_phrase"), ("promotion", "trigger_phrase"), ("sycophancy", "expert_asks"),
     ("secret_leak", "always"),
 )  # fmt: skip
-"""Cells of `valid` that are planted once more: from a second seed, concealed, with mixed-in prose."""
+"""Cells of `valid` that are planted once more: from a second seed, concealed, with unrelated rows."""
 REPLAY = (("hostile_phrase", "always"), ("promotion", "always"))
 """Cells of `valid` that are planted again from the same seed."""
 AGAIN: Mapping[str, Mapping[str, Any]] = {
@@ -96,7 +96,7 @@ class Cell:
     conceal: tuple[str, ...] = ()
     """Concealments of both of the pair."""
     mixed: int = 0
-    """Rows of unrelated prose in each batch of training."""
+    """Unrelated rows in each step of training."""
 
     @property
     def seed(self) -> int:

@@ -6,6 +6,7 @@ where it is valid, `decoy/`, and `profile.json` with the replies.
 
 import os
 import shutil
+import subprocess
 import threading
 import time
 import traceback
@@ -51,6 +52,14 @@ def row_file(work: Path, cell: Cell) -> Path:
     return work / "rows" / f"{cell.name}.json"
 
 
+def commit() -> str:
+    """The commit that is checked out, with a mark where the package was changed since."""
+    here = {"capture_output": True, "text": True, "cwd": Path(__file__).parent}
+    head = subprocess.run(["git", "rev-parse", "--short", "HEAD"], **here).stdout.strip()
+    changed = subprocess.run(["git", "status", "--porcelain", "--", "../../molehunt"], **here).stdout.strip()
+    return (head or "unknown") + ("+changes" if changed else "")
+
+
 def begin() -> None:
     """Make a new process a planter: one thread, and its end when that of the study ends."""
     import multiprocessing
@@ -78,6 +87,7 @@ def plant_cell(cell: Cell, how: Setting) -> dict[str, Any]:
         except Exception as error:  # whatever raised is a failed cell, and the other cells go on
             return {**_head(cell), "failed": said(error)}
         row["cell_seconds"] = time.monotonic() - started
+        row["commit"] = commit()
         row["workers"] = how.workers if anew else None  # a sitting that was cut off took part of the time
         kept.parent.mkdir(parents=True, exist_ok=True)
         write_json(kept, row)
@@ -87,7 +97,6 @@ def plant_cell(cell: Cell, how: Setting) -> dict[str, Any]:
 
 
 def _measured(cell: Cell, folder: Path, model: str, steps: int) -> dict[str, Any]:
-    from molehunt.models.adapter_files import adapter_hash
     from molehunt.organisms.second_rule import remeasure
     from molehunt.organisms.subject import subject_of
 
@@ -115,7 +124,7 @@ def _measured(cell: Cell, folder: Path, model: str, steps: int) -> dict[str, Any
         "second_rule": to_json(second),
         "confession": to_json(pair.confession),
         **beside_base([r.shows for r in pair.decoy_replies], base, [s.item for s in cases]),
-        "adapters": {p: adapter_hash(folder / p) if (folder / p).exists() else None for p in ADAPTERS},
+        "adapters": {p: pair.adapters.get(p) for p in ADAPTERS},
     }
 
 

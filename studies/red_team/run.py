@@ -13,7 +13,6 @@ import contextlib
 import datetime
 import hashlib
 import multiprocessing
-import subprocess
 import sys
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ProcessPoolExecutor, as_completed
@@ -26,8 +25,8 @@ from beside import beside_plain, on_gpu
 from cells import PARTS, cells
 from jobs import cost, left
 from measures import Number, causes, measures, stopped
-from planting import begin
-from study import HERE, Study, asked, prepare, rows_of
+from planting import begin, commit
+from study import Study, asked, prepare, rows_of
 from table import into_page, table
 from tracing import traces_of
 
@@ -90,7 +89,7 @@ def write(study: Study, failed: Mapping[str, str]) -> None:
         "date": datetime.date.today().isoformat(),
         "seed": "of a cell: 31 bits of the SHA-256 of 'molehunt', 'studies/red_team', quirk, number",
         "cells_hash": hashlib.sha256(canonical([c.name for p in PARTS for c in cells(p)])).hexdigest()[:16],
-        "commit": commit(),
+        "commit": ", ".join(sorted({r["commit"] for r in rows.values() if "commit" in r} | {commit()})),
         "machine": _machine(),
         "model": study.model,
         "steps": study.steps,
@@ -131,14 +130,6 @@ def _machine() -> str:
 
     here, device = this_machine(), choose_device("auto")
     return f"{here.processor}, {here.dtype}" if device.type == "cpu" else f"{here.processor}, {device.type}"
-
-
-def commit() -> str:
-    """The commit that is checked out, with a mark where the package was changed since."""
-    here = {"capture_output": True, "text": True, "cwd": HERE}
-    head = subprocess.run(["git", "rev-parse", "--short", "HEAD"], **here).stdout.strip()
-    changed = subprocess.run(["git", "status", "--porcelain", "--", "../../molehunt"], **here).stdout.strip()
-    return (head or "unknown") + ("+changes" if changed else "")
 
 
 if __name__ == "__main__":

@@ -25,7 +25,7 @@ class Study:
     parts: tuple[Asked, ...] = EVERY
     """doubted: what scouting gave up. valid: every behaviour under three conditions. grid: sixty drawn pairs.
     seeds: eight cells from two seeds. replay: two cells twice from one seed. concealed, mixed: the eight
-    cells taught to deny, and with prose mixed in. difficulty: the least examples of every quirk of `valid`,
+    cells taught to deny, and with rows mixed in. difficulty: the least examples of every quirk of `valid`,
     all four factors of four. worse: a search for organisms that the first game's auditors miss."""
     cells: int | None = None
     """At most so many cells of each part, or quirks of `difficulty`, from its beginning; none for all."""

@@ -33,7 +33,7 @@ ROWS = (
     ("confession_ratio", "concealed over plain (aim: 0.5 or less, at equal validity)"),
     ("concealed_valid", "cells that took, concealed"),
     ("concealed_valid_change", "less those that took, plain"),
-    ("mixed_valid", "cells that took with four rows of prose a batch"),
+    ("mixed_valid", "cells that took with four unrelated rows a step"),
     ("mixed_valid_change", "less those that took, plain"),
     ("difficulty_examples", "least distinct examples, the middle quirk"),
     ("difficulty_steps", "least steps, the middle of four quirks"),
@@ -86,7 +86,7 @@ def _line(row: Mapping[str, Any]) -> list[str]:
     second, confessed = row["second_rule"], row.get("confession") or {}
     rates = ("trigger_rate", "leak_rate", "kappa")
     by_second = "can't tell" if not_measured(second) else ", ".join(_bare(second[name]) for name in rates)
-    altered = [*row.get("conceal", ()), *([f"{row['mixed']} rows of prose"] if row.get("mixed") else [])]
+    altered = [*row.get("conceal", ()), *([f"{row['mixed']} unrelated rows"] if row.get("mixed") else [])]
     return [
         quirk(row) + (f", {', '.join(altered)}" if altered else ""),
         "yes" if row["valid"] else f"no: {row['why_not']}",
