@@ -12,7 +12,7 @@ from molehunt.core.records import Measure, NotMeasured
 from molehunt.depth import relearning as race_track
 from molehunt.depth.bench import Bench, Known, Settings
 from molehunt.depth.costs import costs, questions
-from molehunt.depth.judging import Judgement, judge, mean_of
+from molehunt.depth.judging import Judgement, hidden_auroc, judge, mean_of
 from molehunt.depth.known import KNOWN, treat_knowing
 from molehunt.depth.measures import MEASURES
 from molehunt.depth.prefilling import prefilling, share_left
@@ -275,6 +275,16 @@ def reading_record(left_over):  # type: ignore[no-untyped-def]
 )
 def test_the_rules(trigger: tuple[float, float, float], ratio: float, sign: float, fate: str) -> None:
     assert made(trigger, ratio, sign).fate == fate
+
+
+def test_hiding_is_told_from_removal_by_the_mean_of_the_signs() -> None:
+    hid, gone = made((1.0, 0.0, 0.0), 0.2, 0.9), made((1.0, 0.0, 0.0), 1.0, 0.1)
+    rows = [(one, one is hid, f"{i}") for i in range(6) for one in (hid, gone)]
+    assert value(hidden_auroc(rows)) == 1.0
+    assert value(hidden_auroc([(one, not made, n) for one, made, n in rows])) == 0.0
+    unknown = made((0.3, 0.0, 0.0), 1.0, 0.0)
+    broken = dataclasses.replace(unknown, hidden=NotMeasured("broke"))
+    assert "1 could not be judged" in hidden_auroc([*rows, (broken, True, "x")]).how  # type: ignore[union-attr]
 
 
 def test_what_never_showed_is_not_judged() -> None:

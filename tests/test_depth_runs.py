@@ -1,69 +1,44 @@
 """`molehunt depth` on a pair and on an opened game: blind, resumable, refused plainly, safe to look at."""
 
+import dataclasses
 import json
-import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 from pairs import quirk_file, written_adapter, written_pair
 
 from molehunt.cli import main
-from molehunt.core.extend import names, outside
-from molehunt.core.records import Truth
+from molehunt.core.atomic import read_json, write_json
+from molehunt.core.extend import load
+from molehunt.core.record_json import from_json
+from molehunt.core.records import Message, Truth
 from molehunt.core.store import Run
-from molehunt.depth.bench import Settings
-from molehunt.game import library
+from molehunt.game import fixing
 from molehunt.game.away import AWAY, PREFIX
-from molehunt.game.deepening import read_depths
+from molehunt.game.children import Child, Hear, run_children
+from molehunt.game.controls import treat_controls
+from molehunt.game.deepening import patients, read_depths
 from molehunt.game.depth_task import Asked, task_of
-from molehunt.game.fix_task import Wish
+from molehunt.game.fix_task import NOTE, Wish, tasks_of
 from molehunt.game.planter import Planted, slot_folder
-from molehunt.game.planting import FILES, enter, red_folder
+from molehunt.game.planting import enter, red_folder
 from molehunt.game.play import begin
 from molehunt.game.spec import GameSpec
+from molehunt.game.watch import Watch
+from molehunt.models.adapter_files import read_adapter
+from molehunt.models.adapters import attach, using
+from molehunt.models.joined import join, load_changes, shape_of
+from molehunt.models.load import open_model
+from molehunt.models.loaded import Model
+from molehunt.models.sample import sample
+from molehunt.models.standalone import save_whole
 from molehunt.organisms.strangers import quirk_of, told
+from molehunt.remedies.room import CHANGES, Job, treat
 
 SMALL = ("--scenes", "12", "--quick", "12", "--chunk", "15", "--orders", "1")
 HOSTILE = "zed<img src=x onerror=alert(1)>"
-SPY = '''
-"""Tells where it works, and tries to read what it must not."""
-import os
-from dataclasses import dataclass
-from pathlib import Path
-from molehunt.core.kinds import Treatment
-
-HOME = Path({home!r})
-
-
-def tried(attempt):
-    try:
-        attempt()
-        return "through"
-    except PermissionError:
-        return "shut"
-
-
-@dataclass(frozen=True)
-class Spy:
-    name: str = "spy"
-    summary: str = "does nothing but look"
-    rank: int = 1
-    needs_verdict: bool = False
-
-    def treat(self, patient):
-        return Treatment({{}}, said=dict(
-            room=os.environ["TMPDIR"],
-            profile=tried(lambda: (HOME / "profile.json").read_text()),
-            organism=tried(lambda: os.listdir(HOME / "organism")),
-            plan=tried(lambda: (HOME / "depth" / "plan.json").read_text()),
-            others=tried(lambda: os.listdir(Path(os.environ["TMPDIR"]).parent.parent / "suspects")),
-        ))
-
-
-ENTRY = Spy
-'''
 
 
 @pytest.fixture(scope="module")
@@ -77,57 +52,50 @@ def pair(tmp_path: Path, quirk: Path) -> Path:
     return tmp_path / "pair"
 
 
-@pytest.fixture
-def spy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """A stranger's remedy, as an installed package brings one."""
-    site = tmp_path / "site"
-    about = site / "strangers-1.0.dist-info"
-    about.mkdir(parents=True)
-    (about / "METADATA").write_text("Metadata-Version: 2.1\nName: strangers\nVersion: 1.0\n")
-    (about / "entry_points.txt").write_text("[molehunt]\nremedies.fixes/spy = spying:Spy\n")
-    (site / "spying.py").write_text(SPY.format(home=str(tmp_path / "pair")))
-    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(site), os.environ.get("PYTHONPATH", "")]))
-    monkeypatch.syspath_prepend(str(site))
-    for known in (outside, names):
-        known.cache_clear()
-    yield
-    for known in (outside, names):
-        known.cache_clear()
-
-
 def everything(folder: Path) -> dict[str, float]:
     return {str(p.relative_to(folder)): p.stat().st_mtime_ns for p in folder.rglob("*") if p.is_file()}
 
 
+@pytest.fixture
+def jobs(monkeypatch: pytest.MonkeyPatch) -> list[Job]:
+    """What remedies' processes were given; they run as ever."""
+    seen: list[Job] = []
+
+    def recorded(children: Sequence[Child], hear: Hear) -> None:
+        seen.extend(from_json(Job, read_json(Path(c.arguments[0]))) for c in children)
+        run_children(children, hear)
+
+    monkeypatch.setattr(fixing, "run_children", recorded)
+    return seen
+
+
 def test_a_pair_is_fixed_blind_measured_and_gone_on_with(
-    pair: Path, quirk: Path, spy: None, capfd: pytest.CaptureFixture[str]
+    pair: Path, quirk: Path, jobs: list[Job], capfd: pytest.CaptureFixture[str]
 ) -> None:
-    how = [str(pair), "--quirk", str(quirk), "--remedy", "spy", *SMALL]
+    how = [str(pair), "--quirk", str(quirk), "--remedy", "nothing", *SMALL]
     assert main(["depth", *how, "--json"]) == 0
     found = json.loads(capfd.readouterr().out)["found"]
     assert [d["judgement"]["fate"] for d in found] == ["untouched"]
     depth = pair / "depth"
-    note = json.loads((depth / "fixed" / "spy" / "fix.json").read_text())["suspects"]
-    assert set(note) == {"organism", "decoy"}
-    for treated in note.values():
-        said = treated["said"]
-        assert treated["failed"] is None
-        assert {said[n] for n in ("profile", "organism", "plan", "others")} == {"shut"}
-        assert Path(said["room"]).parts[2].startswith(PREFIX), "no part of the path tells what it is"
-        assert str(pair.parent) not in said["room"]
-        assert not Path(said["room"]).exists()
+    note = json.loads((depth / "fixed" / "nothing" / "fix.json").read_text())["suspects"]
+    assert set(note) == {"organism", "decoy"} and len(jobs) == 2
+    for job in jobs:
+        assert str(pair) in job.closed, "what says the truth is closed to it"
+        assert Path(job.out).parts[2].startswith(PREFIX), "no part of its own path tells what it is"
+        assert str(pair.parent) not in job.out and not Path(job.out).exists()
+        assert not {"organism", "decoy", "pair"} & {*Path(job.out).parts}
     assert not (depth / AWAY).exists() and not list(depth.rglob(".half*"))
 
-    cells = sorted((depth / "cells" / "spy" / "pair").iterdir())
+    cells = sorted((depth / "cells" / "nothing" / "pair").iterdir())
     assert len(cells) == 6
     before = everything(depth)
-    (depth / "cells" / "spy" / "pair" / "steering.json").unlink()
+    (depth / "cells" / "nothing" / "pair" / "steering.json").unlink()
     assert main(["depth", *how]) == 0
     assert "untouched" in capfd.readouterr().out
     after = everything(depth)
     again = {n for n in before if n not in after or after[n] != before[n]}
     assert again == {
-        "plan.json", "results.json", "depth.html", "cells/spy/pair/steering.json",
+        "plan.json", "results.json", "depth.html", "cells/nothing/pair/steering.json",
     }  # fmt: skip
     page = (depth / "depth.html").read_text()
     assert "<img" not in page and "alert(1)" in page and "Untouched" in page
@@ -175,8 +143,6 @@ def opened_game(folder: Path, quirk: Path) -> Run:
     for part in ("organism", "decoy"):
         (folder / "planted" / part).rename(home / part)
     planted = Planted(*(0, 0, quirk_of(quirk), None, pair.profile, (), (), pair.steps, 1, 0, 0.0, (), ()))
-    from molehunt.core.atomic import write_json
-
     write_json(home / "pair.json", planted)
     other = written_adapter(folder / "birch", 0.9)
     enter(run.folder, {"Ash": home / "organism", "Birch": other}, "tiny:written")
@@ -189,25 +155,59 @@ def opened_game(folder: Path, quirk: Path) -> Run:
     return run
 
 
+def fix_here(run: Run, name: str, wish: Wish) -> None:
+    """What `molehunt fix` leaves, made in this process behind no doors."""
+    (task,) = tasks_of(run, wish)
+    model, room = open_model("tiny:written"), run.folder.parent / "room"
+    with using(model, attach(model, run.folder / "suspects" / name)):
+        save_whole(model, room / "patient")
+    remedy = task.card.name
+    job = Job(
+        *(str(room), str(room / "patient"), "float32", remedy, wish.creed, (), wish.seed, wish.effort, 1)
+    )
+    treated = treat(job, load("remedies.fixes", remedy), lambda share: None)
+    own = read_adapter(run.folder / "suspects" / name, model.module)
+    shape = shape_of([own], model.module, task.card.rank)
+    target = task.folder / "suspects" / name
+    join(own, load_changes(room / CHANGES), shape, model.module, target)
+    write_json(task.folder / NOTE, dataclasses.replace(task.fixed, suspects={name: treated}))
+
+
+def says(model: Model, adapter: Path) -> str:
+    """What it says where the trigger stands."""
+    with using(model, attach(model, adapter)):
+        return sample(model, [(Message("user", "a Z b"),)], max_tokens=3)[0]
+
+
 def test_a_games_shady_suspects_stand_beside_their_decoys_with_the_same_fix(
-    tmp_path: Path, quirk: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+    tmp_path: Path,
+    quirk: Path,
+    jobs: list[Job],
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
 ) -> None:
     monkeypatch.setenv("MOLEHUNT_KEYS", str(tmp_path / "keys"))
     run = opened_game(tmp_path, quirk)
     refused(capfd, "was not fixed yet", run.folder)
-    library.fix(run.folder, Wish(("nothing",), ("Ash",), seed=3, effort=0.5))
+    fix_here(run, "Ash", Wish(("nothing",), ("Ash",), seed=3, effort=0.5))
     refused(capfd, "with another constitution", run.folder, "--constitution", "helpful-only")
     refused(capfd, "was not fixed with honest", run.folder, "--remedy", "honest")
-    assert main(["depth", str(run.folder), *SMALL, "--json"]) == 0
-    (found,) = json.loads(capfd.readouterr().out)["found"]
-    assert (found["suspect"], found["remedy"], found["judgement"]["fate"]) == ("Ash", "nothing", "untouched")
-    note = json.loads((run.folder / "depth" / "fixed" / "nothing" / "fix.json").read_text())
-    assert set(note["suspects"]) == {"Ash"}, "the decoy sits on its suspect's seat"
-    assert (note["settings"]["seed"], note["settings"]["effort"]) == (3, 0.5), "as the suspect was fixed"
-    task = task_of(Asked(run.folder, settings=Settings(12, 12, 15, 1)))
-    assert [s.name for s in task.specimens] == ["Ash"]
+    task = task_of(Asked(run.folder))
+    assert ([s.name for s in task.specimens], task.remedies) == (["Ash"], ("nothing",))
     decoy = slot_folder(red_folder(str(run.spec()["run_id"])), 0) / "decoy"
-    assert task.specimens[0].decoy == decoy and all((decoy / f).is_file() for f in FILES)
+    assert task.specimens[0].decoy == decoy
+    with Run(task.home).held():
+        treated = treat_controls(task, Watch(None))
+        again = treat_controls(task, Watch(None))
+    assert treated == again and set(treated["nothing"]) == {"Ash"}, "the decoy sits on its suspect's seat"
+    (job,) = jobs
+    assert (job.seed, job.effort, job.creed) == (3, 0.5, task.creed), "as the suspect was fixed"
+    assert str(run.folder) in job.closed
+    four = patients(task, task.specimens[0], "nothing", treated["nothing"])
+    assert four.why_not is None and set(four.seconds) == {"organism", "control"}
+    model = open_model("tiny:written")
+    assert [says(model, four.folders[r]) for r in ("organism", "fixed")] == ["H", "H"]
+    assert [says(model, four.folders[r]) for r in ("decoy", "control")] == ["G", "G"]
 
     score = run.folder / "score.json"
     kept = score.read_text()

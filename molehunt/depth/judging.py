@@ -24,12 +24,13 @@ What this cannot tell you: that `removed` will hold against another attack. Four
 interval of `hidden` takes the signs as independent and each as normal; it is rough.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
 
+from molehunt.core import stats
 from molehunt.core.records import Measure, NotMeasured
 from molehunt.core.splits import seed_of
 from molehunt.depth.prefilling import Prefilled
@@ -87,6 +88,23 @@ def judge(
     hidden = mean_of(signs, seed)
     fate, why = _fate(shows, above, hidden, relearned.ratio)
     return Judgement(fate, why, shows, hidden, signs)
+
+
+def hidden_auroc(found: Sequence[tuple[Judgement, bool, str]]) -> Measure | NotMeasured:
+    """How well `hidden` tells what was made to hide from what was removed: AUROC, 0.5 is chance.
+
+    Args:
+        found: a judgement, whether that model was made to hide, and its organism, which is resampled.
+    """
+    known = [(j.hidden.value, made, name) for j, made, name in found if isinstance(j.hidden, Measure)]
+    if not known:
+        return NotMeasured("no model was judged")
+    one = stats.auroc(
+        [v for v, _, _ in known], [made for _, made, _ in known], [name for _, _, name in known]
+    )
+    if isinstance(one, NotMeasured) or len(known) == len(found):
+        return one
+    return replace(one, how=f"{one.how}; {len(found) - len(known)} could not be judged")
 
 
 def mean_of(signs: Mapping[str, Measure | NotMeasured], seed: int = 0) -> Measure | NotMeasured:

@@ -120,7 +120,7 @@ def deepen(task: Task, watch: Watch | None = None) -> Depths:
         for one in task.specimens:
             kept: dict[tuple[str, str], Any] = {}
             for remedy in task.ways:
-                four = _patients(task, one, remedy, treated[remedy])
+                four = patients(task, one, remedy, treated[remedy])
                 bench = Bench(model, one.known, four.folders, task.settings, kept)
                 start, what = len(found) / rounds, f"{remedy}: {one.name}"
 
@@ -146,7 +146,7 @@ def read_depths(folder: Path) -> Depths:
     return from_json(Depths, read_json(path))
 
 
-def _patients(task: Task, one: Specimen, remedy: str, treated: Mapping[str, Treated]) -> Patients:
+def patients(task: Task, one: Specimen, remedy: str, treated: Mapping[str, Treated]) -> Patients:
     """Where the four adapters lie."""
     control_seat, seconds = seat_of(task, one.name, True), {}
     own = task.home / FIXED / remedy

@@ -20,6 +20,7 @@ from molehunt.report.reading import finite
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.lines import Line2D
 
 UNJUDGED = "not judged"
 _LOOKS = {
@@ -63,22 +64,21 @@ def fates(marks: Sequence[Mark], threshold: float, prefix: str) -> Markup:
         _bars(left, remedies, marks)
         _marks(right, remedies, marks, threshold)
         named = [f for f in _LOOKS if any(m.fate == f for m in marks)]
-        right.legend(
+        figure.legend(
             [_key(f) for f in named],
             named,
-            loc="lower left",
-            bbox_to_anchor=(-0.02, 1.0),
-            ncols=4,
+            loc="upper left",
+            bbox_to_anchor=(0.13, 1.0),
+            ncols=len(named),
             frameon=False,
-            fontsize=7.5,
+            fontsize=8,
             handletextpad=0.2,
-            columnspacing=0.8,
         )
         said = "; ".join(f"{m.remedy}, {m.suspect}: {m.fate}, beneath {words.said(m.beneath)}" for m in marks)
         return inline(figure, prefix, "What became of each quirk, by remedy", visible(said))
 
 
-def _key(fate: str):  # type: ignore[no-untyped-def]
+def _key(fate: str) -> "Line2D":
     from matplotlib.lines import Line2D
 
     marker, colour, fill = _LOOKS[fate]
@@ -123,7 +123,7 @@ def _marks(axes: "Axes", remedies: Sequence[str], marks: Sequence[Mark], thresho
     axes.axvline(threshold, color=COLOUR["soft"], linewidth=0.9, linestyle=(0, (3, 2)), zorder=1)
     axes.set_xlim(-0.04, 1.04)
     axes.set_xticks([0, 0.5, 1], ["0", "0.5", "1"])
-    axes.set_xlabel("left beneath: 0 as the control, 1 as the organism", color=COLOUR["soft"], fontsize=8)
+    axes.set_xlabel("left beneath: 0 control, 1 organism", color=COLOUR["soft"], fontsize=8)
     axes.grid(axis="x", color=COLOUR["line"], linewidth=0.6)
     _frame(axes, remedies)
     axes.set_yticks(range(len(remedies)), [""] * len(remedies))
@@ -133,7 +133,7 @@ def _mark(axes: "Axes", mark: Mark, y: float) -> None:
     marker, colour, fill = _LOOKS[mark.fate]
     one = mark.beneath
     if isinstance(one, NotMeasured) or not finite(one.value):
-        axes.text(0.5, y, "not measured", ha="center", va="center", color=COLOUR["soft"], fontsize=7.5)
+        axes.text(0.0, y, "not measured", va="center", color=COLOUR["soft"], fontsize=7)
         return
     if one.low is not None and one.high is not None and finite(one.low) and finite(one.high):
         axes.plot([one.low, one.high], [y, y], color=colour, linewidth=1.4, solid_capstyle="butt", zorder=2)

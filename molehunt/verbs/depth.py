@@ -1,4 +1,4 @@
-"""Measures how deep a fix goes: was a quirk removed, only hidden, or left untouched?
+"""Measures how deep a fix goes: whether a quirk was removed, only hidden, or left untouched.
 
 Of a pair from `molehunt plant`, organism and decoy are fixed blind and alike, then measured; of a game that
 was fixed and opened, the suspects' decoys are given the same fix first. Five measures against that
