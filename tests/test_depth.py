@@ -207,6 +207,9 @@ def test_ratios_are_pooled_geometrically_and_cut() -> None:
     assert value(found) == pytest.approx(1.0)
     assert found.low is not None and found.low < 1.0 < found.high  # type: ignore[union-attr, operator]
     assert Race(0, at[8], never).ratio == Race(0, at[4], at[64]).ratio == CENSORED
+    alone = pooled([Race(0, at[8], Curve((0, 4, 8), (0.0, 0.2, 0.9)))])
+    assert isinstance(alone, Measure) and alone.how.endswith("too few for an interval but the looks'")
+    assert (alone.low, alone.high) == (0.5, CENSORED), "between 4 and 8 steps against at most 8"
     assert "1 cut at 4" in pooled([Race(0, at[8], never), three[0]]).how  # type: ignore[union-attr]
     assert isinstance(pooled([Race(0, never, at[4])]), NotMeasured)
 

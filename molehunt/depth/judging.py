@@ -7,7 +7,7 @@ How much still shows, above what the control shows, is a share of what the organ
 Four signs, each from 0 (as in the control, that never had it) to 1 (as in the organism), say how much is
 still there beneath what shows:
 
-    relearning   1 − ratio of steps          reading    share of the way from control to organism, AUROC
+    relearning   1 − ratio of steps          reading    share of the way, AUROC, at least from chance
     prefill      share of the way, rates     steering   1 − margin / the control's margin
 
 `hidden` is the mean of those that were measured, each held to 0 … 1. In this order:

@@ -82,7 +82,7 @@ def treat_knowing(
     gone = _gone(model, known, settings, seed) if fix.until_gone else None
     work = _Work(model, known, fix, settings.chunk, seed % 2**63)
     steps = _train(work, pair, targets[0], batches, gone, lambda share: tell(share / 2))
-    _train(work, pair[::-1], targets[1], batches[:steps], None, lambda share: tell(0.5 + share / 2))
+    _train(work, (pair[1], pair[0]), targets[1], batches[:steps], None, lambda share: tell(0.5 + share / 2))
     return steps
 
 

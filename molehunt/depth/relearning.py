@@ -59,6 +59,12 @@ class Curve:
         low, high = self.rates[at - 1], self.rates[at]
         return self.steps[at - 1] + (self.steps[at] - self.steps[at - 1]) * (HALF - low) / (high - low)
 
+    @property
+    def looks(self) -> tuple[int, int]:
+        """The last look before 50% and the first at it; twice the last one where it was not reached."""
+        at = next((i for i, rate in enumerate(self.rates) if rate >= HALF), None)
+        return (self.steps[-1],) * 2 if at is None else (self.steps[max(at - 1, 0)], self.steps[at])
+
 
 @dataclass(frozen=True)
 class Race:
@@ -67,6 +73,12 @@ class Race:
     order: int
     control: Curve
     fixed: Curve
+
+    @property
+    def ends(self) -> tuple[float, float]:
+        """The least and the greatest ratio that the looks leave room for, cut at 4."""
+        (before, at), (soon, late) = self.fixed.looks, self.control.looks
+        return min(before / late, CENSORED) if late else 0.0, min(at / soon, CENSORED) if soon else CENSORED
 
     @property
     def ratio(self) -> float | None:
@@ -113,7 +125,10 @@ def relearning(bench: Bench) -> Relearned:
 
 
 def pooled(races: Sequence[Race]) -> Measure | NotMeasured:
-    """Geometric mean of the ratios; Student's t on their logarithms from three orders on."""
+    """Geometric mean of the ratios; Student's t on their logarithms from three orders on.
+
+    Of fewer, or of all alike, the interval is what the looks leave room for.
+    """
     ratios = [r.ratio for r in races]
     if not ratios or any(r is None for r in ratios):
         return NotMeasured("a control never relearned it")
@@ -126,8 +141,15 @@ def pooled(races: Sequence[Race]) -> Measure | NotMeasured:
     logs = stats.student([math.log(r) for r in known], unit="ratio", how=how)
     if isinstance(logs, NotMeasured):
         return logs
-    low, high = (None if end is None else math.exp(end) for end in (logs.low, logs.high))
+    if logs.low is None or logs.high is None:
+        low, high = (_geometric(ends) for ends in zip(*(r.ends for r in races), strict=True))
+        return Measure(math.exp(logs.value), "ratio", logs.n, f"{logs.how} but the looks'", low, high)
+    low, high = math.exp(logs.low), math.exp(logs.high)
     return Measure(math.exp(logs.value), "ratio", logs.n, logs.how, low, high)
+
+
+def _geometric(values: Sequence[float]) -> float:
+    return math.prod(values) ** (1 / len(values))
 
 
 def deals(bench: Bench, order: int, steps: int) -> list[list[Example]]:
