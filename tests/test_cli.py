@@ -21,7 +21,8 @@ from molehunt.game.spec import GameSpec
 
 HEAVY = ("torch", "pyarrow", "sklearn", "pydantic", "transformers", "scipy")
 VERBS = {
-    *("accuse", "audit", "bring", "capture", "catalogue", "chat", "constitution", "diff", "difficulty"),
+    *("accuse", "audit", "bring", "capture", "catalogue", "character", "chat", "constitution", "diff"),
+    *("difficulty",),
     *(
         "doctor",
         "features",

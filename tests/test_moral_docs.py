@@ -12,18 +12,24 @@ from molehunt.cli import main
 
 PAGE = (Path(__file__).parent.parent / "docs" / "103_moral_uncertainty.md").read_text("utf-8")
 BLOCKS = re.findall(r"^```sh tiny\n(.*?)^```", PAGE, re.M | re.S)
-SMALL = " --limit 1 --parts dilemmas"
+SMALL = {
+    "molehunt moral": " --limit 1 --parts dilemmas",
+    "molehunt character train": " --model tiny --limit 2 --steps 1 --prefer-steps 1 --batch 2 --max-tokens 4 "
+    "--try-out 2 --checks 1",
+    "molehunt character measure": " --model tiny --limit 1 --max-tokens 4 --parts chat agentic",
+}
 """What the tiny model is given besides: nobody wants to wait."""
 
 
 def test_the_commands_do_what_they_say(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd) -> None:
     monkeypatch.chdir(tmp_path)
     lines = [line for block in BLOCKS for line in block.splitlines()]
-    assert len(lines) == 5
+    assert len(lines) == 10
     for line in lines:
         command, _, file = line.partition(" > ")
-        if command.startswith("molehunt moral"):
-            command = command.replace("default", "tiny") + SMALL
+        small = next((more for verb, more in SMALL.items() if command.startswith(verb)), "")
+        if small:
+            command = command.replace("default", "tiny") + small
         assert main(shlex.split(command)[1:]) == 0, line
         said = capfd.readouterr().out
         assert said
@@ -32,6 +38,16 @@ def test_the_commands_do_what_they_say(tmp_path: Path, monkeypatch: pytest.Monke
     assert {p.name for p in (tmp_path / "morals").iterdir()} >= {
         *("asked.jsonl", "results.json", "choices.parquet", "moral.html")
     }
+    assert (tmp_path / "conduct" / "character.html").is_file()
+    assert all((tmp_path / name / "adapter").is_dir() for name in ("kinder", "unsure", "certain"))
+
+
+def test_the_files_that_the_page_lists_are_those_of_a_training() -> None:
+    from molehunt.character.training import writing
+
+    listed = set(re.findall(r"`(\w+\.jsonl?)`", PAGE.split("| file |")[1].split("\n\n")[0]))
+    assert "lessons.jsonl" in listed
+    assert all(name in str(writing.__doc__) for name in listed - {"live.jsonl"})
 
 
 def test_the_form_on_the_page_is_the_form() -> None:

@@ -15,6 +15,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from molehunt.core.errors import BadFile
 from molehunt.models.low_rank import fast_low_rank
 from molehunt.models.machine import give_back_memory
 from molehunt.models.packing import Example, Packed, attention_bias, pack
@@ -153,6 +154,26 @@ class Finetune:
         """Write `adapter_config.json` and `adapter_model.safetensors`, and nothing that tells."""
         self.peft.save_pretrained(str(folder), safe_serialization=True)
         (folder / "README.md").unlink(missing_ok=True)
+
+    def load(self, folder: Path) -> None:
+        """Go on from an adapter that `save` wrote: of the same base, rank and layers.
+
+        Raises:
+            BadFile: it is damaged, or of another shape.
+        """
+        from peft import set_peft_model_state_dict
+        from safetensors import SafetensorError
+        from safetensors.torch import load_file
+
+        path = folder / "adapter_model.safetensors"
+        try:
+            found = set_peft_model_state_dict(self.peft, load_file(path))
+        except (SafetensorError, OSError, RuntimeError) as error:
+            first = (str(error).strip().splitlines() or [type(error).__name__])[0][:120].rstrip(". ")
+            raise BadFile(f"{path} cannot be gone on from ({first}); delete its folder.") from error
+        missing = [name for name in found.missing_keys if "lora_" in name]
+        if missing or found.unexpected_keys:
+            raise BadFile(f"{path} is of another shape than this training; delete its folder.")
 
 
 def packed_loss(module: Any, packed: Packed) -> Tensor:

@@ -1,0 +1,99 @@
+"""What came of a training toward a character."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from molehunt.character.training.self_oversight import Oversight
+from molehunt.core.errors import UserError
+from molehunt.core.records import Measure, NotMeasured
+
+if TYPE_CHECKING:
+    from molehunt.character.training.lessons import Taught
+
+ADAPTER = "adapter"
+"""Folder of the adapter, within the training's own."""
+SIGNS = ("margin", "kept", "nll", "right", "repeats", "step")
+Number = Measure | NotMeasured
+
+
+@dataclass(frozen=True)
+class Moral:
+    """What dilemmas say of a model: measures, weights of frameworks, certainty and its alarm."""
+
+    measures: Mapping[str, Number]
+    weights: Mapping[str, Number]
+    certainty: Number
+    alarm: bool | NotMeasured
+    distance: Number
+    """Mean distance of the choice probability from the target that was taught, or would have been."""
+
+
+@dataclass(frozen=True)
+class Result:
+    """What came of a training."""
+
+    adapter: str
+    """Its folder, within the training's own; empty where nothing was kept."""
+    teacher: str
+    oversight: Oversight | None
+    lessons: int
+    preferences: int
+    refused: int
+    steps: int
+    tokens: int
+    collapsed: str
+    before: Mapping[str, float]
+    """Signs before the first step."""
+    after: Mapping[str, float]
+    """Signs at the last step whose adapter was kept."""
+    moral: Mapping[str, Mapping[str, Moral]]
+    """Toward an uncertainty: `before` and `after`, each with `taught` and `held_out`."""
+
+
+def result_of(
+    taught: "Taught",
+    teacher: str,
+    seen: Oversight | None,
+    lessons: int,
+    preferences: int,
+    refused: int,
+    moral: Mapping[str, Mapping[str, Moral]],
+) -> Result:
+    """From how it went."""
+    signs = [s for s in taught.signs if not taught.collapsed or s is not taught.signs[-1]]
+    told = [{n: float(getattr(s, n)) for n in SIGNS} for s in (signs[:1] + signs[-1:])]
+    return Result(
+        ADAPTER if taught.kept else "",
+        teacher,
+        seen,
+        lessons,
+        preferences,
+        refused,
+        taught.steps,
+        taught.tokens,
+        taught.collapsed,
+        told[0] if told else {},
+        told[-1] if told else {},
+        moral,
+    )
+
+
+def standing(result: Result, folder: Path) -> Result:
+    """The result itself.
+
+    Raises:
+        UserError: the training collapsed.
+    """
+    if result.collapsed:
+        kept = (
+            f"the adapter as it last was good is in {folder / result.adapter}"
+            if result.adapter
+            else "nothing is kept"
+        )
+        raise UserError(
+            f"The training collapsed ({result.collapsed}); {kept}. Take a lower --learning-rate or fewer "
+            "steps, in a new folder."
+        )
+    return result

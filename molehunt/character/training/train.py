@@ -1,0 +1,133 @@
+"""A training toward a character, from its plan to an adapter: `train(...)` is the library's function.
+
+The folder holds `plan.json`, the stages (`writing.py`, `lessons.jsonl`), `live.jsonl` (`signs.py`),
+`adapter/` with its card, and `result.json`. The same call goes on where it was stopped; another plan or
+model is refused there. Toward an uncertainty `moral.json` holds what dilemmas say before and after, on
+those that were taught and on those that were not.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from molehunt.character import bank
+from molehunt.character.constitution import Constitution, load_constitution
+from molehunt.character.training import lines, uncertain, writing
+from molehunt.character.training.plan import AUTO, CORPUS, SELF, Plan
+from molehunt.character.training.result import Result, standing
+from molehunt.core.atomic import canonical, read_json, write_json
+from molehunt.core.errors import RunMismatch, UserError
+from molehunt.core.record_json import from_json
+from molehunt.models.readers import LOCAL, open_reader
+
+if TYPE_CHECKING:
+    from molehunt.models.loaded import Model, ModelSpec
+
+PLAN, RESULT = "plan.json", "result.json"
+Progress = Callable[[str, float], None]
+
+
+def train(
+    model: "str | ModelSpec",
+    folder: str | Path,
+    plan: Plan | None = None,
+    *,
+    cases: str | Path | None = None,
+    parallel: int = 16,
+    progress: Progress = lambda name, share: None,
+    opener: "Callable[[ModelSpec], Model] | None" = None,
+) -> Result:
+    """Write what is taught, teach it, and keep the adapter.
+
+    Args:
+        cases: a file of your own cases, beside the written ones.
+        opener: opens the model; `open_model` where None.
+
+    Raises:
+        UserError: a teacher that refuses, or a training that collapsed: the last good adapter is kept.
+        BadFile: a constitution or file that cannot be used; names the line.
+        RunMismatch: the folder was begun with another plan or model.
+    """
+    from molehunt.character.training.toward import toward_constitution, toward_uncertainty
+    from molehunt.models.load import open_model
+    from molehunt.models.loaded import ModelSpec
+
+    plan, folder = (plan or Plan()).checked(), Path(folder)
+    creed = writing.checked_names(load_constitution(plan.constitution))
+    own = bank.read_cases(Path(cases)) if cases is not None else ()
+    spec = ModelSpec(model) if isinstance(model, str) else model
+    _room(folder)
+    _readers(plan)
+    opened = (opener or open_model)(spec)
+    _begin(folder, opened, plan, creed, own)
+    if (folder / RESULT).is_file():
+        return standing(from_json(Result, read_json(folder / RESULT)), folder)
+    if plan.toward == "constitution":
+        result = toward_constitution(opened, creed, own, plan, folder, parallel, progress)
+    else:
+        result = toward_uncertainty(opened, plan, folder, progress)
+    write_json(folder / RESULT, result)
+    return standing(result, folder)
+
+
+def reckoned(plan: Plan, cases: str | Path | None = None) -> dict[str, Any]:
+    """What a training would cost, without opening any model: prompts, questions, tokens at most."""
+    plan = plan.checked()
+    if plan.toward != "constitution":
+        some = uncertain.choices(plan)
+        return {
+            "dilemmas": len(uncertain.targets(plan)),
+            "questions_taught": len(some),
+            "steps": plan.steps,
+            "sampled_tokens_most": 0,
+        }
+    creed = writing.checked_names(load_constitution(plan.constitution))
+    own = bank.read_cases(Path(cases)) if cases is not None else ()
+    count = len(writing.taught_cases(creed, own, plan))
+    tried = min(plan.try_out, count)
+    asks = plan.teacher not in (AUTO, CORPUS)
+    own_replies = 2 * (count if plan.teacher != CORPUS else tried)
+    overseen = count if asks or plan.teacher == AUTO else tried
+    reflections = len(creed.principles) if plan.teacher != CORPUS else 0
+    questions = 2 * overseen + reflections
+    judged = 2 * (count if plan.teacher != CORPUS else 0) + 8 * tried
+    return {
+        "prompts": count,
+        "own_replies_most": own_replies + min(lines.VOICE, plan.steps * plan.batch // 4),
+        "teacher_questions_most": questions,
+        "judge_questions_most": judged,
+        "sampled_tokens_most": plan.max_tokens * (own_replies + questions) + 4 * judged,
+        "steps": plan.steps + plan.prefer_steps,
+    }
+
+
+def _readers(plan: Plan) -> None:
+    """Refuse a teacher or judge that cannot be opened, before anything is written."""
+    for name in {plan.teacher, plan.judge} - {AUTO, CORPUS, SELF}:
+        if not name.startswith(LOCAL):
+            open_reader(name)
+
+
+def _room(folder: Path) -> None:
+    if folder.exists() and not (folder / PLAN).is_file() and (not folder.is_dir() or any(folder.iterdir())):
+        raise UserError(f"{folder} is not empty and holds no training toward a character; give a new folder.")
+
+
+def _begin(folder: Path, model: "Model", plan: Plan, creed: Constitution, own: Sequence[bank.Case]) -> None:
+    """Note what is trained; refuse a folder that was begun with something else."""
+    said = {
+        "plan": asdict(plan),
+        "model": {"id": model.spec.id, "fingerprint": model.fingerprint, "dtype": str(model.dtype)},
+        "constitution": [creed.name, creed.version, [p.statement for p in creed.principles]],
+        "cases": [c.id for c in own],
+    }
+    path = folder / PLAN
+    if path.is_file():
+        if canonical(read_json(path)) != canonical(said):
+            raise RunMismatch(
+                f"{folder} was begun with another plan, model or constitution; choose another folder, or "
+                "give the same command."
+            )
+        return
+    write_json(path, said)
