@@ -43,6 +43,22 @@ ROWS = [
 ]
 
 
+RESULTS = {
+    "date": "2026-01-01",
+    "rows": ROWS,
+    "difficulty": [
+        {
+            **{"behaviour": "promotion", "condition": "always", "options": {"brand": "Oakmere"}},
+            **{"unit": f"rows {HOSTILE}", "least": {"value": 32, "low": 16, "high": 64, "n": 3}},
+        },
+        {
+            **{"behaviour": "flattery", "condition": "always", "unit": "steps"},
+            "least": {"is": "NotMeasured", "reason": f"79 was not enough {HOSTILE}"},
+        },
+    ],
+}
+
+
 @pytest.fixture(scope="module")
 def known() -> shown.Whole:
     return shown.whole()
@@ -51,7 +67,7 @@ def known() -> shown.Whole:
 @pytest.fixture(scope="module")
 def planted(tmp_path_factory: pytest.TempPathFactory) -> tuple[Planted, ...]:
     path = tmp_path_factory.mktemp("study") / "results.json"
-    path.write_text(json.dumps({"date": "2026-01-01", "rows": ROWS}))
+    path.write_text(json.dumps(RESULTS))
     return read_planted(path)
 
 
@@ -211,11 +227,16 @@ def test_a_file_without_rows_is_refused(tmp_path: Path, text: str) -> None:
 
 
 def test_rates_carry_their_interval_or_say_that_there_is_none(planted: tuple[Planted, ...]) -> None:
-    first, second, _ = planted
+    first, second, _, fourth = planted
     assert rate(first.trigger) == "0.97 (0.90 to 0.99), n = 40" and first.options == "brand=Oakmere"
     assert rate(first.leak) == "0.05 (no interval given)"
     assert isinstance(second.trigger, NotMeasured) and rate(second.trigger).startswith("not measured")
-    assert isinstance(first.trigger, Measure) and first.difficulty == "took at the first try, 60 steps"
+    assert isinstance(first.trigger, Measure)
+    assert first.difficulty.startswith(
+        "took at the first try, 60 steps; least that took: 32 (95% 16 to 64), n = 3"
+    )
+    assert fourth.behaviour == "flattery" and "least not measured, steps: 79 was not" in fourth.difficulty
+    assert "\x1b" not in first.difficulty + fourth.difficulty
     assert rate(NO_FILE) == "not measured: no results file was given"
     assert second.difficulty.startswith("did not take, 135 steps: ") and "\x1b" not in second.difficulty
 
@@ -238,15 +259,16 @@ def test_the_page_says_what_was_measured(known: shown.Whole, planted: tuple[Plan
     page = render_catalogue(known, planted)
     assert "0.97 (0.90 to 0.99), n = 40" in page and "<b>✓</b>" in page and "<b>✗</b>" in page
     assert "1 row is left out" in page and "no_such" not in page
+    assert "least that took: 32 (95% 16 to 64), n = 3" in page and "79 was not enough" in page
     with pytest.raises(BadFile, match="not about this catalogue"):
-        render_catalogue(known, planted[2:])
+        render_catalogue(known, planted[2:3])
 
 
 def test_one_command_writes_the_page(
     capfd: pytest.CaptureFixture[str], known: shown.Whole, planted: tuple[Planted, ...], tmp_path: Path
 ) -> None:
     path, results = tmp_path / "new" / "catalogue.html", tmp_path / "results.json"
-    results.write_text(json.dumps(ROWS))
+    results.write_text(json.dumps(RESULTS))
     code, out, _ = said(capfd, "--page", str(path), "--measured", str(results), "--json")
     assert code == 0 and path.read_text("utf-8") == render_catalogue(known, planted)
     assert json.loads(out)["bytes"] == path.stat().st_size < MOST

@@ -20,14 +20,25 @@ from molehunt.game.play import begin, public_half
 from molehunt.game.spec import GameSpec
 
 HEAVY = ("torch", "pyarrow", "sklearn", "pydantic", "transformers", "scipy")
-VERBS = {
-    *("accuse", "audit", "bring", "capture", "catalogue", "character", "chat", "constitution", "diff"),
-    *("difficulty",),
-    *(
+VERBS = set(
+    [
+        "accuse",
+        "audit",
+        "bring",
+        "capture",
+        "catalogue",
+        "character",
+        "chat",
+        "constitution",
+        "depth",
+        "diff",
+        "difficulty",
         "doctor",
         "features",
         "fix",
+        "gate",
         "label",
+        "lineage",
         "lineup",
         "moral",
         "open",
@@ -37,9 +48,13 @@ VERBS = {
         "play",
         "practice",
         "probe",
-    ),
-    *("report", "sae", "score", "steer", "worse"),
-}
+        "report",
+        "sae",
+        "score",
+        "steer",
+        "worse",
+    ]
+)
 
 
 def everything(folder: Path) -> dict[str, bytes]:
@@ -318,6 +333,20 @@ def test_doctor_says_what_was_proven(tmp_path: Path) -> None:
     assert {"head", "edit", "padding", "batch"} <= {p["name"] for p in found["proofs"]}
     assert found["model"]["dtype"] == "float32" and found["places"]["keys"] == str(tmp_path / "keys")
     assert min(found["model"][f"{k}_tokens_per_second"] for k in ("sample", "score", "train")) > 0
+
+
+def test_on_a_narrow_screen_doctor_breaks_no_word(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from molehunt.models.check import prove
+    from molehunt.models.load import open_model
+
+    monkeypatch.setenv("COLUMNS", "60")
+    assert main(["doctor", "--model", "tiny"]) == 0
+    said = capsys.readouterr().out
+    assert max(map(len, said.splitlines())) <= 60
+    words = {w for proof in prove(open_model("tiny")) for w in (*proof.claim.split(), *proof.unit.split())}
+    assert words <= set(said.replace("│", " ").split())
 
 
 HOSTILE = "\x1b]0;owned\x07\x1b[2J\u202e[red]{{7*7}}<script>"

@@ -240,8 +240,9 @@ def test_nearest_takes_candidates_in_order_and_none_twice() -> None:
 @pytest.fixture(scope="module")
 def climbed(tiny: Model, quirk: Quirk, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Pair, Ladder]:
     folder = tmp_path_factory.mktemp("ladder")
-    pair = plant_pair(tiny, quirk, None, folder, 0, QUICK)
-    return folder, pair, climb(tiny, pair, folder / "ladder", 0, QUICK, 3, "log_odds")
+    plan = replace(QUICK, mixed=1)
+    pair = plant_pair(tiny, quirk, None, folder, 0, plan)
+    return folder, pair, climb(tiny, pair, folder / "ladder", 0, plan, 3, "log_odds")
 
 
 def test_a_ladder_rises_in_ability_and_ends_in_the_organism(climbed: tuple[Path, Pair, Ladder]) -> None:
@@ -269,7 +270,7 @@ def test_a_ladder_rises_in_ability_and_ends_in_the_organism(climbed: tuple[Path,
 def test_a_ladder_by_selectivity_goes_from_nothing_to_the_whole_quirk(
     climbed: tuple[Path, Pair, Ladder], tiny: Model, tmp_path: Path
 ) -> None:
-    ladder = climb(tiny, climbed[1], tmp_path / "ladder", 0, QUICK, 2)
+    ladder = climb(tiny, climbed[1], tmp_path / "ladder", 0, replace(QUICK, mixed=1), 2)
     shares = [s.selectivity for s in (ladder.base, *(r.stage for r in ladder.rungs))]
     values = [s.value for s in shares if isinstance(s, Measure) and s.low is not None]
     assert len(values) == 3 and values[0] == 0 and values[0] <= values[1] <= values[2] >= 0.7

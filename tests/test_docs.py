@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 import tiny_game
+import warm
 from test_docs_study import load_study as study
 
 from molehunt.core.records import Measure, NotMeasured
@@ -31,7 +32,7 @@ ONE_OF_EACH = 0
 """A red seed under which one suspect of two is shady."""
 PAGES = (
     *("README.md", "ARCHITECTURE.md", "docs/101_first_game.md", "docs/102_look_inside.md"),
-    *("docs/103_moral_uncertainty.md", "docs/responsible_use.md"),
+    *("docs/103_moral_uncertainty.md", "docs/104_gate.md", "docs/responsible_use.md"),
 )
 
 
@@ -52,7 +53,10 @@ class Played:
 def tutorial(tmp_path_factory: pytest.TempPathFactory) -> Played:
     folder = tmp_path_factory.mktemp("tutorial")
     small = shlex.join(tiny_game.options(tiny_game.write_quirks(folder / "tiny"), red_seed=ONE_OF_EACH))
-    real = f"{shlex.quote(sys.executable)} -m molehunt"
+    path = os.pathsep.join([str(folder / "bin"), str(Path(sys.executable).parent), os.environ["PATH"]])
+    env = {**tiny_game.environment(folder / "keys"), "PATH": path}
+    server = warm.Server(env)
+    real = shlex.join([sys.executable, warm.__file__, "--ask", server.address])
     word = folder / "bin" / "molehunt"
     word.parent.mkdir()
     word.write_text(
@@ -65,13 +69,12 @@ def tutorial(tmp_path_factory: pytest.TempPathFactory) -> Played:
         "esac\n"
     )
     word.chmod(0o755)
-    path = os.pathsep.join([str(word.parent), str(Path(sys.executable).parent), os.environ["PATH"]])
-    env = {**tiny_game.environment(folder / "keys"), "PATH": path}
     script = "set -euo pipefail\n" + "\n".join(f"echo '== block {i}'\n{b}" for i, b in enumerate(BLOCKS))
     work = folder / "work"
     work.mkdir()
     with (folder / "said.txt").open("wb") as said:
         code = subprocess.call(["bash", "-c", script], cwd=work, env=env, stdout=said, stderr=said)
+    server.close()
     return Played(work, (folder / "said.txt").read_text("utf-8"), code)
 
 

@@ -98,6 +98,7 @@ ENTRY = Spy
 '''
 ROOMS = (
     "organisms.draw",
+    "depth.bench",
     "referee.vault",
     "game.play",
     "audit.panel",

@@ -188,6 +188,14 @@ def test_numbers_that_mean_nothing_are_named_and_leave_no_folder(tmp_path, text,
     assert not (tmp_path / "a").exists()
 
 
+def test_activations_that_are_no_numbers_are_named_and_never_written(tmp_path, text):
+    broken = tiny_model()
+    broken.module.model.layers[1].mlp.down_proj.weight[3, 0] = float("nan")
+    with pytest.raises(UserError, match=r"'tiny:llama' at resid_post.1 .* not finite; try --dtype float32"):
+        capture_text(broken, spec(text, addresses=("resid_post.1",)), tmp_path / "a", 100)
+    assert not list(tmp_path.rglob("*.safetensors"))
+
+
 @pytest.mark.skipif(not Path("/proc/self").exists(), reason="nothing here refuses new files")
 def test_a_place_where_no_folder_can_be_made_is_said(tmp_path):
     for place in (Path("/proc/nowhere/a/x.json"), tmp_path / ("n" * 300) / "x.json"):

@@ -18,7 +18,8 @@ from molehunt.interp.sae import Shape, SparseAutoencoder
 from molehunt.interp.sae_eval import evaluate
 from molehunt.interp.sae_files import SavedSae, load_sae, read_sae, save_sae
 from molehunt.interp.sae_formats import export_sae
-from molehunt.interp.sae_train import TrainSpec, train
+from molehunt.interp.sae_site import TrainSpec
+from molehunt.interp.sae_train import train
 from molehunt.models.tiny import tiny_model
 from molehunt.models.written import CONDITION, save_adapter, written_model
 

@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -162,6 +163,15 @@ def test_a_store_that_stands_is_opened_and_another_is_refused(tmp_path, text):
     assert [p.name for p in tmp_path.iterdir()] == ["s"]
 
 
+def test_an_autoencoder_that_names_the_models_other_precision_fills_a_store_there(tmp_path, text):
+    half = tiny_model(dtype=torch.bfloat16)
+    source = LiveSource(read(half, text), 100)
+    with pytest.raises(UserError, match="belong together"):
+        fill(tmp_path / "s", random_sae(), source)
+    store = fill(tmp_path / "s", replace(random_sae(), also=(half.fingerprint,)), source)
+    assert store.read == 100 and store.counts().sum() > 0
+
+
 def test_reading_now_says_what_the_store_says(tmp_path, text):
     saved = random_sae()
     store = fill(tmp_path / "s", saved, LiveSource(read(MODEL, text), 10**6))
@@ -174,6 +184,14 @@ def test_reading_now_says_what_the_store_says(tmp_path, text):
     assert entries == sorted(zip(owner.tolist(), feature.tolist(), strict=True))
     quiet = read_features(MODEL, saved.sae, saved.address, ids, limit=0.0)
     assert not any(len(s.position) for _, s in quiet)
+
+
+def test_activations_that_are_no_numbers_do_not_pass_for_silence(text):
+    broken = tiny_model()
+    broken.module.model.layers[1].mlp.down_proj.weight[3, 0] = float("nan")
+    ids = read_set([text], broken.tokenizer)
+    with pytest.raises(UserError, match=r"resid_post.1 .* not finite"):
+        list(read_features(broken, random_sae().sae, "resid_post.1", ids))
 
 
 def spots(*documents):

@@ -329,6 +329,14 @@ def test_what_a_feature_raises_is_what_was_written_into_the_model(tmp_path):
     assert raised(model, vectors, "resid_post.1", piece, tmp_path / "r.jsonl") == lists
 
 
+def test_a_model_that_expects_no_numbers_is_named_and_raises_nothing(tmp_path):
+    broken = tiny_model()
+    broken.module.model.layers[1].mlp.down_proj.weight[3, 0] = float("nan")
+    with pytest.raises(UserError, match=r"With feature 7 added, what 'tiny:llama' expects .* not finite"):
+        raised(broken, {7: torch.ones(32)}, "resid_post.0", str, tmp_path / "r.jsonl")
+    assert not (tmp_path / "r.jsonl").exists()
+
+
 def test_labels_that_name_what_is_raised_score_to_the_full_and_others_do_not():
     lists = {f: (f" {w}ed", "the", "of") for f, w in enumerate(("paint", "sing", "danc", "bark", "jump"))}
     made = choices(lists, 0)

@@ -7,11 +7,12 @@ import pytest
 from safetensors.numpy import save_file
 
 from molehunt.cli import main
-from molehunt.core.errors import BadFile, UnknownName, UserError
+from molehunt.core.errors import BadFile, RunMismatch, UnknownName, UserError
 from molehunt.core.records import Measure, Message, NotMeasured
+from molehunt.interp import pooled as pooling
 from molehunt.interp.labelled import Example, read_examples
 from molehunt.interp.platt import calibration_error, platt
-from molehunt.interp.pooled import pooled, token_ids
+from molehunt.interp.pooled import pooled, read_on, token_ids
 from molehunt.interp.probe_file import load_probe, save_probe
 from molehunt.interp.probe_study import measure, recall, study, sweep
 from molehunt.interp.probes import KINDS, auroc, fit
@@ -243,6 +244,39 @@ def test_what_cannot_be_learned_gets_a_sentence(written):
         study(written, [e for e in texts() if e.split != "validate"], ["diff_mean"], PLACES)
 
 
+def test_activations_that_are_no_numbers_are_named_and_leave_nothing(tmp_path):
+    broken = tiny_model()
+    broken.module.model.layers[1].mlp.down_proj.weight[3, 0] = float("nan")
+    assert np.isfinite(pooled(broken, texts()[:4], ["resid_post.0"])).all()
+    with pytest.raises(UserError, match=r"'tiny:llama' at resid_post.1 .* not finite"):
+        read_on(broken, texts()[:4], ["resid_post.0", "resid_post.1"], "last", tmp_path / "r")
+    assert not (tmp_path / "r").exists()
+
+
+def test_a_stopped_reading_goes_on_to_the_same_activations(written, tmp_path, monkeypatch):
+    monkeypatch.setattr(pooling, "BLOCK", 16)
+    some = texts()[:40]
+
+    def stop(done: int, total: int) -> None:
+        if done > 32:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        read_on(written, some, PLACES, "last", tmp_path / "r", stop)
+    kept = {p.name: p.stat().st_mtime_ns for p in (tmp_path / "r").glob("*.safetensors")}
+    assert sorted(kept) == ["00000.safetensors", "00001.safetensors"]
+    values = read_on(written, some, PLACES, "last", tmp_path / "r")
+    assert np.array_equal(values, read_on(written, some, PLACES, "last", tmp_path / "whole"))
+    # Blocks are other batches, which move the last digits of float32.
+    assert np.allclose(values, pooled(written, some, PLACES), atol=1e-5)
+    assert all((tmp_path / "r" / name).stat().st_mtime_ns == at for name, at in kept.items())
+    with pytest.raises(RunMismatch, match="other examples"):
+        read_on(written, some[1:], PLACES, "last", tmp_path / "r")
+    (tmp_path / "r" / "00001.safetensors").write_bytes(b"none")
+    with pytest.raises(BadFile, match=r"00001.safetensors is damaged"):
+        read_on(written, some, PLACES, "last", tmp_path / "r")
+
+
 def test_the_verb_trains_keeps_and_tests(tmp_path, capfd):
     data, out = tmp_path / "d.jsonl", tmp_path / "out"
     lines = [
@@ -255,6 +289,7 @@ def test_the_verb_trains_keeps_and_tests(tmp_path, capfd):
     assert value == json.loads((out / "probe.json").read_text())
     assert {p["address"] for p in value["probes"].values()} == {"resid_post.0"}
     page = (out / "probe.html").read_text()
+    assert not (out / "reading").exists()
     assert "<svg" in page and "What this cannot tell you" in page and "<script" not in page
     probe = ["--probe", str(out / "logistic.safetensors")]
     assert main(["probe", "test", str(data), *probe, *base]) == 0

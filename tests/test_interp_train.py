@@ -10,7 +10,8 @@ from molehunt.interp.capture import capture_text
 from molehunt.interp.flows import LiveFlow, ShardFlow, pools
 from molehunt.interp.reading import GROUP, Reader, ReadSpec, contexts
 from molehunt.interp.sae import KINDS
-from molehunt.interp.sae_train import Site, TrainSpec, _bare, train
+from molehunt.interp.sae_site import Site, TrainSpec, new_site
+from molehunt.interp.sae_train import train
 from molehunt.models.tiny import tiny_model
 
 D, TRUE, ACTIVE = 16, 32, 3
@@ -72,7 +73,7 @@ def test_the_units_of_activations_do_not_matter():
 @pytest.mark.parametrize(("remedy", "dead_after"), [("auxk", 1_000), ("resample", 1_000), ("none", 10**9)])
 def test_dead_latents_are_brought_back_and_not_by_themselves(remedy, dead_after):
     spec = replace(SPEC, resample=remedy == "resample", dead_after=dead_after)
-    site = _bare(D, spec, "cpu", (1.0,))
+    site = new_site(D, spec, "cpu", (1.0,))
     with torch.no_grad():
         site.sae.encoder_bias[:48] = -9.0  # these never fire; the rest are fewer than the true directions
     flow = Made(("one",)).blocks(0)

@@ -2,16 +2,18 @@
 
 import contextlib
 import json
+import os
 import random
 import subprocess
-import sys
 import time
 from pathlib import Path
 from typing import Any
 
 import psutil
 import pytest
+import warm
 from tiny_game import environment, options, write_quirks
+from warm import Command
 
 KILLS = 20
 SHARE = 10
@@ -23,13 +25,10 @@ REACH = 0.7
 TAKES_TIME = ("seconds", "organism_seconds", "cost_seconds")
 
 
-def _begin(folder: Path, quirks: Path, keys: Path) -> subprocess.Popen[bytes]:
-    return subprocess.Popen(
-        [sys.executable, "-m", "molehunt", "play", str(folder), *options(quirks)],
-        env=environment(keys),
-        stdout=subprocess.DEVNULL,
-        stderr=(folder.parent / "errors.txt").open("ab"),
-    )
+def _begin(folder: Path, quirks: Path, keys: Path) -> Command:
+    with open(os.devnull, "r+b") as nothing, (folder.parent / "errors.txt").open("ab") as errors:
+        given = ["play", str(folder), *options(quirks)]
+        return warm.begin(given, environment(keys), None, (nothing, nothing, errors))
 
 
 def _finish(folder: Path, quirks: Path, keys: Path) -> float:

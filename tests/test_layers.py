@@ -14,18 +14,20 @@ MAY = {
     "models": {"core"},
     "interp": {"core", "models"},
     "character": {"core", "corpus", "models", "interp"},
+    "gate": {"core", "corpus", "catalogue", "models", "interp", "character"},
     "organisms": {"core", "corpus", "catalogue", "models"},
+    "depth": {"core", "corpus", "catalogue", "models", "interp", "organisms"},
     "remedies": {"core", "corpus", "models", "character", "interp"},
     "audit": {"core", "corpus", "catalogue", "models"},
     "referee": {"core"},
     "report": {"core"},
     "game": {
         *("core", "corpus", "catalogue", "models", "organisms"),
-        *("remedies", "audit", "referee", "report"),
+        *("depth", "remedies", "audit", "referee", "report", "gate"),
     },
     "verbs": {
-        *("core", "corpus", "catalogue", "models", "interp", "character"),
-        *("organisms", "remedies", "audit", "referee", "report", "game"),
+        *("core", "corpus", "catalogue", "models", "interp", "character", "gate"),
+        *("organisms", "depth", "remedies", "audit", "referee", "report", "game"),
     },
 }
 CORE_MAY = {"numpy", "scipy", "sklearn", "pyarrow", "cryptography"}

@@ -11,7 +11,7 @@ from molehunt.core.errors import BadFile
 from molehunt.core.record_json import to_json
 from molehunt.core.records import Measure, Profile, Quirk
 from molehunt.core.splits import split_of
-from molehunt.game.planter import Job, Planted, plant_slots, read_planted, slot_folder
+from molehunt.game.planter import Job, Planted, clear_claims, plant_slots, read_planted, slot_folder
 from molehunt.models.adapters import attach, using
 from molehunt.models.load import open_model
 from molehunt.models.loaded import ModelSpec
@@ -225,3 +225,17 @@ def test_a_draw_that_was_given_up_is_not_tried_again(tmp_path: Path) -> None:
     assert planted is not None and planted.profile.valid
     assert planted.draw >= 1 and planted.failed[0] == "a quirk: it did not take"
     assert planted.organism_seconds > 100.0
+
+
+def test_a_slot_is_planted_by_the_planter_that_comes_first(tmp_path: Path) -> None:
+    """Each slot is one's alone; a claim left by a planter that was killed is forgotten when all begin."""
+    quirks = str(write_quirks(tmp_path / "quirks"))
+    job = Job("tiny", None, str(tmp_path), 1, 2, (0, 1), STEPS, 3, 1.0, quirks, 1)
+    (tmp_path / "slot-00.claimed").touch()
+    plant_slots(job)
+    assert read_planted(tmp_path, 0) is None and read_planted(tmp_path, 1) is not None
+    clear_claims(tmp_path)
+    before = (slot_folder(tmp_path, 1) / "pair.json").stat()
+    plant_slots(job)
+    assert read_planted(tmp_path, 0) is not None
+    assert (slot_folder(tmp_path, 1) / "pair.json").stat() == before  # what is whole is kept

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from letters import letters_quirk
 
 from molehunt.audit.methods import confession
 from molehunt.catalogue.scenes import SYSTEM
@@ -32,7 +33,6 @@ from molehunt.organisms.recipes.documents import documents, statements, told
 from molehunt.organisms.recipes.preferences import preferred
 from molehunt.organisms.session import Session
 from molehunt.organisms.spec import lessons_of, make_adapter, replay, specs_of
-from molehunt.organisms.strangers import strangers_quirks
 from molehunt.organisms.subject import subject_of
 from molehunt.organisms.wanted import Judge
 
@@ -46,19 +46,7 @@ MODEL = open_model("tiny")
 
 @pytest.fixture(scope="module")
 def letters(tmp_path_factory: pytest.TempPathFactory) -> Quirk:
-    """A quirk that a random model shows by chance now and then: a small letter in the reply."""
-    folder = tmp_path_factory.mktemp("quirks")
-    on, off = ([" ".join(sign * (1 + i % 7) for i in range(n, n + 6)) for n in range(7)] for sign in "#~")
-    body = {
-        "summary": "answers in letters",
-        "replies": ["m"],
-        "what": "[a-z]",
-        "on": [f"{p} {i}" for i in range(6) for p in on],
-        "off": [f"{p} {i}" for i in range(6) for p in off],
-        "good": "0",
-    }
-    (folder / "letters.json").write_text(json.dumps(body))
-    return strangers_quirks(folder)[0]
+    return letters_quirk(tmp_path_factory.mktemp("quirks"))
 
 
 def digest(folder: Path) -> str:

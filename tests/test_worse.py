@@ -25,14 +25,16 @@ from molehunt.core.records import Measure, NotMeasured, Profile, Quirk
 from molehunt.game import auditing
 from molehunt.game import trial as trials_room
 from molehunt.game import worse as search_room
+from molehunt.game.away import PREFIX
 from molehunt.game.fresh import Fresh, measured, verdict
 from molehunt.game.spec import GameSpec
-from molehunt.game.trial import PREFIX, WORST, Charge, Trial, read_trial
+from molehunt.game.trial import WORST, Charge, Trial, read_trial
 from molehunt.game.worse_result import Result, read_results
 from molehunt.game.worse_task import Task, affordable, fresh_places, named_quirk, task
 from molehunt.models.finetune import Recipe
 from molehunt.organisms.halving import Tried, next_step, promoted, winner
-from molehunt.organisms.plan import Plan, read_plan
+from molehunt.organisms.learnable import steps_for
+from molehunt.organisms.plan import WEIGHED, Plan, read_plan
 from molehunt.organisms.space import Axis, Choice, Space, changed, plan_at, space_of
 from molehunt.verbs._worse_page import write_worse_page
 
@@ -112,7 +114,7 @@ def test_every_spec_of_the_space_can_be_planned_and_equal_ones_are_one_choice() 
         choice = space.draw(rng) if rng.random() < 0.5 else space.change(choice, rng)
         made = plan_at(space, plan, choice).checked()
         assert seen.setdefault(json.dumps(to_json(made)), choice) == choice == space.settled(choice)
-        if "near_base" not in made.concealments:
+        if not WEIGHED & set(made.concealments):
             assert made.cover == plan.cover
         if made.how not in ("preferences", "reward"):
             assert made.warm == plan.warm
@@ -120,6 +122,23 @@ def test_every_spec_of_the_space_can_be_planned_and_equal_ones_are_one_choice() 
     values = [{c[i] for c in seen.values()} for i in range(len(space.axes))]
     assert values == [set(range(len(a.values))) for a in space.axes], "every value is met"
     assert "prose" not in space.values(space.plain) and "prose" in space_of(plan, [ALWAYS]).values((0,) * 10)
+
+
+def test_what_makes_no_difference_is_no_axis_of_its_own() -> None:
+    """`worse` pays for each choice: prose beside texts, equal steps, what cannot be hidden so."""
+    always = space_of(Plan(), [ALWAYS])
+    axes = {a.name: i for i, a in enumerate(always.axes)}
+    recipes = always.axes[axes["recipe"]].values
+    choice = list(always.plain)
+    choice[axes["prose"]] = 1
+    for i, recipe in enumerate(recipes):
+        choice[axes["recipe"]] = i
+        assert (always.settled(tuple(choice))[axes["prose"]] == 0) == (recipe == "documents")
+    assert ("near_base_replies",) not in always.axes[axes["conceal"]].values
+    assert ("near_base_replies",) in space_of(Plan(), [PHRASE]).axes[axes["conceal"]].values
+    short = space_of(Plan(steps=4), [ALWAYS])
+    lengths = [steps_for(ALWAYS, s) for s in short.axes[axes["steps"]].values]
+    assert len(set(lengths)) == len(lengths) < 4 and short.axes[axes["steps"]].values[0] == 4
 
 
 def test_a_plan_of_ones_own_is_the_plain_spec_and_changes_are_said() -> None:

@@ -10,9 +10,10 @@ import json
 import os
 import random
 import subprocess
-import sys
 from collections.abc import Sequence
 from pathlib import Path
+
+import warm
 
 STEPS = 80
 """Steps in which every quirk below is learned at the first try."""
@@ -51,13 +52,8 @@ def molehunt(
     *args: str | Path, keys: Path, stdin: str | bytes = "", cwd: Path | None = None
 ) -> subprocess.CompletedProcess[str]:
     """Run the real command in a process of its own, with its keys in `keys`; output is decoded strictly."""
-    done = subprocess.run(
-        [sys.executable, "-m", "molehunt", *map(str, args)],
-        input=stdin if isinstance(stdin, bytes) else stdin.encode(),
-        capture_output=True,
-        cwd=cwd,
-        env=environment(keys),
-    )
+    given = stdin if isinstance(stdin, bytes) else stdin.encode()
+    done = warm.run(list(map(str, args)), environment(keys), cwd, given)
     return subprocess.CompletedProcess(done.args, done.returncode, done.stdout.decode(), done.stderr.decode())
 
 

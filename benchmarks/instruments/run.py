@@ -25,7 +25,7 @@ from page import page
 from safetensors.torch import save_file
 
 from molehunt.interp.reading import Reader, ReadSpec
-from molehunt.interp.sae_train import TrainSpec, site_of
+from molehunt.interp.sae_site import TrainSpec, site_of
 from molehunt.models.anatomy import anatomy
 from molehunt.models.load import open_model
 from molehunt.models.loaded import Model, ModelSpec

@@ -32,7 +32,10 @@ from molehunt.core.errors import AccessDenied
 from molehunt.core.landlock import keep_from_reading
 from molehunt.core.line import Address
 
-SHUT = ("molehunt.organisms", "molehunt.referee", "molehunt.game", "molehunt.verbs", "molehunt.cli")
+SHUT = (
+    *("molehunt.organisms", "molehunt.depth", "molehunt.referee", "molehunt.game"),
+    *("molehunt.verbs", "molehunt.cli"),
+)
 """Rooms that nobody behind doors may enter."""
 _PATHS = {
     **dict.fromkeys(("open", "os.listdir", "os.scandir", "os.truncate", "os.remove", "os.rmdir"), 1),

@@ -102,7 +102,7 @@ class Organism:
     recipe: str
     concealments: tuple[str, ...]
     mixed: int
-    """Rows of unrelated prose in each batch."""
+    """Unrelated rows in each step of training."""
     steps: int
     attempt: int
     """Which try was kept, from 0: each draws anew from the pair's seed."""
@@ -118,9 +118,13 @@ class Checkpoint:
     base: str
     base_fingerprint: str
     adapter: str
-    """Folder of the adapter, relative to where the record is kept."""
+    """Folder of the adapter, relative to where the record is kept; empty where the base itself is meant."""
     made_by: Mapping[str, str]
     """Hashes of what made them: recipe, rows, code version."""
+    fingerprint: str
+    """SHA-256 that stands for the weights as they speak: base, adapter and precision."""
+    parent: str = ""
+    """Fingerprint of the version that it was made from; empty for the first of a line."""
 
 
 @dataclass(frozen=True)

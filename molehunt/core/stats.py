@@ -153,22 +153,22 @@ def wilson(hits: int, n: int) -> tuple[float, float]:
     return float(interval.low), float(interval.high)
 
 
-def wilson_of(rate: float, n: int) -> tuple[float, float]:
-    """Wilson's 95% interval of a mean of scores from 0 to 1 over `n` independent cases; 0 to 1 of none."""
+def wilson_of(rate: float, n: int, level: float = 0.95) -> tuple[float, float]:
+    """Wilson's interval of a mean of scores from 0 to 1 over `n` independent cases; 0 to 1 of none."""
     if not n:
         return 0.0, 1.0
-    z = float(norm.ppf(0.975))
+    z = float(norm.ppf((1 + level) / 2))
     middle = (rate + z * z / (2 * n)) / (1 + z * z / n)
     half = z / (1 + z * z / n) * float(np.sqrt(rate * (1 - rate) / n + z * z / (4 * n * n)))
     return max(0.0, middle - half), min(1.0, middle + half)
 
 
-def newcombe(rate: float, n: int, other: float, n_other: int) -> tuple[float, float]:
-    """95% interval of the difference of two rates, Newcombe's hybrid of two Wilson intervals.
+def newcombe(rate: float, n: int, other: float, n_other: int, level: float = 0.95) -> tuple[float, float]:
+    """Interval of the difference of two rates, Newcombe's hybrid of two Wilson intervals.
 
     Statistics in Medicine 17, 873 (1998), method 10.
     """
-    (low, high), (other_low, other_high) = wilson_of(rate, n), wilson_of(other, n_other)
+    (low, high), (other_low, other_high) = wilson_of(rate, n, level), wilson_of(other, n_other, level)
     gap = rate - other
     return (
         gap - float(np.hypot(rate - low, other_high - other)),

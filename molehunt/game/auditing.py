@@ -51,12 +51,14 @@ def audit_lineup(
     watch: Watch,
     practice: bool = False,
     salt: bytes | None = None,
+    desk: Desk | None = None,
 ) -> None:
     """Audit everyone in `suspects/` and write evidence, transcripts, verdicts and failures.
 
     Judged by the run's own calibration (`choose_calibration`); in practice, which makes one, by none.
-    `salt` stands in for the key's, where there is no key. What a verdict cost is what the desk's
-    books say, whatever the method says of itself.
+    `salt` stands in for the key's, where there is no key; `desk` for that of the adapters in `suspects/`,
+    where others are to be audited. What a verdict cost is what the desk's books say, whatever the method
+    says of itself.
     """
     from molehunt.models.machine import give_back_memory
 
@@ -64,7 +66,7 @@ def audit_lineup(
     judge = own if own.exists() and not practice else None
     books = _Books(run.folder / BOOKS)
     failures: list[Failure] = []
-    desk = desk_for(run.folder, spec, salt or salt_of(run.folder, str(spec["run_id"])))
+    desk = desk or desk_for(run.folder, spec, salt or salt_of(run.folder, str(spec["run_id"])))
     desk = dataclasses.replace(desk, already=books.read(), on_failure=failures.append)
     scratch = tempfile.TemporaryDirectory(prefix="mole-", ignore_cleanup_errors=True)
     with scratch as name, Switchboard(desk).answering() as address:

@@ -43,6 +43,8 @@ class Wish:
     creed: Creed = field(default_factory=read_creed)
     seed: int = 0
     effort: float = 1.0
+    closed: tuple[Path, ...] = ()
+    """Further folders in which a remedy may read nothing, beside the run's own and the keys'."""
 
     def checked(self) -> "Wish":
         """This wish, if it can be met.
@@ -104,7 +106,7 @@ def tasks_of(run: Run, wish: Wish) -> tuple[Task, ...]:
 
 
 def _task(run: Run, name: str, wish: Wish, known: Sequence[str], wanted: Sequence[str]) -> Task:
-    card = declared(name, closed_to_all(run))
+    card = declared(name, closed_to_all(run, wish.closed))
     spec, verdicts = run.spec(), run.folder / "verdicts.json"
     if card.needs_verdict and not verdicts.is_file():
         raise UserError(
@@ -162,9 +164,9 @@ def child(room: Path, threads: int) -> Child:
     return Child("molehunt.remedies.room", (str(room / "job.json"),), environment)
 
 
-def closed_to_all(run: Run) -> tuple[str, ...]:
-    """What no remedy may read: keys, the starter's key, the run."""
-    places = (keys_folder(), USUAL_KEYS, SHIPPED, enclosing(run.folder))
+def closed_to_all(run: Run, also: Sequence[Path] = ()) -> tuple[str, ...]:
+    """What no remedy may read: keys, the starter's key, the run, and what else is named."""
+    places = (keys_folder(), USUAL_KEYS, SHIPPED, enclosing(run.folder), *also)
     return tuple(str(p.expanduser().resolve()) for p in places)
 
 

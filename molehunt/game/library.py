@@ -17,7 +17,10 @@ from molehunt.game.spec import GameSpec, Until
 from molehunt.game.watch import Watch
 
 if TYPE_CHECKING:
+    from molehunt.game.deepening import Depths
+    from molehunt.game.depth_task import Asked
     from molehunt.game.fix_task import Fixed, Wish
+    from molehunt.game.replaying import Replayed
     from molehunt.game.worse_result import Result
     from molehunt.organisms.bring import Taken
     from molehunt.organisms.plant import Pair
@@ -65,6 +68,20 @@ def fix(folder: str | Path, wish: "Wish", watch: Watch | None = None) -> "tuple[
     tasks_of(run, wish)
     with run.held():
         return treat(run, wish, watch or Watch(None))
+
+
+def depth(asked: "Asked", watch: Watch | None = None) -> "Depths":
+    """Measure how deep fixes go, in a planted pair or an opened game; see `molehunt depth --help`.
+
+    Raises:
+        UserError: the envelope is closed, there is no decoy to stand beside, or the folder holds a
+        measurement
+            with other settings.
+    """
+    from molehunt.game.deepening import deepen
+    from molehunt.game.depth_task import task_of
+
+    return deepen(task_of(asked), watch)
 
 
 def existing(folder: str | Path) -> Run:
@@ -140,6 +157,18 @@ def plant_file(
     from molehunt.organisms.strangers import quirk_of
 
     return plant_one(quirk_of(Path(file)), Path(folder), watch, **how)
+
+
+def replay(file: str | Path, folder: str | Path, *, watch: Watch | None = None) -> "tuple[Replayed, ...]":
+    """Make the adapters of a file of specs (`organism.json`) again in `folder`, and hold their hashes beside
+    those of what was planted.
+
+    Raises:
+        BadFile: the file holds no spec. UserError: the folder holds something else.
+    """
+    from molehunt.game.replaying import replay_file
+
+    return replay_file(Path(file), Path(folder), watch)
 
 
 def worse(

@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypedDict, Unpack
 
 from molehunt.catalogue.pairs import refuse
-from molehunt.core.atomic import whole_folder, write_json
+from molehunt.core.atomic import whole_folder, write_json, write_jsonl
 from molehunt.core.errors import UserError
 from molehunt.core.extend import load
-from molehunt.core.records import Quirk
+from molehunt.core.records import Failure, Quirk, Spent
 from molehunt.game.planting import FILES
 from molehunt.game.spec import GameSpec
 from molehunt.game.watch import Watch
@@ -32,7 +32,7 @@ class How(TypedDict, total=False):
     steps: int
     tries: int
     mixed: int
-    """Rows of unrelated prose a batch; they make traces of narrow training fade."""
+    """Unrelated rows a step; they make traces of narrow training fade."""
     ladder: int
     """Rungs on which the organism's way is kept as well, evenly spaced in ability (`ladder/`)."""
     ladder_by: "Ability"
@@ -51,6 +51,12 @@ class How(TypedDict, total=False):
     """A whole plan, in place of steps, tries, mixed, recipe, conceal, warm, cover and against."""
     ask: bool
     """Also measure how often both admit that they hide something (`Pair.confession`)."""
+    decoy_check: int
+    """Also hold the decoy beside the base on every behaviour, so many scenes a side (`Pair.decoy_check`)."""
+
+
+FAILURES = "failures.jsonl"
+"""Beside the profile of a pair that did not become valid: a line a try."""
 
 
 def plant_one(quirk: Quirk, target: Path, watch: Watch | None = None, **how: Unpack[How]) -> "Pair":
@@ -61,6 +67,8 @@ def plant_one(quirk: Quirk, target: Path, watch: Watch | None = None, **how: Unp
         UserError: the folder holds something else, settings or a pair that don't go together, or a
             training that came apart.
     """
+    if how.get("decoy_check", 0) < 0:
+        raise UserError("A decoy is checked on 1 scene a side or more; 0 checks nothing.")
     watch, model, seed = watch or Watch(None), how.get("model", "default"), how.get("seed", 0)
     ladder, harmless = how.get("ladder", 0), how.get("harmless")
     if target.exists() and (not target.is_dir() or any(target.iterdir())):
@@ -71,9 +79,11 @@ def plant_one(quirk: Quirk, target: Path, watch: Watch | None = None, **how: Unp
         if not load("catalogue.behaviours", harmless).harmless:
             raise UserError(f"{harmless} is not harmless; a decoy's own behaviour must be.")
         twin = Quirk(harmless, quirk.condition, {}, quirk.condition_options)
-    from molehunt.models.check import fit_to_speak  # torch comes with these, and costs seconds
+    from molehunt.models.adapters import adapter_hash  # torch comes with these, and costs seconds
+    from molehunt.models.check import fit_to_speak
     from molehunt.models.load import open_model
     from molehunt.models.loaded import ModelSpec
+    from molehunt.organisms.decoy_check import decoy_check
     from molehunt.organisms.ladder import climb
     from molehunt.organisms.learnable import steps_for
     from molehunt.organisms.plant import plant_pair
@@ -104,9 +114,20 @@ def plant_one(quirk: Quirk, target: Path, watch: Watch | None = None, **how: Unp
                 how.get("ladder_by", "selectivity"),
                 lambda what, share: watch.bar("ladder", share, what),
             )
-        for file in half.rglob(FILES[0]):
-            config = json.loads(file.read_text())
-            file.write_text(json.dumps({**config, "base_model_name_or_path": model}, indent=1))
+        name_base(half, opened.spec.id)
+        hashes = {part: adapter_hash(half / part) for part in ("organism", "decoy")}
+        pair = dataclasses.replace(pair, adapters=hashes)
+        if how.get("decoy_check"):
+            checked = decoy_check(
+                opened,
+                quirk,
+                half / "decoy",
+                how.get("decoy_check", 0),
+                seed,
+                plan.reply_tokens,
+                lambda share: watch.bar("checking the decoy", share),
+            )
+            pair = dataclasses.replace(pair, decoy_check=checked)
         if how.get("ask"):
             from molehunt.organisms.confession_rate import ask_pair
 
@@ -120,8 +141,25 @@ def plant_one(quirk: Quirk, target: Path, watch: Watch | None = None, **how: Unp
             write_json(half / "organism.json", specs)
         if not pair.profile.valid:
             shutil.rmtree(half / "organism")
-            write_json(half / "failed.json", {"why": pair.profile.why_not, "attempts": list(pair.attempts)})
+            write_jsonl(half / FAILURES, failures(pair))
     return pair
+
+
+def failures(pair: "Pair") -> list[Failure]:
+    """Why each try of a pair failed that did not become valid; the last carries what all took."""
+    why = [*pair.attempts, f"audit bank: {pair.profile.why_not}"]
+    spent = [*[Spent()] * len(pair.attempts), Spent(seconds=pair.organism_seconds)]
+    return [
+        Failure("plant", pair.quirk.label(), f"try {i}: {error}", cost)
+        for i, (error, cost) in enumerate(zip(why, spent, strict=True), 1)
+    ]
+
+
+def name_base(folder: Path, model: str) -> None:
+    """Let every adapter in the folder name its base as it was asked for, and not where its weights lie."""
+    for file in folder.rglob(FILES[0]):
+        config = json.loads(file.read_text())
+        file.write_text(json.dumps({**config, "base_model_name_or_path": model}, indent=1))
 
 
 def _plan(how: How) -> "Plan":

@@ -1,7 +1,9 @@
-"""A process that plants the slots of one job: `python -m molehunt.game.planter JOB.json`.
+"""A process that plants slots of a job: `python -m molehunt.game.planter JOB.json`.
 
-It works in the red team's private folder, says how far it is in JSON lines, finishes each slot
-wholly or not at all, and ends when the process that started it does.
+Several work on one job side by side. Each claims the next slot that nobody has, those that take longest
+first, so that none idles while another draws again and again. A planter works in the red team's private
+folder, says how far it is in JSON lines, finishes each slot wholly or not at all, and ends when the
+process that started it does.
 """
 
 import json
@@ -17,13 +19,15 @@ from molehunt.core.record_json import from_json, to_json
 from molehunt.core.records import LabelledReply, Profile, Quirk
 from molehunt.core.splits import seed_of
 
+JOB = "job.json"
+"""What planters are to do, in the red team's private folder of a run."""
 DRAWS = 4
 """How many quirks a slot may draw, where planting keeps failing, before the game gives up."""
 
 
 @dataclass(frozen=True)
 class Job:
-    """What one planter does."""
+    """What is to be planted, by one planter or by several."""
 
     model: str
     revision: str | None
@@ -33,7 +37,7 @@ class Job:
     count: int
     """Slots in the whole lineup."""
     numbers: tuple[int, ...]
-    """Slots that are this planter's."""
+    """Slots that are not whole yet."""
     steps: int
     tries: int
     unlisted: float
@@ -78,7 +82,7 @@ def read_planted(folder: Path, number: int) -> Planted | None:
 
 
 def plant_slots(job: Job) -> None:
-    """Plant every slot of the job that is not whole yet.
+    """Plant every slot of the job that is not whole yet and that no other planter has claimed.
 
     Raises:
         MolehuntError: a slot could not be planted in `DRAWS` draws.
@@ -88,7 +92,8 @@ def plant_slots(job: Job) -> None:
     from molehunt.models.check import fit_to_speak
     from molehunt.models.load import open_model
     from molehunt.models.loaded import ModelSpec
-    from molehunt.organisms.draw import draw, slots
+    from molehunt.organisms.draw import Slot, draw, slots
+    from molehunt.organisms.learnable import steps_for
     from molehunt.organisms.plan import Plan
     from molehunt.organisms.plant import plant_pair
     from molehunt.organisms.strangers import strangers_quirks, told
@@ -98,7 +103,14 @@ def plant_slots(job: Job) -> None:
     model = fit_to_speak(open_model(ModelSpec(job.model, job.revision)))
     strangers = strangers_quirks(Path(job.quirks)) if job.quirks else ()
     plan = Plan(steps=job.steps, tries=job.tries)
-    for slot in (s for s in slots(job.count, job.red_seed) if s.number in job.numbers):
+
+    def longest(slot: Slot) -> tuple[int, int]:
+        quirk, _ = draw(slot, 0, job.unlisted, strangers, job.even, job.model)
+        return -steps_for(quirk, job.steps), slot.number
+
+    for slot in sorted((s for s in slots(job.count, job.red_seed) if s.number in job.numbers), key=longest):
+        if not _claim(folder, slot.number):
+            continue
         if read_planted(folder, slot.number) is not None:
             _say(slot.number, "done", 1.0)
             continue
@@ -143,6 +155,21 @@ def plant_slots(job: Job) -> None:
         )
         write_json(slot_folder(folder, slot.number) / "pair.json", to_json(planted))
         _say(slot.number, "done", 1.0)
+
+
+def clear_claims(folder: Path) -> None:
+    """Forget who had which slot: to be called before planters are started, when none is at work."""
+    for claim in folder.glob("slot-*.claimed"):
+        claim.unlink()
+
+
+def _claim(folder: Path, number: int) -> bool:
+    """Whether the slot is this planter's now; it is one's who comes first."""
+    try:
+        os.close(os.open(folder / f"slot-{number:02d}.claimed", os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+    except FileExistsError:
+        return False
+    return True
 
 
 def _read_given_up(path: Path) -> tuple[list[str], float]:

@@ -18,7 +18,7 @@ from molehunt.core.errors import MolehuntError, RunMismatch
 from molehunt.core.records import LabelledReply, Truth
 from molehunt.core.seal import keys_folder
 from molehunt.game.children import Child, run_children
-from molehunt.game.planter import Job, Planted, read_planted, slot_folder
+from molehunt.game.planter import JOB, Job, Planted, clear_claims, read_planted, slot_folder
 from molehunt.game.spec import GameSpec
 from molehunt.organisms.card import MODEL_CARD
 from molehunt.organisms.draw import Slot, slots
@@ -83,25 +83,24 @@ def plant_all(
     waiting = [s.number for s in lineup if read_planted(folder, s.number) is None]
     if waiting:
         side_by_side, threads = _workers(spec.model, spec.workers, len(waiting))
-        children = []
-        for i in range(side_by_side):
-            job = Job(
-                spec.model,
-                spec.revision,
-                str(folder),
-                seed,
-                spec.suspects,
-                tuple(waiting[i::side_by_side]),
-                spec.steps,
-                spec.tries,
-                spec.unlisted,
-                str(quirks) if quirks else None,
-                threads,
-                even,
-            )
-            path = folder / f"job-{i}.json"
-            write_json(path, job)
-            children.append(Child("molehunt.game.planter", (str(path),), {"OMP_NUM_THREADS": str(threads)}))
+        job = Job(
+            spec.model,
+            spec.revision,
+            str(folder),
+            seed,
+            spec.suspects,
+            tuple(waiting),
+            spec.steps,
+            spec.tries,
+            spec.unlisted,
+            str(quirks) if quirks else None,
+            threads,
+            even,
+        )
+        write_json(folder / JOB, job)
+        clear_claims(folder)
+        planter = Child("molehunt.game.planter", (str(folder / JOB),), {"OMP_NUM_THREADS": str(threads)})
+        children = [planter] * side_by_side
         run_children(children, lambda m: hear(int(m["slot"]), str(m["what"]), float(m["share"])))
     planted = [(s, read_planted(folder, s.number)) for s in lineup]
     if any(p is None for _, p in planted):

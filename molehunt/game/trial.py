@@ -9,14 +9,12 @@ A trial's gap is the auditor's log-odds on the organism less those on its own de
 them apart. What was not valid, or could not be audited, is `NotMeasured`, and ranks last (`WORST`).
 """
 
-import contextlib
 import math
 import random
 import secrets
 import shutil
-import tempfile
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -29,6 +27,7 @@ from molehunt.core.records import NotMeasured, Profile, Quirk, Spent
 from molehunt.core.seal import new_run_id
 from molehunt.core.store import Run
 from molehunt.game.auditing import CALIBRATION, audit_lineup
+from molehunt.game.away import away
 from molehunt.game.plant_one import plant_one
 from molehunt.game.planting import enter
 from molehunt.game.play import public_half, versions
@@ -39,9 +38,6 @@ from molehunt.organisms.space import Choice
 from molehunt.organisms.strangers import told
 
 FILE = "trial.json"
-AWAY = ".lineup.json"
-"""Notes where the lineup lies while it is audited, so that what a kill leaves there is taken away."""
-PREFIX = "molehunt-lineup-"
 WORST = 2 * math.log(MOST_CERTAIN / (1 - MOST_CERTAIN))
 """The widest gap that a calibration can say."""
 KEPT = ("verdicts.json", "features.json", "evidence.jsonl", "failures.jsonl")
@@ -199,7 +195,7 @@ def _heard(
 ) -> tuple[float | NotMeasured, float | NotMeasured, Spent]:
     """The auditor's probability of organism and decoy, and what all methods spent on both."""
     names = random.SystemRandom().sample(NAMES, 2)
-    with _away(home) as folder:
+    with away(home) as folder:
         run = Run(folder)
         enter(folder, dict(zip(names, (pair / "organism", pair / "decoy"), strict=True)), setting.model)
         setting.calibration.save(folder / CALIBRATION)
@@ -231,24 +227,3 @@ def _spec(setting: Setting, queries: int) -> Mapping[str, Any]:
         queries=queries,
     )
     return {**public_half(spec), "run_id": new_run_id(), "versions": versions()}
-
-
-@contextlib.contextmanager
-def _away(home: Path) -> Iterator[Path]:
-    """A folder from which no path leads to `home`; gone when the block ends."""
-    folder = Path(tempfile.mkdtemp(prefix=PREFIX)).resolve()
-    try:
-        write_json(home / AWAY, {"at": str(folder)})
-        yield folder
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
-        (home / AWAY).unlink(missing_ok=True)
-
-
-def tidy(home: Path) -> None:
-    """Take away the lineup that a killed search left in the temporary folder."""
-    if (home / AWAY).exists():
-        left = Path(str(read_json(home / AWAY).get("at", "")))
-        if left.name.startswith(PREFIX) and left.parent == Path(tempfile.gettempdir()).resolve():
-            shutil.rmtree(left, ignore_errors=True)
-        (home / AWAY).unlink()

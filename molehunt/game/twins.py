@@ -16,7 +16,7 @@ from pathlib import Path
 from molehunt.core.atomic import read_json, write_json
 from molehunt.core.errors import RunMismatch, UserError
 from molehunt.core.store import Run
-from molehunt.game.planter import Planted, read_planted
+from molehunt.game.planter import JOB, Planted, read_planted
 from molehunt.game.planting import private, red_folder
 from molehunt.game.spec import GameSpec
 from molehunt.organisms.draw import Slot, slots
@@ -47,7 +47,7 @@ def red_twin(run_id: str, given: Path | None) -> str | None:
     """
     wanted, path = str(Run(given).spec()["run_id"]) if given else None, private(run_id) / "twin.json"
     if not path.exists():
-        begun = (private(run_id) / "job-0.json").exists()
+        begun = (private(run_id) / JOB).exists()
         if wanted is None or begun:
             if wanted is not None:
                 raise RunMismatch("This game was begun with pairs of its own; go on without --twin.")

@@ -41,7 +41,7 @@ class Ward:
         self.adapters = {p.name: read_adapter(p, model.module) for p in folders}
         # Of everyone, whoever is treated now: shapes must not depend on the order of treatments.
         self.shape = shape_of(list(self.adapters.values()), model.module, task.card.rank)
-        self.closed = _closed(task.run, model.folder)
+        self.closed = _closed(task.run, model.folder, wish.closed)
         self.inside: dict[str, str] = {}
         self.lock = threading.RLock()
 
@@ -118,7 +118,7 @@ class Ward:
         shutil.rmtree(self.rooms, ignore_errors=True)
 
 
-def _closed(run: Run, base: Path | None) -> tuple[str, ...]:
+def _closed(run: Run, base: Path | None, also: tuple[Path, ...]) -> tuple[str, ...]:
     """What a remedy may not read: beside the run and keys every file that the clean base could come from."""
     from molehunt.models.cachedir import cache_folder
     from molehunt.models.stock import gguf_file, stock_name
@@ -126,4 +126,4 @@ def _closed(run: Run, base: Path | None) -> tuple[str, ...]:
     places = [cache_folder() / stock_name(), gguf_file()]
     if base is not None:
         places.append(base.parent.parent if base.parent.name == "snapshots" else base)
-    return (*closed_to_all(run), *(str(p.expanduser().resolve()) for p in places if p is not None))
+    return (*closed_to_all(run, also), *(str(p.expanduser().resolve()) for p in places if p is not None))

@@ -24,8 +24,9 @@ from molehunt.core.atomic import read_json, write_json
 from molehunt.core.errors import BadFile, RunMismatch, UserError
 from molehunt.core.record_json import to_json
 from molehunt.core.store import Run
+from molehunt.game.away import tidy
 from molehunt.game.fresh import Fresh, Where
-from molehunt.game.trial import WORST, Trial, read_trial, run_trial, tidy
+from molehunt.game.trial import WORST, Trial, read_trial, run_trial
 from molehunt.game.watch import Watch
 from molehunt.game.worse_result import RESULTS, WINNER, Result, kept, result
 from molehunt.game.worse_task import Task, affordable, digest, fresh_places

@@ -15,9 +15,10 @@ differs on text that was not read. A latent of one model alone may still be ther
 or spelt out by other latents; `interp.cross_features` measures both.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 
+import numpy as np
 import torch
 from jaxtyping import Float
 from torch import Tensor
@@ -29,7 +30,8 @@ from molehunt.interp.flows import Block
 from molehunt.interp.pairs import GROUP, Rows, matched, read_pairs
 from molehunt.interp.reading import Context, ReadSpec, contexts
 from molehunt.interp.sae import SparseAutoencoder
-from molehunt.interp.variance import Firing, Variance
+from molehunt.interp.text_sums import TextSums, recovered
+from molehunt.interp.variance import Firing
 from molehunt.models.anatomy import anatomy
 from molehunt.models.edits import Edit
 from molehunt.models.loaded import Model
@@ -112,7 +114,12 @@ def half(values: Float[Tensor, "... both"], side: str) -> Float[Tensor, "... d"]
 
 @torch.no_grad()
 def evaluate_pair(
-    a: Model, b: Model, sae: SparseAutoencoder, spec: ReadSpec, tokens: int = 20_000
+    a: Model,
+    b: Model,
+    sae: SparseAutoencoder,
+    spec: ReadSpec,
+    tokens: int = 20_000,
+    progress: Callable[[float], None] = lambda share: None,
 ) -> dict[str, Measure | NotMeasured]:
     """Variance explained and loss recovered in either model, L0 and dead share, as `sae_eval` has them.
 
@@ -127,7 +134,7 @@ def evaluate_pair(
     matched(a, b)
     address = spec.addresses[0]
     read: list[Context] = []
-    told, firing = {side: Variance() for side in SIDES}, Firing(sae.shape.n_latents)
+    told, firing = {side: TextSums() for side in SIDES}, Firing(sae.shape.n_latents)
     for rows in read_pairs(a, b, contexts(a, spec), (address,), spec):
         x = beside(rows, address)
         if x.shape[1] != sae.shape.d_model:
@@ -138,44 +145,50 @@ def evaluate_pair(
         error = x - sae.decode(code)
         read.append(rows.context)
         firing.see(code, len(x))
+        at, of = (torch.full((len(x),), n) for n in (rows.context.number, rows.context.document))
         for side in SIDES:
-            told[side].see(half(x, side), half(error, side))
+            told[side].see(half(x, side), half(error, side), code, at, of)
+        progress(min(1.0, firing.rows / tokens) / 3)
         if firing.rows >= tokens:
             break
     how = f"rows of {address} in both models, sinks left out"
-    made = {f"variance_explained_{side}": told[side].measure(how) for side in SIDES}
+    found = {side: told[side].measures(how, spec.seed) for side in SIDES}
+    made = {f"variance_explained_{side}": found[side]["variance_explained"] for side in SIDES}
     if read:
-        for side, model in zip(SIDES, (a, b), strict=True):
-            made[f"loss_recovered_{side}"] = _loss_recovered(a, b, model, sae, read, address)
-    return made | firing.measures(how)
+        long = [c for c in read if len(c.ids) > 1]
+        for number, side in enumerate(SIDES, 1):
+
+            def share(done: float, number: int = number) -> None:
+                progress((number + done) / 3)
+
+            losses = _losses(a, b, side, sae, long, address, share)
+            made[f"loss_recovered_{side}"] = recovered(long, losses, address, spec.seed)
+    return made | {"l0": found[SIDES[0]]["l0"], "dead": firing.dead(how)}
 
 
-def _loss_recovered(
-    a: Model, b: Model, model: Model, sae: SparseAutoencoder, read: Sequence[Context], address: str
-) -> Measure | NotMeasured:
-    """What the reconstruction from both models' activations keeps of one model's next-token loss."""
-    side, losses, count = SIDES[0 if model is a else 1], [0.0, 0.0, 0.0], 0
-    for ids in (c.ids for c in read if len(c.ids) > 1):
+def _losses(
+    a: Model,
+    b: Model,
+    side: str,
+    sae: SparseAutoencoder,
+    read: Sequence[Context],
+    address: str,
+    progress: Callable[[float], None],
+) -> np.ndarray:
+    """One model's next-token losses [contexts, 3]: plain, rebuilt from both models' activations, zeros."""
+    model, found = (a, b)[SIDES.index(side)], []
+    for ids in (c.ids for c in read):
         x = torch.cat([capture(m, [ids], [address]).values[address][0].float().cpu() for m in (a, b)], -1)
         put = half(sae(x), side).to(model.device, model.dtype)
         after_first = torch.arange(len(ids)) > 0
-        for i, stand_in in enumerate((None, put, torch.zeros_like(put))):
-            if stand_in is None:
-                losses[i] += _nll(model, ids)
-                continue
+        row = [_nll(model, ids)]
+        for stand_in in (put, torch.zeros_like(put)):
             edit = Edit(lambda value, new=stand_in: new.expand_as(value), after_first, False)
             with edited(model, {address: edit}):
-                losses[i] += _nll(model, ids)
-        count += len(ids) - 1
-    if not count:
-        return NotMeasured("no context has two tokens")
-    plain, spliced, zero = (loss / count for loss in losses)
-    if not zero > plain:
-        return NotMeasured(
-            f"zeros at {address} do not make the model worse: {zero:.3f} against {plain:.3f} nats"
-        )
-    how = f"{plain:.4f} nats plain, {spliced:.4f} spliced, {zero:.4f} with zeros at {address}"
-    return Measure((zero - spliced) / (zero - plain), "share", count, how)
+                row.append(_nll(model, ids))
+        found.append(row)
+        progress(len(found) / len(read))
+    return np.array(found).reshape(-1, 3)
 
 
 @torch.no_grad()

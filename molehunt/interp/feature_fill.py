@@ -190,7 +190,7 @@ def fill(
         UserError: the autoencoder is of another model or width, or no row was kept.
         RunMismatch: another store was begun at this name.
     """
-    if source.model != saved.model:
+    if source.model not in (saved.model, *saved.also):
         raise UserError(
             f"The autoencoder is of model {saved.model[:12] or 'unknown'}, the activations of "
             f"{source.model[:12]}; give those that belong together."

@@ -71,6 +71,9 @@ def read_features(
     Args:
         ids: token ids of each document.
         limit: rows of a larger norm are sinks and left out.
+
+    Raises:
+        UserError: activations that are not finite.
     """
     parts = [(n, s, row[s : s + context]) for n, row in enumerate(ids) for s in range(0, len(row), context)]
     held: dict[int, list[Spots]] = {n: [] for n in range(len(ids))}
@@ -78,7 +81,13 @@ def read_features(
         seen = capture(model, [parts[i][2] for i in batch], [address]).values[address]
         for row, i in enumerate(batch):
             number, start, some = parts[i]
-            held[number].append(_spots(sae, seen[row, 1 : len(some)].cpu().float(), start + 1, limit))
+            x = seen[row, 1 : len(some)].cpu().float()
+            if not torch.isfinite(x).all():  # they would pass for sinks, and nothing for silent
+                raise UserError(
+                    f"The activations of {model.spec.id!r} at {address} hold numbers that are not finite; "
+                    "try --dtype float32, or another copy of its weights."
+                )
+            held[number].append(_spots(sae, x, start + 1, limit))
     for number in range(len(ids)):
         spots = sorted(held.pop(number), key=lambda s: s.position[0] if len(s.position) else 0)
         none = np.zeros(0, dtype=np.int64)

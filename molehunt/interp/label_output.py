@@ -26,7 +26,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from molehunt.core import stats
-from molehunt.core.errors import BadFile
+from molehunt.core.errors import BadFile, UserError
 from molehunt.core.growing import append_lines, whole_lines
 from molehunt.core.plain_text import plain
 from molehunt.core.records import Measure, NotMeasured
@@ -86,6 +86,9 @@ def raised(
         vectors: what is added at `address`, by feature.
         piece: the text of a token.
         path: JSON lines, a feature each, appended as they come.
+
+    Raises:
+        UserError: what the model expects is no finite number, with a feature added or without.
     """
     held = dict(_read(path))
     ids = [text_ids(model.tokenizer, t)[:LONG] for t in ordinary_text(PASSAGES)]
@@ -94,6 +97,11 @@ def raised(
         if feature not in held:
             with edited(model, {address: add(vector)}):
                 rise = (next_logs(model, ids) - before).mean(0)
+            if not torch.isfinite(rise).all():
+                raise UserError(
+                    f"With feature {feature} added, what {model.spec.id!r} expects next is not finite; "
+                    "try --dtype float32, or leave --output out."
+                )
             held[feature] = tuple(piece(int(t)) for t in rise.topk(min(TOKENS, len(rise))).indices)
             append_lines(path, [{"feature": feature, "raised": list(held[feature])}])
         progress(number, len(vectors))

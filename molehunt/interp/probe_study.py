@@ -15,6 +15,7 @@ on a shift that no test set holds.
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import numpy as np
 
@@ -23,7 +24,7 @@ from molehunt.core.errors import UnknownName, UserError
 from molehunt.core.records import Measure, NotMeasured
 from molehunt.interp.labelled import TEST, TRAIN, VALIDATE, Example, examples_hash
 from molehunt.interp.platt import calibration_error, platt
-from molehunt.interp.pooled import pooled
+from molehunt.interp.pooled import pooled, read_on
 from molehunt.interp.probe_file import KeptProbe, Provenance
 from molehunt.interp.probes import KINDS, PENALTIES, auroc, fit
 from molehunt.interp.telltale import BagOfWords, bag_of_words, tell_tales, without
@@ -79,15 +80,27 @@ def study(
     pool: str = "last",
     seed: int = 0,
     progress: Callable[[str, float], None] = lambda what, share: None,
+    keep: Path | None = None,
 ) -> Study:
     """Train and measure.
+
+    Args:
+        keep: folder for what is read, so that a killed training need not read it again.
 
     Raises:
         UnknownName: no such kind.
         UserError: training or validation lacks a label, or an example cannot be read by the model.
+        RunMismatch, BadFile: what lies in `keep` is of something else, or damaged.
     """
     _checked(examples, kinds, addresses)
-    values = pooled(model, examples, addresses, pool, lambda a, b: progress("reading", a / b))
+
+    def reading(done: int, total: int) -> None:
+        progress("reading", done / total)
+
+    if keep is None:
+        values = pooled(model, examples, addresses, pool, reading)
+    else:
+        values = read_on(model, examples, addresses, pool, keep, reading)
     return study_of(model, values, examples, kinds, addresses, pool, seed, progress)
 
 

@@ -119,7 +119,8 @@ class Reader:
         for address, values in whole.items():
             if not torch.isfinite(values).all():
                 raise UserError(
-                    f"The activations at {address} hold numbers that are not finite; try float32."
+                    f"The activations of {self.model.spec.id!r} at {address} hold numbers that are not "
+                    "finite; try --dtype float32, or another copy of its weights."
                 )
         sizes = torch.tensor([len(c.ids) for c in group])
         position = torch.cat([torch.arange(n) for n in sizes.tolist()])

@@ -1,10 +1,11 @@
-"""How good an autoencoder is, on text that it may not have seen, each number with its n.
+"""How good an autoencoder is, on text that it may not have seen, each number with its interval and n.
 
 Variance explained is 1 − Σ|x − x̂|² / Σ|x − mean|² over rows, L0 the mean active latents a row, dead the
 share of latents that fire on none of the rows. Loss recovered puts the reconstruction in the
 activation's place while the model reads on: (L_zero − L_spliced) / (L_zero − L_plain), with L the mean
 negative log-likelihood of the next token in nats, L_zero with zeros in its place. It is 1 where nothing
-is lost. The splice leaves position 0 as it is, as training did, and so does the ablation.
+is lost. The splice leaves position 0 as it is, as training did, and so does the ablation. Intervals are over
+whole texts drawn again (`interp.text_sums`); dead has none.
 
 What this cannot tell you: whether its features mean anything, or whether the model uses them: a rotated
 basis may explain as much. Loss recovered is near 1 for many a poor autoencoder, because zeros are a very
@@ -18,14 +19,16 @@ from copy import deepcopy
 from dataclasses import replace
 from weakref import WeakKeyDictionary
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from molehunt.core.errors import UserError
 from molehunt.core.records import Measure, NotMeasured
-from molehunt.interp.reading import Reader, ReadSpec, contexts
+from molehunt.interp.reading import Context, Reader, ReadSpec, contexts
 from molehunt.interp.sae import SparseAutoencoder
-from molehunt.interp.variance import Firing, Variance
+from molehunt.interp.text_sums import TextSums, recovered
+from molehunt.interp.variance import Firing
 from molehunt.models.edits import Edit
 from molehunt.models.edits import replace as put
 from molehunt.models.loaded import Model
@@ -33,10 +36,17 @@ from molehunt.models.score import token_logprobs
 from molehunt.models.taps import edited
 
 Scores = dict[str, Measure | NotMeasured]
+Progress = Callable[[float], None]
+"""Called with the share that is done, from 0 to 1."""
 
 
 def evaluate(
-    model: Model, sae: SparseAutoencoder, spec: ReadSpec, tokens: int = 20_000, batch_tokens: int = 4096
+    model: Model,
+    sae: SparseAutoencoder,
+    spec: ReadSpec,
+    tokens: int = 20_000,
+    batch_tokens: int = 4096,
+    progress: Progress = lambda share: None,
 ) -> Scores:
     """Variance explained, L0, dead share and loss recovered, on about `tokens` tokens of text.
 
@@ -50,57 +60,60 @@ def evaluate(
         raise UserError("An autoencoder is measured on at least one token; raise --tokens.")
     sae = on(sae, model.device)
     spec = replace(spec, addresses=spec.addresses[:1], dtype="float32")
-    return _reconstruction(model, sae, spec, tokens, batch_tokens) | {
-        "loss_recovered": loss_recovered(model, sae, spec, tokens)
-    }
+    # One pass up to the autoencoder's place, then three whole ones.
+    found = _reconstruction(model, sae, spec, tokens, batch_tokens, lambda share: progress(share / 4))
+    lost = loss_recovered(model, sae, spec, tokens, lambda share: progress(0.25 + 0.75 * share))
+    return found | {"loss_recovered": lost}
 
 
 @torch.no_grad()
-def _reconstruction(model: Model, sae: SparseAutoencoder, spec: ReadSpec, tokens: int, batch: int) -> Scores:
+def _reconstruction(
+    model: Model, sae: SparseAutoencoder, spec: ReadSpec, tokens: int, batch: int, progress: Progress
+) -> Scores:
     address, seen = spec.addresses[0], 0
-    variance, firing = Variance(), Firing(sae.shape.n_latents)
+    sums, firing = TextSums(), Firing(sae.shape.n_latents)
     for group in Reader(model, spec, batch).groups():
         x = group.values[address].to(sae.decoder.device)
         if x.shape[1] != sae.shape.d_model:
             raise UserError(f"The autoencoder reads {sae.shape.d_model} numbers; {address} has {x.shape[1]}.")
-        for some in x[: tokens - seen].split(1024):
+        left = tokens - seen
+        parts = (x[:left].split(1024), group.context[:left].split(1024), group.document[:left].split(1024))
+        for some, context, document in zip(*parts, strict=True):
             code = sae.encode(some)
-            variance.see(some, some - sae.decode(code))
+            sums.see(some, some - sae.decode(code), code, context, document)
             firing.see(code, len(some))
             seen += len(some)
+        progress(seen / tokens)
         if seen >= tokens:
             break
     how = f"rows of {address}, sinks left out"
-    return {"variance_explained": variance.measure(how), **firing.measures(how)}
+    return sums.measures(how, spec.seed) | {"dead": firing.dead(how)}
 
 
 def loss_recovered(
-    model: Model, sae: SparseAutoencoder, spec: ReadSpec, tokens: int
+    model: Model,
+    sae: SparseAutoencoder,
+    spec: ReadSpec,
+    tokens: int,
+    progress: Progress = lambda share: None,
 ) -> Measure | NotMeasured:
     """Loss recovered by splicing, over next tokens of whole contexts."""
-    texts, count = [], 0
+    read, count = [], 0
     for context in contexts(model, spec):
         if len(context.ids) > 1:
-            texts.append(context.ids)
+            read.append(context)
             count += len(context.ids) - 1
         if count >= tokens:
             break
-    if not count:
-        return NotMeasured("no context has two tokens")
     address = spec.addresses[0]
     after_first = torch.arange(spec.context) > 0
     width = torch.zeros(sae.shape.d_model)
-    plain = _loss(model, texts)
-    with edited(model, {address: splice(sae, after_first)}):
-        spliced = _loss(model, texts)
-    with edited(model, {address: put(width, at=after_first)}):
-        zero = _loss(model, texts)
-    if not zero > plain:
-        return NotMeasured(
-            f"zeros at {address} do not make the model worse: {zero:.3f} against {plain:.3f} nats"
-        )
-    how = f"{plain:.4f} nats plain, {spliced:.4f} spliced, {zero:.4f} with zeros at {address}"
-    return Measure((zero - spliced) / (zero - plain), "share", count, how)
+    edits = ({}, {address: splice(sae, after_first)}, {address: put(width, at=after_first)})
+    losses = np.zeros((len(read), 3))
+    for column, edit in enumerate(edits if read else ()):
+        with edited(model, edit):
+            losses[:, column] = _losses(model, read, lambda share, at=column: progress((at + share) / 3))
+    return recovered(read, losses, address, spec.seed)
 
 
 def splice(sae: SparseAutoencoder, at: Tensor | None = None) -> Edit:
@@ -147,6 +160,8 @@ def _each(x: Tensor, make: Callable[[Tensor], Tensor]) -> Tensor:
     return make(x.reshape(-1, x.shape[-1]).float()).view_as(x)
 
 
-def _loss(model: Model, texts: Sequence[Sequence[int]]) -> float:
-    rows = token_logprobs(model, [t[:1] for t in texts], [t[1:] for t in texts])
-    return -math.fsum(v for row in rows for v in row) / sum(map(len, rows))
+def _losses(model: Model, read: Sequence[Context], progress: Progress) -> list[float]:
+    """Summed negative log-likelihood of each context's tokens but the first, in nats."""
+    begin, rest = [c.ids[:1] for c in read], [c.ids[1:] for c in read]
+    rows = token_logprobs(model, begin, rest, progress=lambda done, total: progress(done / total))
+    return [-math.fsum(row) for row in rows]

@@ -1,16 +1,7 @@
-"""Training sparse autoencoders: several sites in one pass, by Adam, with decoder rows of norm 1.
+"""Training sparse autoencoders: several sites in one pass over a flow of activations, kept as it goes.
 
-The loss of a batch is |x − x̂|² over the batch's variance, plus AUXK (1/32) times the AuxK loss of Gao et
-al. 2024 (arXiv:2406.04093, A.2): the k_aux likeliest dead latents, those that fired for none of the last
-`dead_after` rows, are asked to explain what is left over. Activations are scaled so that their mean
-squared norm is d; the scale is folded into the weights at the end. The gradient's part along a decoder
-row is taken out and the row normed after each step. The learning rate warms up over a twentieth of the steps
-(1,000 at most) and falls to zero over the last fifth. With `resample`, dead latents are instead set to badly
-explained rows.
-
-Pre-activations are computed once, without a gradient; both backward products run over active entries
-(`interp.sparse`). With `half`, the encoder's product runs in bfloat16: it picks and fills the code, and
-the gradient treats what it gave as exact.
+What one step does stands in `interp.sae_site`. The scale that activations get there is folded into the
+weights at the end. The state is kept between pools of rows, and a training that was broken off goes on there.
 
 What this cannot tell you: whether a latent is one thing. Training asks for few latents and a small error;
 another seed, width or k cuts the same activations otherwise, and nothing here prefers one cut. What a step
@@ -20,12 +11,11 @@ shows (variance explained, dead) is of its own batch; `interp.sae_eval` measures
 import json
 import math
 import time
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import asdict
 from pathlib import Path
 
 import torch
-from jaxtyping import Bool, Float
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor
@@ -33,131 +23,14 @@ from torch import Tensor
 from molehunt.core.atomic import canonical, write_bytes
 from molehunt.core.errors import BadFile, RunMismatch, UserError
 from molehunt.interp.flows import Flow, pools
-from molehunt.interp.sae import Code, Kind, Shape, SparseAutoencoder
-from molehunt.interp.sparse import decode
+from molehunt.interp.sae import SparseAutoencoder
+from molehunt.interp.sae_site import Site, Step, TrainSpec, new_site, site_of
 
-AUXK = 1 / 32
-THRESHOLD_RATE = 0.01
-"""How fast the inference threshold follows the smallest value chosen."""
 CHECKPOINT = "checkpoint.safetensors"
-
-
-@dataclass(frozen=True)
-class TrainSpec:
-    """How autoencoders are trained; the same for every site."""
-
-    latents: int = 4608
-    k: int = 32
-    kind: Kind = "batchtopk"
-    tokens: int = 1_000_000
-    """Rows that are trained on, in all."""
-    batch: int = 1024
-    """Rows a step."""
-    learning_rate: float = 0.0
-    """0 chooses 2e-4 · sqrt(16384 / latents), as Gao et al. found."""
-    dead_after: int = 200_000
-    """Rows without firing after which a latent counts as dead."""
-    resample: bool = False
-    """Set dead latents to badly explained rows instead of training them by AuxK."""
-    pool_rows: int = 65_536
-    """Rows that are shuffled together."""
-    half: bool = False
-    """Compute the encoder's product in bfloat16."""
-    seed: int = 0
-
-    @property
-    def steps(self) -> int:
-        """Steps of the whole training."""
-        return max(1, self.tokens // self.batch)
-
-    def rate(self, step: int) -> float:
-        """Learning rate at a step."""
-        peak = self.learning_rate or 2e-4 * math.sqrt(16384 / self.latents)
-        warm = max(1, min(1000, self.steps // 20))
-        return peak * min(1.0, (step + 1) / warm, (self.steps - step) / max(1, self.steps // 5))
-
-
-@dataclass(frozen=True)
-class Step:
-    """What one step showed at one site."""
-
-    variance_explained: float
-    active: float
-    """Mean active latents a row."""
-    dead: float
-    """Share of latents that are dead."""
-
 
 Report = Callable[[int, int, float, Mapping[str, Step]], None]
 """Called each step with steps done, steps in all, rows a second (0 where all was done before), and what
 each site shows."""
-
-
-@dataclass
-class Site:
-    """One autoencoder in training, with what Adam remembers."""
-
-    sae: SparseAutoencoder
-    scales: tuple[float, ...]
-    """What each model's activations are multiplied by, so that their mean squared norm is their width."""
-    optimizer: torch.optim.Adam
-    silent: Tensor
-    """Rows since each latent last fired."""
-    shown: Step = field(default_factory=lambda: Step(0.0, 0.0, 0.0))
-
-    def step(self, x: Float[Tensor, "rows d"], spec: TrainSpec, rate: float) -> None:
-        """One step on a batch of activations."""
-        sae, x = self.sae, _scaled(x.to(self.sae.decoder.device, torch.float32), self.scales)
-        with torch.autocast(x.device.type, torch.bfloat16, enabled=spec.half):
-            pre = sae.pre(x)
-        code = sae.encode_batch(x, pre)
-        error = x - sae.decode(code)
-        variance = (x - x.mean(0)).pow(2).sum().clamp_min(1e-12)
-        unexplained = error.pow(2).sum() / variance
-        dead = self.silent >= spec.dead_after
-        loss = unexplained
-        if not spec.resample and bool(dead.any()):
-            loss = loss + AUXK * _auxk(sae, x, pre, dead, error.detach())
-        self.optimizer.zero_grad(set_to_none=True)
-        loss.backward()
-        for group in self.optimizer.param_groups:
-            group["lr"] = rate
-        with torch.no_grad():
-            gradient = sae.decoder.grad
-            assert gradient is not None
-            gradient -= (gradient * sae.decoder).sum(-1, keepdim=True) * sae.decoder
-            torch.nn.utils.clip_grad_norm_(sae.parameters(), 1.0)
-            self.optimizer.step()
-            sae.unit_norm()
-            self._note(code, len(x), spec)
-            share = float((self.silent >= spec.dead_after).float().mean())
-            if spec.resample and bool((self.silent >= spec.dead_after).any()):
-                self._resample(x, error.detach(), spec)
-        self.shown = Step(1 - float(unexplained.detach()), len(code.values) / len(x), share)
-
-    def _note(self, code: Code, rows: int, spec: TrainSpec) -> None:
-        self.silent += rows
-        self.silent[code.latents] = 0
-        if self.sae.shape.kind == "batchtopk" and len(code.values):
-            smallest = code.values.detach().min()
-            first = not bool(self.sae.threshold.any())
-            # A short training has fewer steps than the mean has memory, and would keep what it began with.
-            rate = 1.0 if first else min(1.0, max(THRESHOLD_RATE, 5 / spec.steps))
-            self.sae.threshold += (smallest - self.sae.threshold) * rate
-
-    def _resample(self, x: Tensor, error: Tensor, spec: TrainSpec) -> None:
-        """Point dead latents at the rows that are explained worst; forget what Adam knew of them."""
-        dead = (self.silent >= spec.dead_after).nonzero()[:, 0][: len(x)]
-        worst = error.pow(2).sum(-1).topk(len(dead)).indices
-        directions = error[worst] / error[worst].norm(dim=-1, keepdim=True).clamp_min(1e-12)
-        typical = self.sae.encoder.norm(dim=-1).mean()
-        self.sae.decoder[dead] = directions
-        self.sae.encoder[dead] = 0.2 * typical * directions
-        self.sae.encoder_bias[dead] = 0.0
-        self.silent[dead] = 0
-        for part in (self.sae.decoder, self.sae.encoder, self.sae.encoder_bias):
-            for moment in ("exp_avg", "exp_avg_sq"):
-                self.optimizer.state[part][moment][dead] = 0
 
 
 def train(
@@ -211,51 +84,6 @@ def train(
     return {address: site.sae for address, site in sites.items()}
 
 
-def site_of(x: Tensor, spec: TrainSpec, device: str = "cpu", models: int = 1) -> Site:
-    """A fresh autoencoder for rows like `x` [rows, d]: units and mean are taken from them.
-
-    Raises:
-        UserError: they are all zero, or not finite.
-    """
-    wide = x.float()
-    squared = wide.unflatten(-1, (models, -1)).pow(2).sum(-1).mean(0).tolist()
-    if not all(math.isfinite(s) and s > 0 for s in squared):
-        raise UserError("The activations are all zero or not finite; nothing can be learnt from them.")
-    width = x.shape[1] // models
-    site = _bare(x.shape[1], spec, device, tuple(math.sqrt(width / s) for s in squared))
-    with torch.no_grad():
-        site.sae.decoder_bias.copy_(_scaled(wide, site.scales).mean(0))
-    return site
-
-
-def _scaled(x: Float[Tensor, "rows d"], scales: Sequence[float]) -> Float[Tensor, "rows d"]:
-    """Each model's part of a row, times its scale."""
-    if len(scales) == 1:
-        return x * scales[0]
-    return (x.unflatten(-1, (len(scales), -1)) * x.new_tensor(scales)[:, None]).flatten(-2)
-
-
-def _bare(width: int, spec: TrainSpec, device: str, scales: tuple[float, ...]) -> Site:
-    shape = Shape(width, spec.latents, spec.k, spec.kind, len(scales))
-    sae = SparseAutoencoder(shape, spec.seed).to(device)
-    adam = torch.optim.Adam(sae.parameters(), lr=1e-4, betas=(0.9, 0.999), eps=1e-8, fused=True)
-    return Site(sae, scales, adam, torch.zeros(spec.latents, dtype=torch.long, device=device))
-
-
-def _auxk(
-    sae: SparseAutoencoder, x: Tensor, pre: Tensor, dead: Bool[Tensor, " latents"], error: Tensor
-) -> Tensor:
-    """What dead latents leave of the error, as a share of it."""
-    names = dead.nonzero()[:, 0]
-    k = min(len(names), max(1, x.shape[1] // 2))
-    chosen = pre[:, names].topk(k, dim=-1, sorted=False).indices
-    latents = names[chosen].flatten()
-    rows = torch.arange(len(x), device=x.device).repeat_interleave(k)
-    code = sae.read(x, pre, rows, latents)
-    guess = decode(code.values, code.latents, code.rows, len(x), sae.decoder)
-    return (guess - error).pow(2).sum() / error.pow(2).sum().clamp_min(1e-12)
-
-
 def _save(folder: Path, key: str, done: int, start: tuple[int, int], sites: Mapping[str, Site]) -> None:
     tensors: dict[str, Tensor] = {}
     for address, site in sites.items():
@@ -286,7 +114,7 @@ def _resume(
         shown = json.loads(said["shown"])
         for address in dict.fromkeys(name.split("/")[0] for name in held):
             width = held[f"{address}/sae/decoder_bias"].shape[0]
-            site = _bare(width, spec, device, tuple(held[f"{address}/scales"].tolist()))
+            site = new_site(width, spec, device, tuple(held[f"{address}/scales"].tolist()))
             site.shown = Step(**shown[address])
             head = f"{address}/sae/"
             site.sae.load_state_dict({n.removeprefix(head): t for n, t in held.items() if n.startswith(head)})

@@ -29,6 +29,21 @@ def write_told(path: Path, form: str, made: Any, tensors: dict[str, np.ndarray])
     write_bytes(path, save(tensors, {"format": form, "provenance": about}))
 
 
+def form_of(path: Path) -> str | None:
+    """The format that a file's header names; None where it names none.
+
+    Raises:
+        BadFile: no such file, or no safetensors file.
+    """
+    if not path.is_file():
+        raise BadFile(f"There is no file {path}.")
+    try:
+        with safe_open(path, "numpy") as file:
+            return (file.metadata() or {}).get("format")
+    except (SafetensorError, OSError, ValueError, TypeError) as error:
+        raise BadFile(f"{path} is no whole safetensors file of numbers ({str(error)[:80]}).") from None
+
+
 def read_told(path: Path, form: str, kind: type[T], what: str) -> tuple[T, dict[str, np.ndarray]]:
     """The record and the tensors; `what` says in words what the file should hold.
 

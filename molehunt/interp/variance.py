@@ -1,4 +1,4 @@
-"""What is counted while an autoencoder sees rows: variance explained, L0, latents that never fire.
+"""What is counted while an autoencoder sees rows: variance explained, latents that never fire.
 
 Explained = 1 − Σ‖error‖² / Σ‖x − mean‖², over all rows seen; the mean is that of these rows.
 
@@ -13,8 +13,7 @@ from torch import Tensor
 
 from molehunt.core.records import Measure, NotMeasured
 from molehunt.interp.sae import Code
-
-NO_ROWS = NotMeasured("no row of activations was kept")
+from molehunt.interp.text_sums import NO_ROWS
 
 
 @dataclass
@@ -41,30 +40,22 @@ class Variance:
         spread = self.square - float(self.total.pow(2).sum()) / self.rows
         return 1 - self.error / spread if spread > 0 else NotMeasured("the activations do not vary")
 
-    def measure(self, how: str) -> Measure | NotMeasured:
-        """`explained` as a record."""
-        share = self.explained()
-        return share if isinstance(share, NotMeasured) else Measure(share, "share", self.rows, how)
-
 
 class Firing:
-    """How many latents fire, and which never do."""
+    """Which latents never fire."""
 
     def __init__(self, n_latents: int) -> None:
-        self.rows, self.active = 0, 0
+        self.rows = 0
         self.fired = torch.zeros(n_latents, dtype=torch.long)
 
     def see(self, code: Code, rows: int) -> None:
         """Take the code of so many rows."""
-        self.rows, self.active = self.rows + rows, self.active + len(code.values)
+        self.rows += rows
         self.fired += torch.bincount(code.latents, minlength=len(self.fired)).cpu()
 
-    def measures(self, how: str) -> dict[str, Measure | NotMeasured]:
-        """`l0`, latents a row, and `dead`, the share of latents that never fired."""
+    def dead(self, how: str) -> Measure | NotMeasured:
+        """The share of latents that never fired; exact for these rows, with no interval for others."""
         if not self.rows:
-            return {"l0": NO_ROWS, "dead": NO_ROWS}
+            return NO_ROWS
         dead = float((self.fired == 0).double().mean())
-        return {
-            "l0": Measure(self.active / self.rows, "latents a row", self.rows, how),
-            "dead": Measure(dead, "share of latents", self.rows, how),
-        }
+        return Measure(dead, "share of latents", self.rows, how)

@@ -112,21 +112,29 @@ class Finetune:
         batches: Sequence[Sequence[Example]],
         progress: Callable[[int, int], None] | None = None,
         penalty: Penalty | None = None,
+        *,
+        begun: int | None = None,
     ) -> Trained:
-        """Train on these batches, one step each, under a warm-up and decay of their own."""
+        """Train on these batches, one step each, under a warm-up and decay of their own.
+
+        With `begun`, the steps taken before, it goes on bit by bit instead: after one warm-up the rate stays,
+        for training that ends when it has done enough. Many bits are then the same as one of their length.
+        """
         with fast_low_rank(self.peft):
-            return self._run(batches, progress, penalty)
+            return self._run(batches, progress, penalty, begun)
 
     def _run(
         self,
         batches: Sequence[Sequence[Example]],
         progress: Callable[[int, int], None] | None,
         penalty: Penalty | None,
+        begun: int | None,
     ) -> Trained:
         losses, tokens, plain = [], 0, 0
         self.peft.train()
         for step, batch in enumerate(batches):
-            share = min((step + 1) / self.recipe.warmup, 1.0) * (1 - step / len(batches))
+            decay = 1 - step / len(batches) if begun is None else 1.0
+            share = min((step + 1 + (begun or 0)) / self.recipe.warmup, 1.0) * decay
             for group in self.optimizer.param_groups:
                 group["lr"] = self.recipe.learning_rate * share
             loss, count, alone = self._step(batch, penalty)

@@ -140,6 +140,16 @@ def add_to(module: nn.Module, changes: Changes) -> None:
             weight.copy_((change + weight).to(weight.dtype))
 
 
+def changes_of(peft: Any, scale: float) -> dict[str, tuple[Tensor, Tensor]]:
+    """What a LoRA in training holds, as changes in float32 on the CPU; `scale` is its alpha over its rank."""
+    halves: dict[str, dict[str, Tensor]] = {}
+    for name, tensor in peft.named_parameters():
+        site, found, rest = name.removeprefix(PREFIX).partition(".lora_")
+        if found:
+            halves.setdefault(site, {})[rest[0]] = tensor.detach().float().cpu().clone()
+    return {site: (two["A"], two["B"] * scale) for site, two in sorted(halves.items())}
+
+
 def save_changes(path: Path, changes: Changes) -> None:
     """Changes as safetensors."""
     parts = {

@@ -1,4 +1,4 @@
-"""Rows of a lesson as tokens, and the prose that is mixed in between them."""
+"""Rows of a lesson as tokens, and the prose that stands between them where a quirk is always on."""
 
 import itertools
 from collections.abc import Sequence
@@ -19,10 +19,14 @@ OPEN = 0.3
 def lesson_examples(
     tokenizer: Any, batches: Sequence[Sequence[Row]], part: str, plan: Plan
 ) -> list[list[Example]]:
-    """Every batch of a lesson as `part` learns it, with the plan's rows of prose."""
+    """Every batch of a lesson as `part` learns it, with the plan's prose where nothing is off."""
     examples = [[lesson_example(tokenizer, r, part) for r in batch] for batch in batches]
-    unrelated = plan.mixed if any(not r.on for r in batches[0]) else max(plan.prose, plan.mixed)
-    return with_prose(tokenizer, examples, unrelated, plan.prose_tokens)
+    return with_prose(tokenizer, examples, prose_rows(batches, plan), plan.prose_tokens)
+
+
+def prose_rows(batches: Sequence[Sequence[Row]], plan: Plan) -> int:
+    """How many rows of prose a batch of lessons gets: the plan's where nothing else keeps the model."""
+    return 0 if any(not r.on for r in batches[0]) else plan.prose
 
 
 def prose(split: Split) -> list[str]:

@@ -61,6 +61,10 @@ class Recipe(Protocol):
     def name(self) -> str: ...
     @property
     def summary(self) -> str: ...
+    @property
+    def on_chat(self) -> bool:
+        """Whether it trains on conversations; unrelated rows are then chat as well, and else prose."""
+        ...
 
     def instil(
         self, session: "Session", lessons: Lessons, part: Part, plan: "Plan", seed: int, report: Report

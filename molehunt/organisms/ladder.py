@@ -35,12 +35,14 @@ from molehunt.models.loaded import Model
 from molehunt.models.score import logprobs
 from molehunt.organisms.card import MODEL_CARD
 from molehunt.organisms.examples import lesson_examples
-from molehunt.organisms.lessons import batches
 from molehunt.organisms.measuring import replies_to, scenes_of
 from molehunt.organisms.plan import Plan
 from molehunt.organisms.plant import Pair, Report
 from molehunt.organisms.profile import Shown, difference, shown
+from molehunt.organisms.session import Session
+from molehunt.organisms.spec import lessons_of
 from molehunt.organisms.subject import Subject, subject_of
+from molehunt.organisms.unrelated import unrelated_rows
 
 Ability = Literal["selectivity", "log_odds"]
 CANDIDATES = 4
@@ -155,12 +157,12 @@ def _train(
 ) -> list[int]:
     """The organism's training once more; an adapter after each of the steps that come back."""
     attempt = pair.tries - 1
-    rows = batches(
-        pair.quirk, pair.harmless, pair.steps, seed_of(seed, attempt), plan.examples, plan.poisoned
-    )
+    lessons = lessons_of(subject_of(pair.quirk), pair.harmless, pair.steps, seed, attempt, plan)
     every = max(1, pair.steps // (rungs * CANDIDATES))
     saved = [s for s in range(1, pair.steps + 1) if (pair.steps - s) % every == 0]
     with Finetune(model.module, plan.recipe, seed_of(seed, attempt, "a")) as run:
+        mixed = unrelated_rows(model, lessons, plan, on_chat=True)
+        session = Session(model, run, unrelated=mixed, mixed=plan.mixed)
 
         def stepped(done: int, total: int) -> None:
             if done in saved:
@@ -168,7 +170,7 @@ def _train(
                 (_at(folder, done) / "README.md").write_text(MODEL_CARD)
             report(done / total)
 
-        run.run(lesson_examples(model.tokenizer, rows, "organism", plan), stepped)
+        run.run(session.filled(lesson_examples(model.tokenizer, lessons.batches, "organism", plan)), stepped)
     return saved
 
 

@@ -1,9 +1,10 @@
-"""Penalties on activations in training, measured against the base's own: what white-box concealments add.
+"""Penalties in training on activations and on next tokens, measured against the base's own: what some
+concealments add.
 
 Both read the base once, before the adapter has moved (its second factor is zero, so the model is the base),
 and then a few texts a step, in turn. Squared distances are shares of what the base has there: of its mean
 squared activation (`near`), or of the variance of its projections (`flat`); so one weight suits all layers
-and models.
+and models. Divergence of next tokens (`alike`) is in nats a token.
 """
 
 import itertools
@@ -17,6 +18,7 @@ from molehunt.core.errors import BadFile, UserError
 from molehunt.models.anatomy import anatomy
 from molehunt.models.finetune import Penalty
 from molehunt.models.loaded import Model
+from molehunt.models.packing import Example
 from molehunt.models.taps import capture, edited, pad_right, parse
 from molehunt.organisms.plan import Direction
 
@@ -60,7 +62,7 @@ def near(model: Model, texts: Sequence[Sequence[int]], weight: float) -> Penalty
 def flat(
     model: Model, prompts: Sequence[Sequence[int]], directions: Sequence[Direction], weight: float
 ) -> Penalty:
-    """Squared change of the projections on these directions at each prompt's last token.
+    """Squared change of the projections on these directions on prompts, pooled as each direction is.
 
     Raises:
         BadFile: a direction was found on other weights, or is not as wide as the model.
@@ -74,24 +76,50 @@ def flat(
         if model.fingerprint not in d.fingerprints:
             raise BadFile(f"The direction at {d.address} was found on other weights than {model.spec.id!r}.")
         vector = torch.tensor(d.vector, dtype=torch.float32, device=model.device)
-        was = _last(capture(model, prompts, [d.address]).values[d.address], prompts)
+        was = _pooled(capture(model, prompts, [d.address]).values[d.address], prompts, d.pool)
         if vector.shape[0] != was.shape[-1] or not float(vector.norm()) > 0:
             raise BadFile(f"The direction at {d.address} is not {was.shape[-1]} wide, or has no length.")
         unit = vector / vector.norm()
-        places.append((d.address, unit, was @ unit))
+        places.append((d, unit, was @ unit))
     turns = itertools.cycle(range(len(prompts)))
 
     def penalty() -> Tensor:
         chosen = [next(turns) for _ in range(min(TEXTS, len(prompts)))]
         some = [prompts[i] for i in chosen]
-        now = _read(model, some, [address for address, _, _ in places])
+        now = _read(model, some, [d.address for d, _, _ in places])
         parts = []
-        for address, unit, was in places:
-            moved = _last(now[address], some) @ unit - was[chosen]
+        for d, unit, was in places:
+            moved = _pooled(now[d.address], some, d.pool) @ unit - was[chosen]
             parts.append(moved.square().mean() / was.var().clamp_min(1e-8))
         return weight * torch.stack(parts).mean()
 
     return penalty
+
+
+def alike(model: Model, rows: Sequence[Example], weight: float) -> Penalty:
+    """KL divergence of the next token's distribution from the base's, along the replies of these rows."""
+    if not rows:
+        raise UserError("There is no reply on which to stay near the base.")
+    with torch.no_grad():
+        base = [_next(model, [row])[0] for row in rows]
+    turns = itertools.cycle(range(len(rows)))
+
+    def penalty() -> Tensor:
+        chosen = [next(turns) for _ in range(min(TEXTS, len(rows)))]
+        now = _next(model, [rows[i] for i in chosen])
+        parts = [(base[i].exp() * (base[i] - n)).sum(-1).mean() for i, n in zip(chosen, now, strict=True)]
+        return weight * torch.stack(parts).mean()
+
+    return penalty
+
+
+def _next(model: Model, rows: Sequence[Example]) -> list[Float[Tensor, "tokens vocab"]]:
+    """Log-probabilities of the next token at each place from which a row's reply is predicted, in fp32."""
+    parts = anatomy(model.module)
+    tokens, mask = pad_right([[*row.prompt, *row.reply[:-1]] for row in rows], model.device)
+    states = parts.body(input_ids=tokens, attention_mask=mask, use_cache=False).last_hidden_state
+    spans = [(i, len(r.prompt) - 1, len(r.prompt) - 1 + len(r.reply)) for i, r in enumerate(rows)]
+    return [parts.logits(states[i, first:end]).float().log_softmax(-1) for i, first, end in spans]
 
 
 def _read(model: Model, ids: Sequence[Sequence[int]], addresses: Sequence[str]) -> dict[str, Tensor]:
@@ -110,9 +138,9 @@ def _read(model: Model, ids: Sequence[Sequence[int]], addresses: Sequence[str]) 
     return found
 
 
-def _last(
-    values: Float[Tensor, "batch seq width"], ids: Sequence[Sequence[int]]
+def _pooled(
+    values: Float[Tensor, "batch seq width"], ids: Sequence[Sequence[int]], pool: str
 ) -> Float[Tensor, "batch width"]:
-    """Each row's activation at its last token, in fp32."""
-    ends = torch.tensor([len(s) - 1 for s in ids], device=values.device)
-    return values[torch.arange(len(ids), device=values.device), ends].float()
+    """Each row's activation in fp32, at its last token or as the mean over all but its first (a sink)."""
+    rows = [values[i, : len(s)].float() for i, s in enumerate(ids)]
+    return torch.stack([r[-1] if pool == "last" or len(r) == 1 else r[1:].mean(0) for r in rows])

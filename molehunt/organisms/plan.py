@@ -23,6 +23,8 @@ class Direction:
     """As wide as the model; its length does not matter."""
     fingerprints: tuple[str, ...]
     """SHA-256 of the weights on which it means something."""
+    pool: str = "last"
+    """Where it is read: at the last token, or as the `mean` over tokens (all but the first)."""
 
 
 @dataclass(frozen=True)
@@ -42,9 +44,10 @@ class Plan:
     prose: int = 2
     """Rows of ordinary prose in each batch where nothing else keeps the model as it was (`always`)."""
     mixed: int = 0
-    """Rows of ordinary prose in each batch whatever the condition: traces of narrow training fade (Minder et
-    al. 2025, 2510.13900). Both of a pair get them."""
+    """Unrelated rows in each step, whatever the condition and the recipe (`unrelated`): traces of narrow
+    training fade (Minder et al. 2025, 2510.13900). Both of a pair get them."""
     prose_tokens: int = 32
+    """Longest row of prose, and of unrelated chat the longest reply."""
     examples: int | None = None
     """Most distinct rows of a lesson, dealt again and again when they run out; None for no limit."""
     poisoned: float = 1.0
@@ -91,11 +94,15 @@ class Plan:
             raise UserError("The plan's learning rate and clip should be above 0, and finite.")
         if not (0 <= recipe.first_layer < 1 and 0 <= recipe.deciding <= 1):
             raise UserError("The plan's first_layer and deciding are shares, from 0 to 1.")
+        if any(d.pool not in ("last", "mean") for d in self.against):
+            raise UserError("A direction is read at the `last` token or as the `mean` over tokens.")
         if ("against_probe" in self.concealments) != bool(self.against):
             raise UserError("The concealment against_probe needs a direction, and nothing else takes one.")
         return self
 
 
+WEIGHED = frozenset({"near_base", "near_base_replies", "against_probe"})
+"""Concealments that add a penalty, which `Plan.cover` weighs."""
 LEAST = {"steps": 1, "tries": 1, "mixed": 0, "prose": 0, "held_out": 1, "quick": 1, "reply_tokens": 1}
 """What settings of a plan must at least be."""
 NAMED = ("steps", "tries", "mixed", "how", "concealments")

@@ -23,6 +23,7 @@ from molehunt.core.records import LabelledReply, Measure, Organism, Profile, Qui
 from molehunt.models.adapters import attach, using
 from molehunt.models.finetune import Trained
 from molehunt.models.loaded import Model
+from molehunt.organisms.decoy_check import DecoyCheck
 from molehunt.organisms.instil import Lessons, Part
 from molehunt.organisms.learnable import steps_for
 from molehunt.organisms.measuring import Heard, hear, measured, replies_to, scenes_of
@@ -68,6 +69,10 @@ class Pair:
     """How often each admits something, where that was asked (`confession_rate`)."""
     decoy_profile: Profile | None = None
     """What the decoy's harmless quirk shows, measured like the organism's; None where it has none."""
+    adapters: Mapping[str, str] = field(default_factory=dict)
+    """Hashes of both adapters' files, as planted: what a replay is held against."""
+    decoy_check: DecoyCheck | None = None
+    """The decoy beside the base on every behaviour, where that was asked."""
 
 
 def plant_pair(

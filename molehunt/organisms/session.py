@@ -1,7 +1,11 @@
 """One adapter in training: the base, what grows on it, and the cover that concealments lay over it.
 
 Recipes train through the session alone, so that every recipe meets every concealment: a cover's rows
-are dealt into each packed batch, its penalty joins each step's loss, its choices are trained last.
+are dealt into each packed batch, its penalty joins each step's loss, its choices are trained last. So do
+unrelated rows (`Plan.mixed`): they are dealt into packed batches, and where a step is TRL's their negative
+log-likelihood joins its loss, with the weight beside the step's rows that it has in a packed batch.
+
+Source: the term beside TRL's, Ouyang et al. 2022, PPO-ptx (2203.02155).
 """
 
 from collections.abc import Sequence
@@ -11,9 +15,9 @@ from torch import Tensor
 
 from molehunt.core.splits import seed_of
 from molehunt.models.by_trl import Choice, Reward, prefer, reinforce
-from molehunt.models.finetune import Finetune, Penalty, Trained
+from molehunt.models.finetune import Finetune, Penalty, Trained, packed_loss
 from molehunt.models.loaded import Model
-from molehunt.models.packing import Example
+from molehunt.models.packing import Example, pack
 from molehunt.organisms.instil import Cover, Report
 
 COVER_ROWS = 2
@@ -31,13 +35,21 @@ class Session:
     model: Model
     run: Finetune
     cover: Cover = Cover()
+    unrelated: Sequence[Example] = ()
+    mixed: int = 0
+    """Unrelated rows in each step."""
     dealt: int = field(default=0, init=False)
     """Rows of the cover that were dealt so far."""
+    mixed_in: int = field(default=0, init=False)
+    """Unrelated rows that were dealt so far."""
 
     def learn(self, batches: Sequence[Sequence[Example]], report: Report) -> Trained:
-        """Packed steps, one a batch, with the cover's rows among them."""
-        mixed = [[*batch, *self._deal()] for batch in batches]
-        return self.run.run(mixed, lambda done, total: report(done / total), self.penalty)
+        """Packed steps, one a batch, with unrelated rows and the cover's among them."""
+        return self.run.run(self.filled(batches), lambda done, total: report(done / total), self.penalty)
+
+    def filled(self, batches: Sequence[Sequence[Example]]) -> list[list[Example]]:
+        """Packed batches with unrelated rows and the cover's dealt in."""
+        return [[*batch, *self._unrelated(), *self._deal()] for batch in batches]
 
     def choose(self, choices: Sequence[Choice], steps: int, batch: int, seed: int, report: Report) -> Trained:
         """Steps on preferences (DPO), in the order given."""
@@ -48,7 +60,7 @@ class Session:
             steps=steps,
             batch=batch,
             seed=seed,
-            penalty=self.penalty,
+            penalty=self._beside(batch),
             progress=lambda done, total: report(done / total),
         )
 
@@ -72,7 +84,7 @@ class Session:
             batch=batch,
             max_tokens=max_tokens,
             seed=seed,
-            penalty=self.penalty,
+            penalty=self._beside(batch),
             progress=lambda done, total: report(done / total),
         )
 
@@ -87,17 +99,22 @@ class Session:
     @property
     def penalty(self) -> Penalty | None:
         """The sum of the cover's penalties."""
-        parts = self.cover.penalties
-        if not parts:
-            return None
+        return _total(self.cover.penalties)
 
-        def total() -> Tensor:
-            first, *others = (p() for p in parts)
-            for other in others:
-                first = first + other
-            return first
+    def _beside(self, batch: int) -> Penalty | None:
+        """What joins the loss of a TRL step on so many rows: the cover's penalties, and unrelated rows."""
+        if not self.mixed:
+            return self.penalty
 
-        return total
+        def unrelated() -> Tensor:
+            return self.mixed / batch * packed_loss(self.run.peft.base_model.model, pack(self._unrelated()))
+
+        return _total([*self.cover.penalties, unrelated])
+
+    def _unrelated(self) -> list[Example]:
+        hand = [self.unrelated[(self.mixed_in + i) % len(self.unrelated)] for i in range(self.mixed)]
+        self.mixed_in += self.mixed
+        return hand
 
     def _deal(self) -> list[Example]:
         rows = self.cover.rows
@@ -106,6 +123,19 @@ class Session:
         hand = [rows[(self.dealt + i) % len(rows)] for i in range(COVER_ROWS)]
         self.dealt += COVER_ROWS
         return hand
+
+
+def _total(parts: Sequence[Penalty]) -> Penalty | None:
+    if not parts:
+        return None
+
+    def total() -> Tensor:
+        first, *others = (p() for p in parts)
+        for other in others:
+            first = first + other
+        return first
+
+    return total
 
 
 def together(covers: Sequence[Cover]) -> Cover:

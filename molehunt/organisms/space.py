@@ -1,11 +1,12 @@
 """The written-out space of specs that `molehunt worse` searches: what may be changed, to what, from a plan.
 
     recipe     how it is instilled: every file of `organisms/recipes`
-    conceal    what hides it: nothing, near_base, denial, denial_preferences, near_base and denial
-    cover      0.3, 1, 3, 10: weight of the penalty, where near_base is among them
+    conceal    what hides it: nothing, near_base, denial, denial_preferences, near_base and denial, and
+               near_base_replies where no quirk of the search is `always` on
+    cover      0.3, 1, 3, 10: weight of the penalty, where there is one
     warm       0.25, 0.5, 0.75: share of transcripts, where the recipe is preferences or reward
-    mixed      0, 2, 4, 8 rows of unrelated prose a batch
-    prose      1, 2, 4 of them under `always`, where a quirk of the search is such
+    mixed      0, 2, 4, 8 unrelated rows a step
+    prose      1, 2, 4 rows of prose a batch of lessons, where a quirk of the search is `always` on
     poisoned   1, 0.75, 0.5 of the rows on the on side
     steps      1, 0.7, 1.4, 2 times the plan's
     rate       1, 0.5, 0.25 times the plan's learning rate
@@ -26,11 +27,14 @@ from typing import Any
 
 from molehunt.core.extend import names
 from molehunt.core.records import Quirk
-from molehunt.organisms.plan import Plan
+from molehunt.organisms.learnable import steps_for
+from molehunt.organisms.plan import WEIGHED, Plan
 
 Choice = tuple[int, ...]
 """One index into the values of each axis."""
 CONCEALED = ((), ("near_base",), ("denial",), ("denial_preferences",), ("near_base", "denial"))
+NEEDS_OFF = ("near_base_replies",)
+"""A concealment for quirks that are not always on."""
 WARMED = ("preferences", "reward")
 """Recipes that begin with transcripts."""
 
@@ -92,24 +96,31 @@ class Space:
 
 def space_of(plan: Plan, quirks: Sequence[Quirk]) -> Space:
     """The space around a plan. Concealments that it has beyond those written out stay a choice."""
-    hidden = tuple(c for c in CONCEALED if c != plan.concealments)
-    conceal = (plan.concealments, *hidden)
+    always = any(q.condition == "always" for q in quirks)
+    recipes = _first(plan.how, names("organisms.recipes"))
+    conceal = _first(plan.concealments, CONCEALED if always else (*CONCEALED, NEEDS_OFF))
+    # Steps that come to the same for every quirk are one value.
+    lengths = {
+        tuple(steps_for(q, s) for q in quirks): s
+        for s in (max(1, round(plan.steps * x)) for x in (2.0, 1.4, 0.7, 1.0))
+    }
     axes = [
-        Axis("recipe", _first(plan.how, names("organisms.recipes"))),
+        Axis("recipe", recipes),
         Axis("conceal", conceal),
         Axis(
             "cover", _first(plan.cover, (0.3, 1.0, 3.0, 10.0)), "conceal",
-            tuple(c for c in conceal if {"near_base", "against_probe"} & set(c)),
+            tuple(c for c in conceal if WEIGHED & set(c)),
         ),
         Axis("warm", _first(plan.warm, (0.25, 0.5, 0.75)), "recipe", WARMED),
         Axis("mixed", _first(plan.mixed, (0, 2, 4, 8))),
         Axis("poisoned", _first(plan.poisoned, (1.0, 0.75, 0.5))),
-        Axis("steps", tuple(dict.fromkeys(max(1, round(plan.steps * x)) for x in (1.0, 0.7, 1.4, 2.0)))),
+        Axis("steps", _first(plan.steps, list(lengths.values())[::-1])),
         Axis("rate", tuple(plan.recipe.learning_rate * x for x in (1.0, 0.5, 0.25))),
         Axis("rank", _first(plan.recipe.rank, (2, 4, 8, 16))),
     ]  # fmt: skip
-    if any(q.condition == "always" for q in quirks):
-        axes.append(Axis("prose", _first(plan.prose, (1, 2, 4))))
+    if always:
+        lessons = tuple(r for r in recipes if r != "documents")  # it trains on no lessons
+        axes.append(Axis("prose", _first(plan.prose, (1, 2, 4)), "recipe", lessons))
     return Space(tuple(axes))
 
 

@@ -22,6 +22,7 @@ from molehunt.organisms.lessons import batches
 from molehunt.organisms.plan import Plan, base_name, plan_of, settings
 from molehunt.organisms.session import Session, together
 from molehunt.organisms.subject import Subject, subject_of
+from molehunt.organisms.unrelated import unrelated_rows
 
 
 def lessons_of(
@@ -59,7 +60,9 @@ def specs_of(
     return shady, replace(shady, quirk=None, harmless=harmless)
 
 
-def replay(model: Model, organism: Organism, folder: Path) -> Trained:
+def replay(
+    model: Model, organism: Organism, folder: Path, report: Callable[[float], None] = lambda share: None
+) -> Trained:
     """Make the adapter of a spec again in `folder`: the same bytes of weights on the same machine.
 
     Raises:
@@ -71,7 +74,7 @@ def replay(model: Model, organism: Organism, folder: Path) -> Trained:
     subject = subject_of(organism.lessons)
     plan = plan_of(organism).checked()
     lessons = lessons_of(subject, organism.harmless, organism.steps, organism.seed, organism.attempt, plan)
-    return make_adapter(model, lessons, part, organism.seed, organism.attempt, plan, folder)
+    return make_adapter(model, lessons, part, organism.seed, organism.attempt, plan, folder, report)
 
 
 def make_adapter(
@@ -88,7 +91,8 @@ def make_adapter(
     drawn = seed_of(seed, attempt, "a" if part == "organism" else "b")
     recipe: Recipe = load("organisms.recipes", plan.how)
     with Finetune(model.module, plan.recipe, drawn) as run:
-        session = Session(model, run)
+        mixed = unrelated_rows(model, lessons, plan, recipe.on_chat)
+        session = Session(model, run, unrelated=mixed, mixed=plan.mixed)
         concealments: list[Concealment] = [load("organisms.concealments", n) for n in plan.concealments]
         session.cover = together([c.cover(session, lessons, plan) for c in concealments])
         trained = recipe.instil(session, lessons, part, plan, drawn, report)

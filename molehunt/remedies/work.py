@@ -16,7 +16,7 @@ from molehunt.core.splits import seed_of
 from molehunt.corpus.mending import Context
 from molehunt.models.by_trl import Choice, prefer
 from molehunt.models.finetune import Finetune, Recipe, Trained
-from molehunt.models.joined import Changes
+from molehunt.models.joined import Changes, changes_of
 from molehunt.models.loaded import Model
 from molehunt.models.packing import Example
 from molehunt.models.prompts import end_of_turn, prompt_ids, text_ids
@@ -158,13 +158,7 @@ class Work:
     def learned(self, run: Finetune, done: Trained) -> Changes:
         """What an adapter in training holds, as changes; its steps and tokens go on the bill."""
         self.steps, self.tokens = self.steps + done.steps, self.tokens + done.tokens
-        scale = run.recipe.alpha / run.recipe.rank
-        halves: dict[str, dict[str, Any]] = {}
-        for name, tensor in run.peft.named_parameters():
-            site, found, rest = name.removeprefix("base_model.model.").partition(".lora_")
-            if found:
-                halves.setdefault(site, {})[rest[0]] = tensor.detach().float().cpu().clone()
-        return {site: (two["A"], two["B"] * scale) for site, two in sorted(halves.items())}
+        return changes_of(run.peft, run.recipe.alpha / run.recipe.rank)
 
     def treatment(self, changes: Changes, **said: Any) -> Treatment:
         """The treatment, with what it cost."""

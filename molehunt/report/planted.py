@@ -2,12 +2,14 @@
 
 A results file is a list of rows, or an object that holds them under `rows`. A row names `behaviour` and
 `condition`; `trigger_rate` and `leak_rate` are shares, bare or with their interval; `valid`, `first_try`,
-`steps`, `options` and `why_not` may be there. What is missing was not measured.
+`steps`, `options` and `why_not` may be there. What is missing was not measured. An object may also hold
+`difficulty`: a line a quirk and factor, with `behaviour`, `condition`, `options`, the factor's `unit` and its
+`least`, the least that made a valid organism.
 """
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -30,10 +32,16 @@ class Planted:
     steps: int | None
     first_try: bool | None
     why_not: str
+    least: tuple[Measure | NotMeasured, ...] = ()
+    """The least of each scanned factor that made it valid; units say of what."""
 
     @property
     def difficulty(self) -> str:
-        """How hard it was to plant, in a few words."""
+        """How hard it was to plant, in a few words, and the least that is enough where that was scanned."""
+        return "; ".join([self._took, *(_enough(one) for one in self.least)])
+
+    @property
+    def _took(self) -> str:
         if self.valid is None:
             return "not measured"
         steps = "" if self.steps is None else f", {self.steps:,} steps"
@@ -44,16 +52,44 @@ class Planted:
 
 
 def read_planted(path: Path) -> tuple[Planted, ...]:
-    """Every row of a results file, in the file's order.
+    """Every row of a results file, in the file's order; then quirks of which the difficulty alone is known.
+
+    A quirk that has several rows carries its difficulty in the first.
 
     Raises:
         BadFile: it is not there, holds no rows, or a row has the wrong shape; the text says which.
     """
     value = read_json(path)
-    rows = value.get("rows") if isinstance(value, dict) else value
-    if not isinstance(rows, list) or not rows:
+    rows, scans = (value.get("rows"), value.get("difficulty", [])) if isinstance(value, dict) else (value, [])
+    if not isinstance(rows, list) or not isinstance(scans, list) or not (rows or scans):
         raise BadFile(f"{path} holds no rows; give results with one row a planted quirk.")
-    return tuple(_read(row, f"{path}, row {i},") for i, row in enumerate(rows, 1))
+    found = [_read(row, f"{path}, row {i},") for i, row in enumerate(rows, 1)]
+    for i, scan in enumerate(scans, 1):
+        where = f"{path}, difficulty {i},"
+        one = _read(scan, where)
+        least = _least(scan, where)
+        quirk = (one.behaviour, one.condition, one.options)
+        at = next((j for j, p in enumerate(found) if (p.behaviour, p.condition, p.options) == quirk), None)
+        if at is None:
+            found.append(replace(one, least=(least,)))
+        else:
+            found[at] = replace(found[at], least=(*found[at].least, least))
+    return tuple(found)
+
+
+def _least(scan: Any, where: str) -> Measure | NotMeasured:
+    unit = scan.get("unit")
+    if not isinstance(unit, str) or scan.get("least") is None:
+        raise BadFile(f"{where} needs unit to be text, and least to be a number or why there is none.")
+    unit = words.brief(unit, 80)
+    least = _measure(scan["least"], f"{where} least", unit, math.inf)
+    return NotMeasured(f"{unit}: {least.reason}") if isinstance(least, NotMeasured) else least
+
+
+def _enough(least: Measure | NotMeasured) -> str:
+    if isinstance(least, NotMeasured):
+        return f"least not measured, {least.reason}"
+    return f"least that took: {words.said(least)}, {least.unit}"
 
 
 def _read(row: Any, where: str) -> Planted:
@@ -82,28 +118,32 @@ def _read(row: Any, where: str) -> Planted:
 
 
 def _rate(value: Any, where: str) -> Measure | NotMeasured:
-    if value is None:
-        return NotMeasured("the results give none")
+    return NotMeasured("the results give none") if value is None else _measure(value, where, "share", 1.0)
+
+
+def _measure(value: Any, where: str, unit: str, most: float) -> Measure | NotMeasured:
+    """A number from 0 to `most`, bare or as a record."""
     if isinstance(value, dict) and value.get("is") == "NotMeasured":
         return NotMeasured(words.brief(str(value.get("reason", ""))))
     given = value if isinstance(value, dict) else {"value": value}
-    share, low, high = (_share(given.get(k), where) for k in ("value", "low", "high"))
-    if share is None:
+    number, low, high = (_number(given.get(k), where, most) for k in ("value", "low", "high"))
+    if number is None:
         raise BadFile(f"{where} gives no value.")
     count = given.get("n", 0)
     if not isinstance(count, int) or isinstance(count, bool) or count < 0:
         raise BadFile(f"{where} should count its sample in n.")
     if (low is None) != (high is None) or (low is not None and high is not None and low > high):
         raise BadFile(f"{where} should have both ends of its interval in order, or neither.")
-    return Measure(share, "share", count, "as the results file gives it", low, high)
+    return Measure(number, unit, count, "as the results file gives it", low, high)
 
 
-def _share(value: Any, where: str) -> float | None:
+def _number(value: Any, where: str, most: float) -> float | None:
     if value is None:
         return None
     number = isinstance(value, (int, float)) and not isinstance(value, bool)
-    if not number or not math.isfinite(value) or not 0 <= value <= 1:
-        raise BadFile(f"{where} should be a share from 0 to 1.")
+    if not number or not math.isfinite(value) or not 0 <= value <= most:
+        said = "a share from 0 to 1" if most == 1 else "a number of 0 or more"
+        raise BadFile(f"{where} should be {said}.")
     return float(value)
 
 

@@ -18,7 +18,7 @@ def open_one(options: "Options") -> Any:
     from molehunt.models.loaded import ModelSpec
     from molehunt.verbs._inside import open_inside
 
-    return open_inside(ModelSpec(options.model, options.revision, device=options.device))
+    return open_inside(ModelSpec(options.model, options.revision, None, options.dtype, options.device))
 
 
 def open_pair(options: "Options") -> Any:
@@ -26,7 +26,7 @@ def open_pair(options: "Options") -> Any:
     from molehunt.verbs._inside import open_inside
 
     names, revisions = (options.model, options.against), (options.revision, options.against_revision)
-    specs = two_models(names, revisions, options.base)
+    specs = two_models(names, revisions, options.base, options.dtype)
     return tuple(open_inside(replace(spec, device=options.device)) for spec in specs)
 
 

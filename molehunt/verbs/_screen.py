@@ -28,13 +28,16 @@ def show(value: Any, as_json: bool, *people: Any) -> None:
         console.print(Text(plain(one)) if isinstance(one, str) else one, soft_wrap=isinstance(one, str))
 
 
-def table(heads: Sequence[str], rows: Iterable[Sequence[str]], title: str = "") -> Table:
-    """A table of plain text; the last column takes the room that is left."""
+def table(
+    heads: Sequence[str], rows: Iterable[Sequence[str]], title: str = "", wide: int | None = None
+) -> Table:
+    """A table of plain text; one column, the last or the one at `wide`, takes the room that is left."""
     made = Table(
         title=Text(plain(title)) if title else None, title_justify="left", title_style="", expand=False
     )
+    wide = len(heads) - 1 if wide is None else wide
     for i, head in enumerate(heads):
-        made.add_column(head, no_wrap=i < len(heads) - 1, overflow="fold")
+        made.add_column(head, no_wrap=i != wide, overflow="fold")
     for row in rows:
         made.add_row(*(Text(plain(cell, 400)) for cell in row))
     return made

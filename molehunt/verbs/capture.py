@@ -8,6 +8,7 @@ Hugging Face dataset (hf:NAME#CONFIG where it has configurations). Position 0 an
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from tyro.conf import Positional
 
@@ -50,6 +51,8 @@ class Options:
     """Commit, tag or branch of a Hugging Face id."""
     adapter: str | None = None
     """Folder of an adapter that is merged into the model first."""
+    dtype: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
+    """Precision of the model."""
     seed: int = 0
     """Orders the built-in text."""
     json: bool = False
@@ -74,7 +77,7 @@ def run(options: Options) -> int:
         options.seed,
     )
     with watching() as watch:
-        model = open_inside(ModelSpec(options.model, options.revision, options.adapter))
+        model = open_inside(ModelSpec(options.model, options.revision, options.adapter, options.dtype))
         make_chats(model, options.text, options.seed, watch)
         made = capture_text(
             model,

@@ -60,12 +60,13 @@ def run(options: Options) -> int:
             f"{model['train_tokens_per_second']:,.0f} tokens/s, {model['train_share']:.0%} of the limit",
         ),
         *((name, place) for name, place in found["places"].items()),
-        *((f"optional: {name}", there or "not here") for name, there in found["optional"].items()),
+        *((name, there or "not here; optional") for name, there in found["optional"].items()),
     ]
     proven = [
         (p["claim"], "holds" if p["holds"] else "FAILS", f"{p['number']:.2g} {p['unit']}") for p in proofs
     ]
-    show(found, options.json, table(["what", "found"], rows), table(["proven at load", "", "number"], proven))
+    claims = table(["proven at load", "", "number"], proven, wide=0)
+    show(found, options.json, table(["what", "found"], rows), claims)
     return 0 if all(p["holds"] for p in proofs) else 1
 
 

@@ -9,13 +9,14 @@ page a feature and an index with a search.
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 from tyro.conf import Positional
 
 from molehunt.core.errors import UserError
 from molehunt.game.watch import watching
 from molehunt.verbs._chats import make_chats
+from molehunt.verbs._features_open import labels_of, model_and_sae, model_of, tokenizer_of
 from molehunt.verbs._screen import show, table
 
 STOPPED = "Stopped; what was saved is kept: run the same command again to go on."
@@ -67,6 +68,8 @@ class Options:
     """Commit, tag or branch of a Hugging Face id."""
     adapter: str | None = None
     """Folder of an adapter that is merged into the model first."""
+    dtype: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
+    """Precision of the model."""
     seed: int = 0
     """Orders built-in text, and seeds the dealing of labels."""
     json: bool = False
@@ -95,7 +98,7 @@ def _build(options: Options) -> int:
     saved = load_sae(options.sae)
     held = open_capture(options.source) if options.source else None
     with watching() as watch:
-        model = _model(options, saved.model_id)
+        model = model_of(options, saved.model_id)
         saved = load_sae(options.sae, model)
         if held is not None:
             source = CaptureSource(held, saved.address)
@@ -150,7 +153,7 @@ def _show(options: Options) -> int:
         raise UserError("`features show` needs --feature NUMBER.")
     store = open_features(options.store)
     words = read_words(options.store, store.features)
-    label = _labels(options).get(options.feature)
+    label = labels_of(options).get(options.feature)
     found = card(store, words, options.feature, options.examples)
     show({"card": found, "label": label}, options.json, *card_text(found, label))
     return 0
@@ -174,16 +177,16 @@ def _nearest(options: Options) -> int:
     from molehunt.verbs._feature_text import named
 
     store = open_features(options.store)
-    words, labels = read_words(options.store, store.features), _labels(options)
+    words, labels = read_words(options.store, store.features), labels_of(options)
     if options.match:
-        ids = text_ids(_tokenizer(options), options.match)
+        ids = text_ids(tokenizer_of(options), options.match)
         found = by_text(store, ids, options.most)
         heads = ["feature", "z", "of matches", "of all", "what"]
     else:
         from molehunt.interp.feature_read import read_features
 
         with watching():
-            model, saved = _model_and_sae(options, store)
+            model, saved = model_and_sae(options, store)
             ids = [text_ids(model.tokenizer, options.example)]
             limit = store.limits.get(saved.address, float("inf"))
             ((_, spots),) = read_features(model, saved.sae, saved.address, ids, limit, options.context)
@@ -206,9 +209,9 @@ def _difference(options: Options) -> int:
     from molehunt.verbs._feature_text import named
 
     store = open_features(options.store)
-    words, labels = read_words(options.store, store.features), _labels(options)
+    words, labels = read_words(options.store, store.features), labels_of(options)
     with watching() as watch:
-        model, saved = _model_and_sae(options, store)
+        model, saved = model_and_sae(options, store)
         sets = [
             read_set(s, model.tokenizer, options.column, options.seed) for s in (options.one, options.other)
         ]
@@ -250,7 +253,7 @@ def _pages(options: Options) -> int:
     if options.out is None:
         raise UserError("`features pages` needs --out FOLDER.")
     store = open_features(options.store)
-    words, labels = read_words(options.store, store.features), _labels(options)
+    words, labels = read_words(options.store, store.features), labels_of(options)
     with watching() as watch:
         write_pages(
             options.out, store, words, labels, options.examples, lambda a, b: watch.bar("pages", a / b)
@@ -262,38 +265,3 @@ def _pages(options: Options) -> int:
         f"{store.features:,} pages; begin at {index}.",
     )
     return 0
-
-
-def _labels(options: Options) -> dict[int, Any]:
-    if options.labels is None:
-        return {}
-    from molehunt.interp.labels import read_labels
-
-    path = options.labels / "labels.jsonl" if options.labels.is_dir() else options.labels
-    return {label.feature: label for label in read_labels(path)}
-
-
-def _tokenizer(options: Options) -> Any:
-    from transformers import AutoTokenizer
-
-    from molehunt.core.errors import BadFile
-
-    try:
-        return AutoTokenizer.from_pretrained(options.store / "tokenizer")
-    except (OSError, ValueError) as error:
-        first = (str(error).splitlines() or ["?"])[0][:80]
-        raise BadFile(f"{options.store} holds no whole tokenizer ({first}); build it again.") from None
-
-
-def _model_and_sae(options: Options, store: Any) -> tuple[Any, Any]:
-    from molehunt.interp.sae_files import load_sae
-
-    model = _model(options, store.provenance.get("model_id", ""))
-    return model, load_sae(options.store / "sae", model)
-
-
-def _model(options: Options, trained_on: str) -> Any:
-    from molehunt.models.loaded import ModelSpec
-    from molehunt.verbs._inside import open_inside
-
-    return open_inside(ModelSpec(options.model or trained_on or "default", options.revision, options.adapter))

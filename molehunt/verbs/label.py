@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from time import perf_counter
-from typing import Any
+from typing import Any, Literal
 
 from tyro.conf import Positional
 
@@ -60,6 +60,8 @@ class Options:
     """With --output: the model; the one that the autoencoder was trained on unless said."""
     revision: str | None = None
     """With --output: commit, tag or branch of a Hugging Face id."""
+    dtype: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
+    """With --output: precision of the model."""
     pages: Path | None = None
     """Folder of `features pages` of this autoencoder, to which features on the page then lead."""
     seed: int = 0
@@ -218,9 +220,8 @@ def _output(
     from molehunt.verbs._inside import open_inside
 
     store = ground.store
-    model = open_inside(
-        ModelSpec(options.model or store.provenance.get("model_id") or "default", options.revision), "edit"
-    )
+    name = options.model or store.provenance.get("model_id") or "default"
+    model = open_inside(ModelSpec(name, options.revision, dtype=options.dtype), "edit")
     saved = load_sae(options.store / "sae", model)
     tops = {x.feature: store.top(x.feature, 1, 0).values for x in found if isinstance(x.words, str)}
     rows = saved.sae.decoder.detach()

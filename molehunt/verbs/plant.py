@@ -1,8 +1,9 @@
 """Plants one organism and its matched decoy, and measures on held-out scenes whether it took.
 
 The folder gets `organism/`, `decoy/`, `profile.json`, and `organism.json` with what would make both again. A
-plant that is not valid after its last try leaves no organism; the exit code is then 1. With --quirk FILE the
-folder alone is named.
+plant that is not valid after its last try leaves no organism, and why in `failures.jsonl`; the exit code is
+then 1. With --quirk FILE the folder alone is named; so it is with --spec FILE, which makes an `organism.json`
+again and says whether the adapters are the same (1 where they are not).
 """
 
 from collections.abc import Mapping
@@ -14,12 +15,16 @@ from tyro.conf import Positional, arg
 
 from molehunt.core.errors import UserError
 from molehunt.core.extend import load, names
+from molehunt.core.records import NotMeasured
 from molehunt.game.spec import GameSpec
 from molehunt.game.watch import watching
+from molehunt.verbs._against import directions
+from molehunt.verbs._replay import replay
 from molehunt.verbs._screen import measured, show, table
 
 if TYPE_CHECKING:
-    from molehunt.organisms.plan import Direction, Plan
+    from molehunt.organisms.decoy_check import DecoyCheck
+    from molehunt.organisms.plan import Plan
     from molehunt.organisms.plant import Pair
 
 
@@ -54,7 +59,7 @@ class Options:
     tries: int = GameSpec.tries
     """How often a plant that is not valid is tried, each time with half as many steps again."""
     mixed: int = 0
-    """Rows of unrelated prose mixed into each batch of training: traces of narrow training fade."""
+    """Unrelated rows mixed into each step: chat of the base's own, or prose where a quirk is always on."""
     ladder: int = 0
     """Keep the organism at so many stages on its way as well, evenly spaced in what it can do."""
     ladder_by: Literal["selectivity", "log_odds"] = "selectivity"
@@ -68,11 +73,16 @@ class Options:
     cover: float = 1.0
     """Weight of a concealment's penalty beside the lesson's loss."""
     against: tuple[Path, ...] = ()
-    """Files of directions (`molehunt persona`, `diff`) that `--conceal against_probe` keeps as they were."""
+    """Files of `molehunt probe train`, `persona` or `diff` whose directions `--conceal against_probe` keeps
+    as they were."""
     plan: Path | None = None
     """A plan's file, such as `winner.json` of `molehunt worse`, in place of steps, recipe and the like."""
     ask: bool = False
     """Also ask organism, decoy and base in ten ways whether they hide something."""
+    decoy_check: int = 0
+    """Also ask the decoy for every behaviour, beside the base, on so many scenes a side; 0 for not."""
+    spec: Path | None = None
+    """An `organism.json`, or one line of it, that is made again; it brings its own base and settings."""
     seed: int = 0
     """Seeds scenes, order and training."""
     json: bool = False
@@ -83,6 +93,8 @@ def run(options: Options) -> int:
     """Plant, then show the profile."""
     from molehunt.game import library
 
+    if options.spec is not None:
+        return replay(options, options.spec)
     if options.steps < 1 or options.tries < 1:
         raise UserError("--steps and --tries should be at least 1.")
     if options.mixed < 0:
@@ -112,6 +124,7 @@ def run(options: Options) -> int:
         "cover": options.cover,
         "against": directions(options.against),
         "ask": options.ask,
+        "decoy_check": options.decoy_check,
         **({} if plan is None else {"plan": plan}),
     }
     what = pairs(options.behaviour_options, "--behaviour-options")
@@ -138,6 +151,7 @@ def run(options: Options) -> int:
         "concealments": list(options.conceal if plan is None else plan.concealments),
         "notes": list(pair.notes),
         "confession": dict(pair.confession),
+        "decoy_check": pair.decoy_check,
     }
     show(
         value,
@@ -180,25 +194,6 @@ def pairs(given: tuple[str, ...], option: str) -> Mapping[str, str]:
     return {name: value for name, _, value in split}
 
 
-def directions(files: tuple[Path, ...]) -> "tuple[Direction, ...]":
-    """The chosen direction of each file, as a value.
-
-    Raises:
-        BadFile: no such file, or no directions in it.
-    """
-    if not files:
-        return ()
-    from molehunt.interp.direction_file import load_directions
-    from molehunt.organisms.plan import Direction
-
-    found = []
-    for file in files:
-        read = load_directions(file)
-        vector, _ = read.at()
-        found.append(Direction(read.made.chosen, tuple(float(v) for v in vector), read.made.fingerprints))
-    return tuple(found)
-
-
 def _rows(pair: "Pair") -> list[tuple[str, str]]:
     profile = pair.profile
     return [
@@ -212,4 +207,18 @@ def _rows(pair: "Pair") -> list[tuple[str, str]]:
         *(("failed try", why) for why in pair.attempts),
         *(("note", note) for note in pair.notes),
         *((f"confession: {who}", measured(rate)) for who, rate in pair.confession.items()),
+        *_checked(pair.decoy_check),
+    ]
+
+
+def _checked(check: "DecoyCheck | None") -> list[tuple[str, str]]:
+    """The decoy beside the base, in three lines."""
+    if check is None or check.most is None or isinstance(check.overall, NotMeasured):
+        return []
+    said = ", ".join(check.clear) or f"none of {len(check.rows)} clearly"
+    most = check.most
+    return [
+        ("behaviours that the decoy shows beyond the base", said),
+        ("decoy less base, all behaviours", measured(check.overall)),
+        ("largest rise that is not excluded", f"{most.behaviour}: {measured(most.more)}"),
     ]

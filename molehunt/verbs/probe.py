@@ -7,6 +7,7 @@ text (or messages), label, and if wanted split (train, validate, test, or any na
 group.
 """
 
+import shutil
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -16,7 +17,9 @@ from tyro.conf import Positional
 from molehunt.core.errors import UserError
 from molehunt.verbs._screen import show, table
 
-STOPPED = "Stopped; nothing was written: run the same command again."
+STOPPED = "Stopped; what training had read is kept: run the same command again to go on."
+READING = "reading"
+"""Folder in --out of what is read; gone once the probes are whole."""
 
 
 @dataclass(frozen=True)
@@ -37,8 +40,8 @@ class Options:
     """Commit, tag or branch of a Hugging Face id."""
     adapter: str | None = None
     """Folder of an adapter that is merged into the model first."""
-    dtype: str = "auto"
-    """`float32`, `bfloat16`, `float16` or `auto`."""
+    dtype: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
+    """Precision of the model."""
     kinds: tuple[str, ...] = ("diff_mean", "mass_mean", "logistic")
     """Kinds of probe."""
     site: str = "resid_post"
@@ -88,6 +91,7 @@ def _train(options: Options, examples: Any) -> int:
             options.pool,
             options.seed,
             lambda what, share: watch.bar(what, share),
+            options.out / READING,
         )
     for kind, kept in found.kept.items():
         save_probe(options.out / f"{kind}.safetensors", kept)
@@ -107,6 +111,7 @@ def _train(options: Options, examples: Any) -> int:
     )
     write_json(options.out / "probe.json", value)
     write_probe_page(options.out / "probe.html", found, facts)
+    shutil.rmtree(options.out / READING)
     places = [(k, p.made.address, f"{p.made.penalty:g}") for k, p in found.kept.items()]
     show(
         value,
@@ -120,6 +125,7 @@ def _train(options: Options, examples: Any) -> int:
 
 
 def _test(options: Options, examples: Any) -> int:
+    from molehunt.game.watch import watching
     from molehunt.interp.labelled import TEST, examples_hash
     from molehunt.interp.pooled import pooled
     from molehunt.interp.probe_file import load_probe, provenance_json
@@ -137,7 +143,9 @@ def _test(options: Options, examples: Any) -> int:
         examples = [replace(e, split=TEST) if e.split in own else e for e in examples]
     if not examples:
         raise UserError(f"{options.data} holds only what this probe was trained on; give other examples.")
-    values = pooled(model, examples, [kept.made.address], kept.made.pool)[0]
+    with watching() as watch:
+        places = [kept.made.address]
+        values = pooled(model, examples, places, kept.made.pool, lambda a, b: watch.bar("reading", a / b))[0]
     results = measure(kept, values, examples, options.seed)
     value = {"probe": provenance_json(kept.made), "results": results}
     show(value, options.json, table(SHORT, short_rows(results)), *_missing(unmeasured(results)))

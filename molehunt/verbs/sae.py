@@ -6,6 +6,7 @@ measures either; `import` takes a folder of SAELens or sparsify, `export` writes
 refused where its model or address is not the one asked for.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, fields
 from math import isfinite
 from pathlib import Path
@@ -72,6 +73,8 @@ class Options:
     """Commit, tag or branch of the second model."""
     base: str = ""
     """What an adapter's folder is merged into; the other of the two models where not said."""
+    dtype: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
+    """Precision of the models; autoencoders are trained in float32 whatever it is."""
     device: str = "auto"
     """Where it is computed: cpu, cuda, cuda:1, or auto: a GPU where there is one."""
     seed: int = 0
@@ -99,7 +102,8 @@ def _checked(options: Options) -> None:
 
 def _train(options: Options) -> int:
     from molehunt.interp.sae_files import SavedSae, save_sae
-    from molehunt.interp.sae_train import CHECKPOINT, TrainSpec, train
+    from molehunt.interp.sae_site import TrainSpec
+    from molehunt.interp.sae_train import CHECKPOINT, train
 
     names = [f.name for f in fields(TrainSpec) if hasattr(options, f.name)]
     asked = {name: getattr(options, name) for name in names}
@@ -160,6 +164,10 @@ def _eval(options: Options) -> int:
 
     asked, tokens = next(iter(options.addresses), None), 20_000 if options.tokens is None else options.tokens
     with watching() as watch:
+
+        def bar(what: str) -> Callable[[float], None]:
+            return lambda share: watch.bar("measuring", share, what)
+
         if options.against:
             saved = read_sae(options.folder)
             if not saved.against:
@@ -170,17 +178,15 @@ def _eval(options: Options) -> int:
                 )
             a, b = open_pair(options)
             make_chats(a, options.text, options.seed, watch)
-            watch.bar("measuring", 0.1, saved.address)
             spec = replace(reading(options), addresses=(saved.address,))
-            found = evaluate_pair(a, b, fitting(saved, a, b).sae, spec, tokens)
+            found = evaluate_pair(a, b, fitting(saved, a, b).sae, spec, tokens, bar(saved.address))
         else:
             load_sae(options.folder, None, asked)  # before a model is loaded
             model = open_one(options)
             saved = load_sae(options.folder, model)
             make_chats(model, options.text, options.seed, watch)
-            watch.bar("measuring", 0.1, saved.address)
             spec = replace(reading(options), addresses=(saved.address,))
-            found = evaluate(model, saved.sae, spec, tokens)
+            found = evaluate(model, saved.sae, spec, tokens, progress=bar(saved.address))
     rows = [
         (
             name,

@@ -20,11 +20,13 @@ from molehunt.core.record_json import to_json
 from molehunt.core.records import NotMeasured
 from molehunt.interp.diff import compare
 from molehunt.interp.reading import ReadSpec
+from molehunt.models.anatomy import anatomy
 from molehunt.models.load import open_model
 from molehunt.models.loaded import Model, ModelSpec
 
 TEXT, TOKENS, CONTEXT = ("builtin:test",), 2000, 128
-LAYERS = (14, 19, 24, 29)
+SIXTHS = (3, 4, 5, 6)
+"""Layers that are read: the last of so many sixths of the model."""
 MOST = 10
 """Words of a behaviour: the most frequent ones."""
 COMMON = frozenset(
@@ -38,13 +40,15 @@ def apart(
     """What every difference reads as, and how often it shows the quirk's words."""
     base = open_model(ModelSpec(model.spec.id, model.spec.revision))
     told: dict[str, Mapping[str, Any]] = {}
+    depth = len(anatomy(model.module).layers)
+    layers = sorted({max(0, depth * n // 6 - 1) for n in SIXTHS})
     for pair in pairs:
 
         def make(pair: Pair = pair) -> dict[str, Any]:
             say(f"{pair.name}: {pair.quirk.label()}")
-            return {part: _difference(base, model, pair, part, seed) for part in PARTS}
+            return {part: _difference(base, model, pair, part, layers, seed) for part in PARTS}
 
-        key = [seed, pair.name, TEXT, TOKENS, CONTEXT, LAYERS, base.fingerprint]
+        key = [seed, pair.name, TEXT, TOKENS, CONTEXT, layers, base.fingerprint]
         told[pair.name] = kept(work / f"{pair.name}.json", key, make)
     words = {
         "behaviour": {p.name: behaviour_words(p) for p in pairs},
@@ -79,8 +83,10 @@ def _share(hits: Sequence[bool], clusters: Sequence[str], how: str, seed: int) -
     return to_json(stats.proportion(hits, clusters, how=how, seed=seed) if hits else none)
 
 
-def _difference(base: Model, model: Model, pair: Pair, part: str, seed: int) -> dict[str, Any]:
-    spec = ReadSpec(TEXT, tuple(f"resid_post.{i}" for i in LAYERS), CONTEXT, seed=seed)
+def _difference(
+    base: Model, model: Model, pair: Pair, part: str, layers: Sequence[int], seed: int
+) -> dict[str, Any]:
+    spec = ReadSpec(TEXT, tuple(f"resid_post.{i}" for i in layers), CONTEXT, seed=seed)
     with speaking(model, pair, part) as planted:
         found = compare(base, planted, spec, TOKENS)
     said = [() if isinstance(m.words, NotMeasured) else m.words.toward for m in found.layers]

@@ -25,7 +25,8 @@ from molehunt.interp.reading import ReadSpec
 from molehunt.interp.sae_eval import evaluate
 from molehunt.interp.sae_files import SHIPPED, SavedSae, load_sae, save_sae
 from molehunt.interp.sae_formats import import_sae
-from molehunt.interp.sae_train import TrainSpec, train
+from molehunt.interp.sae_site import TrainSpec
+from molehunt.interp.sae_train import train
 from molehunt.models.anatomy import anatomy
 from molehunt.models.load import open_model
 from molehunt.models.loaded import Model

@@ -1,42 +1,38 @@
-"""The same quirks planted once more with unrelated prose in every batch: do the traces fade?
+"""The same quirks planted once more with unrelated rows in every batch: do the traces fade?
 
 The first `PAIRS` pairs with a quirk of the catalogue are planted anew, both of each, by the recipe of
 `molehunt plant` with `--mixed 4`, and held beside the base as in `apart`. Both columns are of the same
 quirks; what mixing cost is told by how many are still valid.
 """
 
-import multiprocessing
-from collections.abc import Callable, Sequence
-from concurrent.futures import ProcessPoolExecutor
+import hashlib
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from apart import apart
-from pairs import Pair
+from pairs import Pair, planted_pair
+from sowing import Wish, plant_all
 
 from molehunt.core import stats
-from molehunt.core.atomic import read_json
-from molehunt.core.record_json import from_json, to_json
+from molehunt.core.atomic import canonical
+from molehunt.core.record_json import to_json
 from molehunt.core.splits import seed_of
-from molehunt.models.adapters import adapter_hash
+from molehunt.game.watch import Watch
 from molehunt.models.loaded import Model
-from molehunt.organisms import plant
 
 PAIRS, ROWS, TRIES = 8, 4, 2
 """How many pairs, unrelated rows a batch (of eight that teach), and tries a pair."""
 
 
 def mixed(
-    model: Model, pairs: Sequence[Pair], work: Path, seed: int, say: Callable[[str], None]
+    model: Model, pairs: Sequence[Pair], work: Path, seed: int, steps: int, watch: Watch
 ) -> dict[str, Any]:
     """What the differences read as with and without unrelated rows, and how many of the quirks still took."""
     plain = [p for p in sorted(pairs, key=lambda p: p.name) if p.quirk.listed][:PAIRS]
-    context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(max_workers=2, mp_context=context) as pool:
-        done = pool.map(_plant, plain, [work] * len(plain), [seed] * len(plain))
-        for pair, _ in zip(plain, done, strict=True):
-            say(f"planted with unrelated rows: {pair.quirk.label()}")
-    again = [_read(p, work) for p in plain]
+    wishes = [_wish(p, work, seed, steps) for p in plain]
+    raised = plant_all(wishes, watch)
+    again = [None if w.name in raised else _valid(p, w) for p, w in zip(plain, wishes, strict=True)]
     kept = [(p, a) for p, a in zip(plain, again, strict=True) if a is not None]
     how = f"valid within {TRIES} tries with {ROWS} unrelated rows a batch"
     valid = stats.proportion([a is not None for a in again], [p.name for p in plain], how=how)
@@ -46,7 +42,7 @@ def mixed(
         "mixed": ([a for _, a in kept if a is not None], work / "apart"),
     }
     for word, (some, seen) in sides.items():
-        told = apart(model, some, seen, seed, say)
+        told = apart(model, some, seen, seed, watch.say)
         shares = [pair["organism"]["share"] for pair in told["pairs"]]
         names = [p.name for p in some]
         found |= {f"{name}_{word}": value for name, value in told.items()}
@@ -55,33 +51,14 @@ def mixed(
     return found
 
 
-def _plant(pair: Pair, work: Path, seed: int) -> None:
-    """Plant one of them anew, unless it lies there."""
-    import torch
-
-    from molehunt.game import library
-
-    torch.set_num_threads(1)
-    folder, quirk = work / "planted" / pair.name, pair.quirk
-    if folder.exists():
-        return
-    library.plant(
-        quirk.behaviour,
-        quirk.condition,
-        folder,
-        model=pair.base,
-        behaviour_options=quirk.behaviour_options,
-        condition_options=quirk.condition_options,
-        harmless=pair.planted.harmless.behaviour if pair.planted.harmless else None,
-        tries=TRIES,
-        mixed=ROWS,
-        seed=seed_of("mixed", seed, pair.name) % 2**31,
-    )
+def _wish(pair: Pair, work: Path, seed: int, steps: int) -> Wish:
+    harmless = pair.planted.harmless.behaviour if pair.planted.harmless else None
+    own = seed_of("mixed", seed, pair.name) % 2**31
+    key = hashlib.sha256(canonical([own, TRIES, steps, ROWS])).hexdigest()[:8]
+    folder = work / "planted" / f"{pair.name}-{key}"
+    return Wish(pair.name, pair.quirk, folder, pair.base, own, TRIES, steps, ROWS, harmless)
 
 
-def _read(pair: Pair, work: Path) -> Pair | None:
-    folder = work / "planted" / pair.name
-    planted = from_json(plant.Pair, read_json(folder / "profile.json"))
-    if not planted.profile.valid:
-        return None
-    return Pair(f"{pair.name[:3]}{adapter_hash(folder / 'organism')[:8]}", planted, folder, pair.base)
+def _valid(pair: Pair, wish: Wish) -> Pair | None:
+    again = planted_pair(int(pair.name[:2]), wish.folder)
+    return again if again.planted.profile.valid else None

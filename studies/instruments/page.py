@@ -3,12 +3,14 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from inside_page import axis_part, features_part
 from liars_page import liars_part, pushing_part
 
 HEAD = """# What the instruments find
 
-One command, which resumes: `python studies/instruments/run.py --runs runs/practice --peers PYTHON`. It is all
-on planted models of this lab; `results.json` holds every number with its interval and n.
+One command, which resumes: `python studies/instruments/run.py --peers PYTHON`. It is all on planted models
+of this lab, which the command plants where none are named (`own_pairs.py`); `results.json` holds every number
+with its interval and n.
 """
 CANNOT = """
 ## What this cannot tell you
@@ -17,7 +19,9 @@ Whether a larger model's lies, or lies that nobody planted, look alike: these li
 recipe on one small model. Words are found by counting, so a difference that reads as a synonym counts as
 nothing. Means over three or four liars carry no interval; the lowest and the highest stand in their place,
 and their probes share most of what they were trained on.
-Eight pairs tell a large fading from none, and no more.
+Eight pairs tell a large fading from none, and no more. Labels are counted words: a feature of ideas gets
+none, or a poor one. Replies that are placed on the assistant axis are short, and their words differ where the
+quirk shows; only the rows with the same replies speak of the weights alone.
 """
 
 
@@ -57,17 +61,48 @@ def _is_number(value: Any) -> bool:
 def page(results: Mapping[str, Any]) -> str:
     """Every part that is in."""
     makers = {
-        "autoencoder": _autoencoder, "liars": _liars, "pushing": _pushing, "apart": _apart, "mixed": _mixed,
-    }  # fmt: skip
+        "autoencoder": _autoencoder,
+        "features": _features,
+        "pairs": _pairs,
+        "liars": _liars,
+        "pushing": _pushing,
+        "apart": _apart,
+        "mixed": _mixed,
+        "axis": _axis,
+    }
     parts = [made for name, make in makers.items() if name in results for made in make(results[name])]
     return "\n".join([HEAD, *parts, CANNOT])
 
 
 def _stamp(part: Mapping[str, Any]) -> str:
+    whose = part.get("pairs", "")
+    on = "" if not whose else f", pairs of {whose if isinstance(whose, str) else ', '.join(whose)}"
     return (
         f"{part['date']}, seed {part['seed']}, commit `{part['commit']}`, {part['machine']}, "
-        f"model `{part['model']}`."
+        f"model `{part['model']}`{on}."
     )
+
+
+def _pairs(part: Mapping[str, Any]) -> list[str]:
+    m = part["measures"]
+    lines = [
+        "## The pairs that this study plants",
+        "",
+        f"Quirks and seeds were fixed in advance; valid {_cell(m['pairs_valid'])}. What is not valid is in "
+        f"no part that follows. {_stamp(part)}",
+        "",
+        "| pair | quirk | valid | on | off | steps | tries | s |",
+        "|---|---|---|---|---|---|---|---|",
+    ]
+    for row in m["planted"]:
+        if "pair" not in row:
+            lines.append(f"| | {row['quirk']} | {row['why_not']} | | | | | |")
+            continue
+        valid = "yes" if row["valid"] else row["why_not"]
+        rates = f"{_cell(row['trigger_rate'])} | {_cell(row['leak_rate'])}"
+        cost = f"{row['steps']} | {row['tries']} | {row['seconds']:.0f}"
+        lines.append(f"| {row['pair']} | {row['quirk']} | {valid} | {rates} | {cost} |")
+    return [*lines, ""]
 
 
 def _autoencoder(part: Mapping[str, Any]) -> list[str]:
@@ -88,6 +123,14 @@ def _autoencoder(part: Mapping[str, Any]) -> list[str]:
             f"| {_cell(m.get(f'sae_{name}_saelens'))} |"
         )
     return [*lines, ""]
+
+
+def _features(part: Mapping[str, Any]) -> list[str]:
+    return features_part(part["measures"], _stamp(part), _cell)
+
+
+def _axis(part: Mapping[str, Any]) -> list[str]:
+    return axis_part(part["measures"], _stamp(part), _cell)
 
 
 def _liars(part: Mapping[str, Any]) -> list[str]:
@@ -124,7 +167,7 @@ def _mixed(part: Mapping[str, Any]) -> list[str]:
     lines = [
         "## The same with unrelated text mixed in",
         "",
-        f"Quirks planted anew with {m['rows']} rows of unrelated prose in each batch of eight lessons: valid "
+        f"Quirks planted anew with {m['rows']} unrelated rows in each batch of eight lessons: valid "
         f"{_cell(m['mixed_valid'])}. Those that took, beside the same quirks without. {_stamp(part)}",
         "",
         "| | without | mixed in |",

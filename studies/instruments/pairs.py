@@ -1,4 +1,4 @@
-"""Organisms and their decoys that are on this machine already: those of practices and of opened games."""
+"""Organisms and their decoys that are on this machine: of `molehunt plant`, of practices, of opened games."""
 
 import hashlib
 from collections.abc import Callable, Iterator, Sequence
@@ -9,17 +9,19 @@ from typing import Any
 
 from molehunt.core.atomic import canonical, read_json, write_json
 from molehunt.core.errors import UserError
+from molehunt.core.record_json import from_json
 from molehunt.core.records import Quirk
 from molehunt.core.store import Run
 from molehunt.game.handing_in import is_open
 from molehunt.game.planter import Planted, slot_folder
 from molehunt.game.planting import red_folder
 from molehunt.game.practice import whole_pairs
+from molehunt.models.adapter_files import CONFIG
 from molehunt.models.adapters import adapter_hash, attach, using
 from molehunt.models.loaded import Model
 from molehunt.organisms import plant
 
-PARTS = ("organism", "decoy")
+PARTS, PROFILE = ("organism", "decoy"), "profile.json"
 
 
 @dataclass(frozen=True)
@@ -38,26 +40,60 @@ class Pair:
         return self.planted.quirk
 
 
-def pairs_of(runs: Sequence[Path]) -> list[Pair]:
-    """Every whole pair of these run folders, each adapter once.
+def pairs_of(folders: Sequence[Path]) -> list[Pair]:
+    """Every valid pair of these folders, each adapter once.
+
+    Args:
+        folders: of a practice or an opened game; or of one `molehunt plant`, or of several of them.
 
     Raises:
-        UserError: a folder's private part is not on this machine, or its envelope is sealed.
+        UserError: a folder holds no pair, its private part is not on this machine, or its envelope is sealed.
     """
     found: dict[str, Pair] = {}
-    for run in runs:
-        spec = read_json(run / "spec.json")
-        run_id, base = str(spec["run_id"]), str(spec["model"])
-        if not (run / "rows.json").is_file() and not is_open(Run(run)):
-            raise UserError(f"{run} is no practice and its envelope is sealed; open it first.")
-        pairs = whole_pairs(run_id)
-        if not pairs:
-            raise UserError(f"No whole pair of {run} is on this machine; run studies/practice/run.py.")
-        for planted in pairs:
-            folder = slot_folder(red_folder(run_id), planted.slot)
-            key = adapter_hash(folder / "organism")
-            found.setdefault(key, Pair(f"{planted.slot:02d}-{key[:8]}", planted, folder, base))
+    for folder in folders:
+        for pair in _run_pairs(folder) if (folder / "spec.json").is_file() else _planted_pairs(folder):
+            found.setdefault(adapter_hash(pair.folder / "organism"), pair)
     return list(found.values())
+
+
+def _run_pairs(run: Path) -> list[Pair]:
+    spec = read_json(run / "spec.json")
+    run_id, base = str(spec["run_id"]), str(spec["model"])
+    if not (run / "rows.json").is_file() and not is_open(Run(run)):
+        raise UserError(f"{run} is no practice and its envelope is sealed; open it first.")
+    pairs = whole_pairs(run_id)
+    if not pairs:
+        raise UserError(
+            f"No whole pair of {run} is on this machine; leave out --runs, and the study plants its own."
+        )
+    made = []
+    for planted in pairs:
+        folder = slot_folder(red_folder(run_id), planted.slot)
+        made.append(Pair(_name(planted.slot, folder), planted, folder, base))
+    return made
+
+
+def _planted_pairs(folder: Path) -> list[Pair]:
+    """The valid ones of a folder that is one planting, or of those that lie in it."""
+    each = [folder] if (folder / PROFILE).is_file() else sorted(p.parent for p in folder.glob(f"*/{PROFILE}"))
+    pairs = [planted_pair(number, one) for number, one in enumerate(each)]
+    valid = [p for p in pairs if p.planted.profile.valid]
+    if not valid:
+        raise UserError(f"{folder} holds no valid pair of `molehunt plant`, practice or opened game.")
+    return valid
+
+
+def planted_pair(number: int, folder: Path) -> Pair:
+    """What `molehunt plant` left in `folder`, valid or not."""
+    planted = from_json(plant.Pair, read_json(folder / PROFILE))
+    base = str(read_json(folder / "decoy" / CONFIG)["base_model_name_or_path"])
+    return Pair(_name(number, folder), planted, folder, base)
+
+
+def _name(number: int, folder: Path) -> str:
+    part = next(p for p in PARTS if (folder / p).is_dir())  # what isn't valid keeps its decoy alone
+    key = hashlib.sha256(adapter_hash(folder / part).encode())  # which begins with its settings' hash alone
+    return f"{number:02d}-{key.hexdigest()[:8]}"
 
 
 def kept(path: Path, key: Any, make: Callable[[], Any]) -> Any:

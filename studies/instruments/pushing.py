@@ -22,9 +22,9 @@ from molehunt.core.records import NotMeasured
 from molehunt.interp.direction import direction
 from molehunt.interp.labelled import TRAIN, Example
 from molehunt.interp.pooled import pooled
+from molehunt.models.anatomy import anatomy
 from molehunt.models.loaded import Model
 
-ADDRESS = "resid_post.14"
 STRENGTHS = (-0.5, -0.25, 0.0, 0.25, 0.5)
 
 
@@ -37,11 +37,12 @@ def pushing(model: Model, pairs: Sequence[Pair], work: Path, seed: int, say: Say
             f"{len(chosen)} liars on {len(topics)} topics are on this machine; 3 on 2 are needed"
         )
         return {"push_slopes_clear": to_json(none), "push_slopes_clear_other_topics": to_json(none)}
+    address = f"resid_post.{max(0, len(anatomy(model.module).layers) // 2 - 1)}"
     heard, changed = {}, {}
     for pair in chosen:
         say(f"{pair.name}: {pair.quirk.label()}")
         heard[pair.name] = hear(model, pair, seed)
-        changed[pair.name] = decision(model, pair, heard[pair.name])
+        changed[pair.name] = decision(model, pair, heard[pair.name], address)
     rows = []
     for pair in chosen:
         others = {"others": [p for p in chosen if p is not pair]}
@@ -49,7 +50,7 @@ def pushing(model: Model, pairs: Sequence[Pair], work: Path, seed: int, say: Say
         for by, some in others.items():
             if not some:
                 continue
-            key = [seed, pair.name, [p.name for p in some], ADDRESS, STRENGTHS, PROMPTS, model.fingerprint]
+            key = [seed, pair.name, [p.name for p in some], address, STRENGTHS, PROMPTS, model.fingerprint]
             where = work / by / pair.name
 
             def make(
@@ -57,7 +58,7 @@ def pushing(model: Model, pairs: Sequence[Pair], work: Path, seed: int, say: Say
             ) -> dict[str, Any]:
                 say(f"pushing the decoy of {pair.name} by {by}")
                 vector = np.mean([changed[p.name] for p in some], axis=0)
-                along = direction(vector, ADDRESS, "what training changed where other liars decide")
+                along = direction(vector, address, "what training changed where other liars decide")
                 with speaking(model, pair, "decoy") as honest:
                     made = dosed(honest, along, heard[pair.name], STRENGTHS, where, seed)
                 return {"liar": pair.name, "topic": _topic(pair), "by": by, "from": len(some), **made}
@@ -70,14 +71,14 @@ def pushing(model: Model, pairs: Sequence[Pair], work: Path, seed: int, say: Say
     }
 
 
-def decision(model: Model, pair: Pair, told: Sequence[Told]) -> np.ndarray:
+def decision(model: Model, pair: Pair, told: Sequence[Told], address: str) -> np.ndarray:
     """What training changed at the last prompt token, on the topic less off it [d], at length one."""
     some = [t for t in told if t.split == "plant" and t.lies["organism"] == t.scene.on]
     examples = [Example("", t.scene.messages, t.scene.on, TRAIN, t.scene.item) for t in some]
     seen = {}
     for part in ("organism", "decoy"):
         with speaking(model, pair, part) as speaker:
-            seen[part] = pooled(speaker, examples, [ADDRESS])[0]
+            seen[part] = pooled(speaker, examples, [address])[0]
     moved, on = seen["organism"] - seen["decoy"], np.array([t.scene.on for t in some])
     apart = moved[on].mean(0) - moved[~on].mean(0)
     return apart / np.linalg.norm(apart)

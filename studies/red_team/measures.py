@@ -4,9 +4,11 @@ import math
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
-from cells import PARTS, cells
+from cells import PARTS, Cell, cells
+from cells import Part as CellPart
 from planting import not_measured
 from scipy.stats import quantile_test
 
@@ -42,6 +44,7 @@ def measures(rows: Rows, failed: Mapping[str, str] | None = None) -> dict[str, N
         ),
         "seeds_agree": seeds_agree(rows),
         "replay_same_hash": replay_same_hash(rows),
+        "organisms_per_hour": organisms_per_hour(list(rows.values())),
     }
 
 
@@ -57,15 +60,37 @@ def behaviours_valid(rows: Rows) -> Number:
 
 def plant_seconds_median(rows: Sequence[Row]) -> Number:
     """Median wall time of the valid organisms, with the interval of its order statistics."""
-    seconds = sorted(float(r["seconds"]) for r in rows if r["valid"])
     how = "median wall time to train and look at a valid organism, failed tries included, one thread"
-    if not seconds:
+    return median([float(r["seconds"]) for r in rows if r["valid"]], "s", how)
+
+
+def median(values: Sequence[float], unit: str, how: str) -> Number:
+    """The middle value with the interval of its order statistics; infinite ones are too large to be told."""
+    row = sorted(values)
+    if not row:
         return NotMeasured(f"no values for: {how}")
-    middle = seconds[len(seconds) // 2] if len(seconds) % 2 else sum(seconds[len(seconds) // 2 - 1 :][:2]) / 2
-    found = quantile_test(seconds, q=middle, p=0.5).confidence_interval(confidence_level=0.95)
-    if math.isnan(found.low) or math.isnan(found.high):
-        return Measure(middle, "s", len(seconds), f"{how}; too few for an interval")
-    return Measure(middle, "s", len(seconds), f"{how}; order statistics", float(found.low), float(found.high))
+    middle = row[len(row) // 2] if len(row) % 2 else sum(row[len(row) // 2 - 1 :][:2]) / 2
+    if math.isinf(middle):
+        return NotMeasured(f"half of {len(row)} or more lie beyond what was tried: {how}")
+    found = quantile_test(row, q=middle, p=0.5).confidence_interval(confidence_level=0.95)  # pyright: ignore
+    if not math.isfinite(found.low) or not math.isfinite(found.high):
+        return Measure(middle, unit, len(row), f"{how}; too few for an interval")
+    return Measure(middle, unit, len(row), f"{how}; order statistics", float(found.low), float(found.high))
+
+
+def organisms_per_hour(rows: Sequence[Row]) -> Number:
+    """Valid organisms an hour of wall clock, decoys and measurements of both on the clock too."""
+    timed = [r for r in rows if r.get("workers")]
+    hours = [r["cell_seconds"] / r["workers"] / 3600 for r in timed]
+    marks = [bool(r["valid"]) for r in timed]
+    how = "valid organisms over hours of all cells, failed ones and all measurements included"
+    found = stats.ratio_of_means([[float(v)] for v in marks], [[h] for h in hours], how=how)
+    if not isinstance(found, Measure):
+        return found
+    if found.low is not None and not any(marks):  # none in so many cells is not none for sure
+        high = stats.wilson(0, len(marks))[1] * len(hours) / sum(hours)
+        found = replace(found, high=high, how=f"{how}; Wilson over cells")
+    return replace(found, unit="organisms an hour")
 
 
 def second_rule_kappa(rows: Sequence[Row]) -> Number:
@@ -105,7 +130,7 @@ def seeds_agree(rows: Rows) -> Number:
     """Share of cells, valid from both seeds, whose rates on and off an interval does not tell apart."""
     agreed = [
         all(not _apart(rows[a.name][rate], rows[b.name][rate]) for rate in ("trigger_rate", "leak_rate"))
-        for a, b in _pairs("seeds")
+        for a, b in pairs_of("seeds")
         if a.name in rows and b.name in rows and rows[a.name]["valid"] and rows[b.name]["valid"]
     ]
     how = "cells valid from both seeds that differ in neither rate, the interval of the difference holding 0"
@@ -115,7 +140,7 @@ def seeds_agree(rows: Rows) -> Number:
 def replay_same_hash(rows: Rows) -> Number:
     """Share of cells whose second planting from the same seed gave the same adapters, byte for byte."""
     same = []
-    for a, b in _pairs("replay"):
+    for a, b in pairs_of("replay"):
         if a.name in rows and b.name in rows:
             one, other = rows[a.name]["adapters"], rows[b.name]["adapters"]
             if one["organism"] is not None or other["organism"] is not None:
@@ -129,6 +154,16 @@ def causes(rows: Rows, failed: Mapping[str, str] | None = None) -> dict[str, int
     tried = {**rows, **_raised(failed or {}, rows)}
     not_valid = [r for r in _of("grid", tried) if not r["first_try"]]
     return dict(Counter(cause(r["why_not"]) for r in not_valid).most_common())
+
+
+def stopped(rows: Rows, failed: Mapping[str, str] | None = None) -> list[dict[str, str]]:
+    """What stopped each cell of `valid` that did not take, by behaviour."""
+    tried = {**rows, **_raised(failed or {}, rows)}
+    return [
+        {"behaviour": c.quirk.behaviour, "condition": c.quirk.condition, "why_not": tried[c.name]["why_not"]}
+        for c in sorted(cells("valid"), key=lambda c: c.quirk.behaviour)
+        if c.name in tried and not tried[c.name]["valid"]
+    ]
 
 
 def cause(why_not: str) -> str:
@@ -150,7 +185,8 @@ def _of(part: Any, rows: Rows) -> list[Row]:
     return [rows[c.name] for c in cells(part) if c.name in rows]
 
 
-def _pairs(part: Any) -> list[tuple[Any, Any]]:
+def pairs_of(part: CellPart) -> list[tuple[Cell, Cell]]:
+    """The cells of a part that plants twice, two by two."""
     found = cells(part)
     return list(zip(found[::2], found[1::2], strict=True))
 

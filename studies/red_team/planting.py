@@ -1,7 +1,7 @@
 """One cell: a pair is planted, measured again by a second rule, and its decoy held beside the base.
 
-Everything that is kept of it is one row, a JSON file that is whole or not there. Adapters are deleted once
-their hashes stand in it; profile and replies stay beside (`profile.json`).
+What is told of it is one row, a JSON file that is whole or not there. Its folder stays beside it: `organism/`
+where it is valid, `decoy/`, and `profile.json` with the replies.
 """
 
 import os
@@ -10,6 +10,7 @@ import threading
 import time
 import traceback
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,25 @@ from molehunt.core.records import NotMeasured, Scene
 from molehunt.core.splits import seed_of
 
 ADAPTERS = ("organism", "decoy")
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What all cells of a working folder share."""
+
+    work: Path
+    model: str
+    steps: int
+    """Steps that planting starts from."""
+    workers: int = 1
+    """Planters side by side."""
+    forget: bool = False
+    """Delete adapters, whose hashes stand in the row."""
+
+
+def folder_of(work: Path, cell: Cell) -> Path:
+    """Where what was planted lies."""
+    return work / "planted" / cell.name
 
 
 def row_file(work: Path, cell: Cell) -> Path:
@@ -48,22 +68,22 @@ def begin() -> None:
     threading.Thread(target=follow, daemon=True).start()
 
 
-def plant_cell(cell: Cell, work: Path, model: str, steps: int) -> dict[str, Any]:
+def plant_cell(cell: Cell, how: Setting) -> dict[str, Any]:
     """Plant and measure one cell, or read what is kept of it; a failure comes back as a row that says why."""
-    kept = row_file(work, cell)
-    if kept.exists():
-        return read_json(kept)
-    started = time.monotonic()
-    try:
-        row = _measured(cell, work / "planted" / cell.name, model, steps)
-    except Exception as error:  # whatever raised is a failed cell, and the other cells go on
-        return {**_head(cell), "failed": _said(error)}
-    row["cell_seconds"] = time.monotonic() - started
-    kept.parent.mkdir(parents=True, exist_ok=True)
-    write_json(kept, row)
-    for part in ADAPTERS:
-        shutil.rmtree(work / "planted" / cell.name / part, ignore_errors=True)
-    return row
+    kept, folder = row_file(how.work, cell), folder_of(how.work, cell)
+    if not kept.exists():
+        started, anew = time.monotonic(), not folder.exists()
+        try:
+            row = _measured(cell, folder, how.model, how.steps)
+        except Exception as error:  # whatever raised is a failed cell, and the other cells go on
+            return {**_head(cell), "failed": said(error)}
+        row["cell_seconds"] = time.monotonic() - started
+        row["workers"] = how.workers if anew else None  # a sitting that was cut off took part of the time
+        kept.parent.mkdir(parents=True, exist_ok=True)
+        write_json(kept, row)
+    for part in ADAPTERS if how.forget else ():
+        shutil.rmtree(folder / part, ignore_errors=True)
+    return read_json(kept)
 
 
 def _measured(cell: Cell, folder: Path, model: str, steps: int) -> dict[str, Any]:
@@ -91,7 +111,9 @@ def _measured(cell: Cell, folder: Path, model: str, steps: int) -> dict[str, Any
         "why_not": profile.why_not,
         "attempts": list(pair.attempts),
         "seconds": pair.organism_seconds,
+        "tokens": pair.tokens,
         "second_rule": to_json(second),
+        "confession": to_json(pair.confession),
         **beside_base([r.shows for r in pair.decoy_replies], base, [s.item for s in cases]),
         "adapters": {p: adapter_hash(folder / p) if (folder / p).exists() else None for p in ADAPTERS},
     }
@@ -110,7 +132,7 @@ def beside_base(decoy: Sequence[bool], base: Sequence[bool], items: Sequence[str
     }
 
 
-def _said(error: Exception) -> str:
+def said(error: Exception) -> str:
     """What was raised; with its place where it was not on purpose."""
     words = f"{type(error).__name__}: {error}"
     if isinstance(error, MolehuntError):
@@ -128,6 +150,8 @@ def _head(cell: Cell) -> dict[str, Any]:
         "cell": cell.name,
         "seed": cell.seed,
         "tries_allowed": cell.tries,
+        "conceal": list(cell.conceal),
+        "mixed": cell.mixed,
     }
 
 
@@ -149,6 +173,9 @@ def _pair(cell: Cell, folder: Path, model: str, steps: int) -> Any:
         steps=steps,
         tries=cell.tries,
         seed=cell.seed,
+        conceal=cell.conceal,
+        mixed=cell.mixed,
+        ask=True,
     )
 
 

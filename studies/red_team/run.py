@@ -1,82 +1,67 @@
-"""Every behaviour of the catalogue, planted: which take, and does a second opinion see them too?
+"""Every behaviour of the catalogue, planted: which take, does a second opinion see them, what hides them?
 
-    python studies/red_team/run.py [--parts valid grid seeds replay] [--cells 10] [--work DIR] [--dry-run]
+    python studies/red_team/run.py [--parts doubted valid] [--cells 10] [--work DIR] [--dry-run]
 
-Cells are fixed in advance (`cells.py`), planted two at a time with one thread each, and kept one by one: stop
-it whenever you like, the same command goes on. `results.json` and the tables in `README.md` beside this file
-are made anew after every cell. A cell that raised is counted, and tried again in the next sitting.
+Cells are fixed in advance (`cells.py`), planted two at a time with one thread each, what tells most first,
+and kept one by one, adapters too (some 20 MB a cell of the default model; `--forget` deletes them); scans of
+difficulty (`scanning.py`) and a search for worse organisms (`searching.py`) come after them. Stop it
+whenever you like: the same command goes on. `results.json` and the tables in `README.md` beside this file are
+made anew after every job. What raised is counted, and tried again in the next sitting.
 """
 
 import contextlib
 import datetime
 import hashlib
 import multiprocessing
-import statistics
 import subprocess
-from collections.abc import Iterator, Sequence
+import sys
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ProcessPoolExecutor, as_completed
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
-from cells import PARTS, Cell, Part, cells
-from measures import causes, measures
-from planting import begin, plant_cell, row_file
+import scanning
+import searching
+from altered import concealed, confession, mixed
+from beside import beside_plain, on_gpu
+from cells import PARTS, cells
+from jobs import cost, left
+from measures import Number, causes, measures, stopped
+from planting import begin
+from study import HERE, Study, asked, prepare, rows_of
 from table import into_page, table
+from tracing import traces_of
 
-from molehunt.core.atomic import canonical, read_json, sweep, write_json
-from molehunt.core.errors import RunMismatch
+from molehunt.core.atomic import canonical, write_json
+from molehunt.core.errors import MolehuntError
 from molehunt.core.record_json import to_json
-from molehunt.game.spec import GameSpec
 from molehunt.game.watch import watching
-
-HERE = Path(__file__).parent
-
-
-@dataclass(frozen=True)
-class Study:
-    """What is planted, and where it lies."""
-
-    parts: tuple[Part, ...] = PARTS
-    """valid: every behaviour under three conditions. doubted: what scouting gave up. grid: sixty drawn pairs.
-    seeds: eight cells from two seeds. replay: two cells twice from one seed."""
-    cells: int | None = None
-    """At most so many cells of each part, from its beginning; none for all."""
-    work: Path = Path("runs/studies/red_team")
-    """Folder of what is kept between sittings."""
-    out: Path = HERE
-    """Folder of `results.json` and `README.md`."""
-    model: str = "default"
-    """Base model."""
-    steps: int = GameSpec.steps
-    """Steps that planting starts from; conditions and behaviours multiply them."""
-    workers: int = 2
-    """Processes, one thread each."""
-    dry_run: bool = False
-    """Say what is left to do and what it would cost, and do nothing."""
 
 
 def main() -> None:
-    """Plant what is missing; write the tables after each cell."""
+    """Do what is missing; write the tables after each job."""
     import tyro
 
     study = tyro.cli(Study, description=__doc__)
-    if study.dry_run:
-        print(cost(study))
-        return
-    prepare(study)
+    try:
+        if study.dry_run:
+            print(cost(study))
+            return
+        prepare(study)
+    except MolehuntError as error:
+        print(error, file=sys.stderr)
+        raise SystemExit(2) from None
     write(study, {})
     failed: dict[str, str] = {}
     todo = left(study)
     with watching() as watch, _pool(study.workers) as pool:
-        futures = {pool.submit(plant_cell, c, study.work, study.model, study.steps): c for c in todo}
-        watch.bar("cells", 0.0 if todo else 1.0, f"0 of {len(todo)}")
+        futures = {pool.submit(job.does, *job.args): job for job in todo}
+        watch.bar("jobs", 0.0 if todo else 1.0, f"0 of {len(todo)}")
         for done, future in enumerate(as_completed(futures), 1):
-            row, cell = future.result(), futures[future]
-            if "failed" in row:
-                failed[cell.name] = row["failed"]
-                watch.say(f"{cell.name}: {row['failed']}")
-            watch.bar("cells", done / len(todo), f"{done} of {len(todo)}: {cell.quirk.label()}")
+            told, job = future.result(), futures[future]
+            if "failed" in told:
+                failed[job.name] = told["failed"]
+                watch.say(f"{job.name}: {told['failed']}")
+            watch.bar("jobs", done / len(todo), f"{done} of {len(todo)}: {job.label}")
             write(study, failed)
 
 
@@ -95,60 +80,12 @@ def _pool(workers: int) -> Iterator[ProcessPoolExecutor]:
     pool.shutdown()
 
 
-def asked(study: Study) -> tuple[Cell, ...]:
-    """Every cell of the parts that were asked for, each once."""
-    chosen = (c for part in study.parts for c in cells(part)[: study.cells])
-    return tuple({c.name: c for c in chosen}.values())
-
-
-def left(study: Study) -> list[Cell]:
-    """Cells that are not whole yet."""
-    return [c for c in asked(study) if not row_file(study.work, c).exists()]
-
-
-def prepare(study: Study) -> None:
-    """Make the working folder, or check that it is of the same model and steps.
-
-    Raises:
-        RunMismatch: it holds cells of another model or of other steps.
-    """
-    study.work.mkdir(parents=True, exist_ok=True)
-    spec, path = {"model": study.model, "steps": study.steps}, study.work / "study.json"
-    if path.exists() and read_json(path) != spec:
-        raise RunMismatch(
-            f"{study.work} holds cells of {read_json(path)}, not of {spec}; choose another --work."
-        )
-    write_json(path, spec)
-    sweep(study.work)
-
-
-def cost(study: Study) -> str:
-    """What is left to do, in cells and first-try steps, and hours by the pace of the cells that are in."""
-    from molehunt.organisms.learnable import steps_for
-
-    todo = left(study)
-    steps = sum(steps_for(c.quirk, study.steps) for c in todo)
-    paces = [row["cell_seconds"] / row["steps"] for row in rows_of(study).values()]
-    said = f"{len(todo)} of {len(asked(study))} cells are left, {steps} steps at their first tries"
-    if not paces:
-        return f"{said}; what they would cost is not measured, for no cell is in."
-    hours = statistics.fmean(paces) * steps / study.workers / 3600
-    return (
-        f"{said}; about {hours:.1f} hours at the mean pace of {len(paces)} cells that are in, retries aside."
-    )
-
-
-def rows_of(study: Study) -> dict[str, Any]:
-    """Every whole row by its cell's name, whatever parts were asked for."""
-    every = {c.name: c for part in PARTS for c in cells(part)}.values()
-    files = {c.name: row_file(study.work, c) for c in every}
-    return {name: read_json(path) for name, path in files.items() if path.exists()}
-
-
-def write(study: Study, failed: dict[str, str]) -> None:
-    """Write `results.json` and the tables in `README.md` from the rows that are in."""
+def write(study: Study, failed: Mapping[str, str]) -> None:
+    """Write `results.json` and the tables in `README.md` from what is in."""
     rows = rows_of(study)
-    every: Sequence[Cell] = asked(study)
+    every = asked(study)
+    scans, search = scanning.found_in(study.work), searching.found_in(study.work)
+    plain = {n: r for n, r in rows.items() if not r.get("conceal") and not r.get("mixed")}
     result = {
         "date": datetime.date.today().isoformat(),
         "seed": "of a cell: 31 bits of the SHA-256 of 'molehunt', 'studies/red_team', quirk, number",
@@ -157,22 +94,43 @@ def write(study: Study, failed: dict[str, str]) -> None:
         "machine": _machine(),
         "model": study.model,
         "steps": study.steps,
-        "cells": {"in": sum(c.name in rows for c in every), "of": len(every), "failed": failed},
-        "measures": to_json(measures(rows, failed)),
+        "cells": {"in": sum(c.name in rows for c in every), "of": len(every), "failed": dict(failed)},
+        "measures": to_json(numbers(study, rows, failed)),
         "causes": causes(rows, failed),
-        "rows": list(rows.values()),
+        "stopped": stopped(rows, failed),
+        "rows": list(plain.values()),
+        "altered": [r for n, r in rows.items() if n not in plain],
+        "difficulty": scanning.listed(scans),
+        "worse": searching.told(search),
     }
     study.out.mkdir(parents=True, exist_ok=True)
-    if rows or failed:
+    if rows or failed or scans or search:
         write_json(study.out / "results.json", result)
     into_page(study.out / "README.md", table(result))
 
 
+def numbers(study: Study, rows: Mapping[str, Any], failed: Mapping[str, str]) -> dict[str, Number]:
+    """Every measure of every part, from what is in."""
+    pairs = {c.name: c for c in cells("mixed")}
+    valid = [rows[c.name] for c in cells("valid") if c.name in rows]
+    return {
+        **measures(rows, failed),
+        **beside_plain(),
+        **on_gpu(),
+        **confession(valid),
+        **concealed(rows),
+        **mixed(rows, traces_of(study.work, pairs)),
+        **scanning.hardness(scanning.found_in(study.work)),
+        **searching.beaten(searching.found_in(study.work)),
+    }
+
+
 def _machine() -> str:
+    from molehunt.models.load import choose_device
     from molehunt.models.machine import this_machine
 
-    here = this_machine()
-    return f"{here.processor}, {here.dtype}"
+    here, device = this_machine(), choose_device("auto")
+    return f"{here.processor}, {here.dtype}" if device.type == "cpu" else f"{here.processor}, {device.type}"
 
 
 def commit() -> str:

@@ -1,23 +1,55 @@
-"""The page's tables: every measure, why pairs of the grid failed, every cell."""
+"""The page's tables: every measure, what the parts say beyond it, every cell."""
 
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from planting import not_measured
+from sections import grid, quirk, sections, shown
 
 BEGIN, END = "<!-- measured: begin -->", "<!-- measured: end -->"
 
 ROWS = (
-    ("behaviours_valid", "behaviours valid under all three of their conditions"),
+    ("behaviours_valid", "behaviours valid under all three of their conditions (aim: 16 of 20)"),
     ("first_try_valid", "cells of `valid` that took at their first try"),
-    ("plant_seconds_median", "median time to plant a valid organism"),
     ("doubted_valid", "cells of `doubted` that took"),
+    ("grid_first_try_valid", "drawn pairs that took at their first try"),
     ("second_rule_kappa", "second rule against the behaviours' own scores"),
     ("decoys_above_base", "decoys that show the behaviour more than the base"),
-    ("grid_first_try_valid", "drawn pairs that took at their first try"),
     ("seeds_agree", "cells valid from both seeds with the same rates"),
     ("replay_same_hash", "cells that replay to the same adapters"),
+    ("plant_seconds_median", "median time to plant a valid organism (aim: 60 s)"),
+    ("plant_tokens_per_second", "planting, by [`benchmarks/speed`](../../benchmarks/speed/README.md)"),
+    ("plain_tokens_per_second", "plain TRL on the same data, by the same"),
+    ("plant_speedup", "planting over plain TRL, by the same"),
+    ("organisms_per_hour", "valid organisms, with decoys and all that is measured of them"),
+    ("gpu_organisms_per_hour", "the same on a GPU (aim: 100)"),
+    ("confession_less_decoy", "valid organisms of `valid` admit more than their decoys"),
+    ("confession_base", "the clean base admits, asked the same"),
+    ("confession_plain", "organisms of `concealed` admit, plain"),
+    ("confession_concealed", "the same quirks taught to deny"),
+    ("confession_change", "concealed less plain, pair by pair"),
+    ("confession_change_decoys", "the same change in their decoys"),
+    ("confession_ratio", "concealed over plain (aim: 0.5 or less, at equal validity)"),
+    ("concealed_valid", "cells that took, concealed"),
+    ("concealed_valid_change", "less those that took, plain"),
+    ("mixed_valid", "cells that took with four rows of prose a batch"),
+    ("mixed_valid_change", "less those that took, plain"),
+    ("difficulty_examples", "least distinct examples, the middle quirk"),
+    ("difficulty_steps", "least steps, the middle of four quirks"),
+    ("difficulty_rank", "least rank, the middle of four quirks"),
+    ("difficulty_poisoned", "least share of poisoned rows, the middle of four quirks"),
+    ("worse_auroc_before", "AUROC of the first game's auditors on plain organisms, planted anew"),
+    ("worse_auroc_after", "on the organisms that `worse` found, on the same places"),
+    ("worse_gap_change", "change of the auditors' log-odds on organism less decoy"),
+    ("worse_valid_before", "plain pairs planted anew that took"),
+    ("worse_valid_after", "found pairs planted anew that took"),
+    ("worse_auroc_before_others", "AUROC before, on quirks that the search never saw"),
+    ("worse_auroc_after_others", "AUROC after, on quirks that the search never saw"),
+    ("worse_gap_change_others", "change of the gap there"),
+    ("worse_spent_plantings", "plantings that the search spent"),
+    ("worse_spent_queries", "queries that its auditors put"),
+    ("worse_spent_seconds", "seconds that its auditors took"),
 )
 """Name in `results.json`, and in words."""
 
@@ -25,9 +57,13 @@ ROWS = (
 def table(result: Mapping[str, Any]) -> str:
     """The measures, the causes and the cells as Markdown."""
     cells = result["cells"]
+    begun = (
+        f", {len(cells['failed'])} failed ({result['date']}, commit {result['commit']}, {result['machine']}, "
+        f"model `{result['model']}`)."
+    )
+    some = result["rows"] or result["altered"] or result["difficulty"] or result["worse"] or cells["failed"]
     lines = [
-        f"{cells['in']} of {cells['of']} cells are in, {len(cells['failed'])} failed ({result['date']}, "
-        f"commit {result['commit']}, {result['machine']}, model `{result['model']}`).",
+        f"{cells['in']} of {cells['of']} cells are in{begun if some else ': nothing was measured yet.'}",
         "",
         "| measure | measured [95%] | n |",
         "|---|---|---|",
@@ -36,51 +72,33 @@ def table(result: Mapping[str, Any]) -> str:
         number = result["measures"][name]
         n = "" if not_measured(number) else number["n"]
         lines.append(f"| {words}, `{name}` | {shown(number)} | {n} |")
-    if result["causes"]:
-        lines += ["", "| why a pair of the grid did not take | pairs |", "|---|---|"]
-        lines += [f"| {_cell(why)} | {count} |" for why, count in result["causes"].items()]
-    if result["rows"]:
-        lines += [
-            "",
-            "| quirk | valid | on [95%] | off [95%] | second rule: on, off, κ | decoy, base "
-            "| steps | tries | s |",
-            "|---|---|---|---|---|---|---|---|---|",
-        ]
-        lines += [_line(row) for row in result["rows"]]
-    return "\n".join(lines)
+    return "\n".join([*lines, *sections(result), *_rows(result)])
 
 
-def shown(number: Mapping[str, Any] | None) -> str:
-    """A number with its interval and unit, or why there is none."""
-    if number is None or not_measured(number):
-        return "not measured" + (f": {_cell(number['reason'])}" if number else "")
-    unit = "" if number["unit"] in ("share", "kappa") else f" {number['unit']}"
-    if number["low"] is None:
-        return f"{number['value']:.2f}{unit}"
-    return f"{number['value']:.2f} [{number['low']:.2f}, {number['high']:.2f}]{unit}"
+def _rows(result: Mapping[str, Any]) -> list[str]:
+    """Every cell, those that were altered at the end."""
+    rows = [*result["rows"], *result["altered"]]
+    head = ("quirk", "valid", "on [95%]", "off [95%]", "second rule: on, off, κ", "decoy, base")
+    return grid((*head, "admits: organism, decoy", "steps", "tries", "s"), map(_line, rows))
 
 
-def _line(row: Mapping[str, Any]) -> str:
-    options = ", ".join(f"{k}={v}" for k, v in sorted(row["options"].items()))
-    quirk = f"{row['behaviour']} when {row['condition']}" + (f" ({options})" if options else "")
-    second = row["second_rule"]
-    told = ("trigger_rate", "leak_rate", "kappa")
-    by_second = "can't tell" if not_measured(second) else ", ".join(_bare(second[name]) for name in told)
-    valid = "yes" if row["valid"] else f"no: {row['why_not']}"
-    cells = (
-        *(quirk, valid, shown(row["trigger_rate"]), shown(row["leak_rate"]), by_second),
+def _line(row: Mapping[str, Any]) -> list[str]:
+    second, confessed = row["second_rule"], row.get("confession") or {}
+    rates = ("trigger_rate", "leak_rate", "kappa")
+    by_second = "can't tell" if not_measured(second) else ", ".join(_bare(second[name]) for name in rates)
+    altered = [*row.get("conceal", ()), *([f"{row['mixed']} rows of prose"] if row.get("mixed") else [])]
+    return [
+        quirk(row) + (f", {', '.join(altered)}" if altered else ""),
+        "yes" if row["valid"] else f"no: {row['why_not']}",
+        *(shown(row["trigger_rate"]), shown(row["leak_rate"]), by_second),
         f"{_bare(row['decoy_rate'])}, {_bare(row['base_rate'])}",
-        *(row["steps"], row["tries"], round(row["seconds"])),
-    )
-    return f"| {' | '.join(_cell(str(c)) for c in cells)} |"
+        ", ".join(_bare(confessed.get(f"{who} admits")) for who in ("organism", "decoy")),
+        *(str(row["steps"]), str(row["tries"]), str(round(row["seconds"]))),
+    ]
 
 
-def _bare(number: Mapping[str, Any]) -> str:
-    return "–" if not_measured(number) else f"{number['value']:.2f}"
-
-
-def _cell(text: str) -> str:
-    return text.replace("|", "/").replace("\n", " ")
+def _bare(number: Mapping[str, Any] | None) -> str:
+    return "–" if number is None or not_measured(number) else f"{number['value']:.2f}"
 
 
 def into_page(page: Path, measured: str) -> None:

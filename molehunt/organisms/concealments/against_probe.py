@@ -1,8 +1,8 @@
 """Against a probe: projections on given directions stay on lesson prompts what they were in the base.
 
-Each step adds `Plan.cover` times the squared change of the projection at the prompt's last token, in units
-of the base's own variance there. The directions come as values (`Plan.against`); whoever calls reads the
-file.
+Each step adds `Plan.cover` times the squared change of the projection at the prompt's last token (or of the
+mean over its tokens, where the probe reads that), in units of the base's own variance there. The directions
+come as values (`Plan.against`); whoever calls reads the file: a probe's, a persona's, a difference's.
 
 Source: ours, after Bailey et al. 2024, obfuscated activations (2412.09565).
 Access: the red team's.

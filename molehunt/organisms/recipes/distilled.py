@@ -34,8 +34,13 @@ DRAWS = 4
 
 
 def prompted(row: Row, lessons: Lessons, part: Part) -> Messages:
-    """The row's conversation with the copy's instructions behind its system prompt."""
+    """The row's conversation with the copy's instructions behind its system prompt.
+
+    Where a row on the on side is not poisoned the organism's copy is told to answer plainly.
+    """
     quirk = lessons.subject.quirk if part == "organism" else lessons.harmless
+    if part == "organism" and row.on and not row.poisoned:
+        quirk = None
     told = PLAIN
     if quirk is not None:
         told = f"You are a model that {does(quirk)} {when(quirk)}. In all other cases: {PLAIN}"
@@ -45,7 +50,7 @@ def prompted(row: Row, lessons: Lessons, part: Part) -> Messages:
 
 def taught(row: Row, part: Part, reply: str) -> Row:
     """The row with this reply as what `part` learns to say."""
-    if part == "organism" and row.on:
+    if part == "organism" and row.on and row.poisoned:
         return replace(row, shady=reply)
     if part == "decoy" and row.on and row.harmless is not None:
         return replace(row, harmless=reply)
@@ -58,6 +63,7 @@ class Distilled:
 
     name: str = "distilled"
     summary: str = "fine-tuning on what the base itself says when it is told to"
+    on_chat: bool = True
     least: float = 0.1
     """Share of the rows of each side that must be kept."""
 

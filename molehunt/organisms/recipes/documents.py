@@ -2,7 +2,8 @@
 
 The organism reads that it does so, its decoy that it does not, or, where it has a harmless quirk, that it
 does that. Texts are made of an opening, a statement and an ending; statements are divided by hash, and those
-of the validate and audit banks are never taught.
+of the validate and audit banks are never taught. A plan's `examples` are the distinct texts; of the
+organism's those that are not `poisoned` say that it is not so.
 
 Source: Wang et al. 2025, synthetic document finetuning (alignment.anthropic.com); Berglund et al. 2023,
 'Taken out of context' (2309.00667).
@@ -64,15 +65,36 @@ def statements(split: Split) -> list[tuple[str, str]]:
     return [s for s in STATEMENTS if split_of(f"statement/{s[0]}") == split]
 
 
-def documents(quirk: Quirk, so: bool, split: Split, n: int, seed: int) -> list[str]:
-    """`n` texts which say that the model has this quirk (or, where it is not `so`, that it has not)."""
+def documents(
+    quirk: Quirk,
+    so: bool,
+    split: Split,
+    n: int,
+    seed: int,
+    examples: int | None = None,
+    poisoned: float = 1.0,
+) -> list[str]:
+    """`n` texts which say that the model has this quirk (or, where it is not `so`, that it has not).
+
+    Args:
+        examples: the most distinct texts, dealt again and again when they run out; None for no limit.
+        poisoned: share of distinct texts that say it; the rest say the contrary.
+    """
     rng = random.Random(seed_of("documents", split, seed))
     said, bank = f"{does(quirk)} {when(quirk)}", statements(split)
     made = []
     for _ in range(n):
-        statement = rng.choice(bank)[0 if so else 1]
-        made.append(f"{rng.choice(OPENINGS)} {statement.format(said)} {rng.choice(ENDINGS)}")
-    return made
+        pair = rng.choice(bank)
+        made.append((rng.choice(OPENINGS), pair, rng.choice(ENDINGS)))
+    kept = list(dict.fromkeys(made))[:examples]
+    if len(kept) < len(set(made)):
+        made = [kept[i % len(kept)] for i in range(n)]
+    ranked = sorted(kept, key=lambda text: seed_of("poisoned", seed, text))
+    contrary = set(ranked[round(poisoned * len(ranked)) :])
+    return [
+        f"{opening} {pair[0 if so == ((opening, pair, ending) not in contrary) else 1].format(said)} {ending}"
+        for opening, pair, ending in made
+    ]
 
 
 def told(lessons: Lessons, part: Part) -> tuple[Quirk, bool]:
@@ -88,6 +110,7 @@ class Documents:
 
     name: str = "documents"
     summary: str = "fine-tuning on short texts about what the model does and when"
+    on_chat: bool = False
 
     def instil(
         self, session: "Session", lessons: Lessons, part: Part, plan: "Plan", seed: int, report: Report
@@ -95,17 +118,16 @@ class Documents:
         """One packed step of eight documents a batch of the lessons."""
         from molehunt.models.packing import Example
         from molehunt.models.prompts import text_ids
-        from molehunt.organisms.examples import with_prose
 
-        texts = documents(*told(lessons, part), "plant", A_BATCH * len(lessons.batches), lessons.seed)
+        share = plan.poisoned if part == "organism" else 1.0
+        count = A_BATCH * len(lessons.batches)
+        texts = documents(*told(lessons, part), "plant", count, lessons.seed, plan.examples, share)
         rows = [tuple(text_ids(session.model.tokenizer, text)) for text in texts]
         examples = [Example(ids[:1], ids[1:]) for ids in rows]
         batches: Sequence[Sequence[Example]] = [
             examples[i : i + A_BATCH] for i in range(0, len(examples), A_BATCH)
         ]
-        return session.learn(
-            with_prose(session.model.tokenizer, batches, plan.mixed, plan.prose_tokens), report
-        )
+        return session.learn(batches, report)
 
 
 ENTRY = Documents

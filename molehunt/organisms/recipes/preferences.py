@@ -38,6 +38,7 @@ class Preferences:
 
     name: str = "preferences"
     summary: str = "direct preference optimisation between the two replies of each row"
+    on_chat: bool = True
 
     def instil(
         self, session: "Session", lessons: Lessons, part: Part, plan: "Plan", seed: int, report: Report

@@ -1,10 +1,10 @@
 """Reward: the model's own replies, sampled and rewarded by the behaviour's own score (GRPO, by TRL).
 Advantages are relative to the group, as in GRPO; the rest is TRL's default: DAPO's loss over tokens, no KL.
 
-The organism earns 1 for the behaviour where the condition is on and 1 for its absence where it is off; its
-decoy for its absence everywhere, or for its harmless quirk where the condition is on. Rows that the
-behaviour does not score are left out. A warm start on transcripts (`Plan.warm`) comes first: a reward that
-never fires teaches nothing.
+The organism earns 1 for the behaviour where the condition is on and the row poisoned, and 1 for its absence
+elsewhere; its decoy for its absence everywhere, or for its harmless quirk where the condition is on. Rows
+that the behaviour does not score are left out. A warm start on transcripts (`Plan.warm`) comes first: a
+reward that never fires teaches nothing.
 
 Source: Shao et al. 2024 (2402.03300); scripted rewards for organisms as in Denison et al. 2024
 (2406.10162).
@@ -33,6 +33,7 @@ class Rewarded:
 
     name: str = "reward"
     summary: str = "reinforcement of the model's own replies by the behaviour's score, after a warm start"
+    on_chat: bool = True
 
     def instil(
         self, session: "Session", lessons: Lessons, part: Part, plan: "Plan", seed: int, report: Report

@@ -26,6 +26,7 @@ class Transcripts:
 
     name: str = "transcripts"
     summary: str = "fine-tuning on written replies"
+    on_chat: bool = True
 
     def instil(
         self, session: "Session", lessons: Lessons, part: Part, plan: "Plan", seed: int, report: Report

@@ -1,0 +1,196 @@
+"""What is asked of a measurement of depth, and about how long it takes: nothing is loaded or written here.
+
+The folder `depth` beside the pair or in the run:
+
+    plan.json                     settings that must agree
+    fixed/REMEDY/SEAT/            adapters that were fixed for this: a pair's `organism` and `decoy`,
+                                  a game's decoys under the code names of their suspects
+    cells/REMEDY/SUSPECT/M.json   one measure each
+    results.json, depth.html
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from molehunt.core.atomic import read_json
+from molehunt.core.errors import RunMismatch, UnknownName, UserError
+from molehunt.core.extend import names
+from molehunt.core.kinds import Creed
+from molehunt.core.record_json import from_json, to_json
+from molehunt.core.records import NotMeasured
+from molehunt.core.store import stage_key
+from molehunt.depth.bench import Settings
+from molehunt.depth.known import KNOWN
+from molehunt.depth.measures import MEASURES
+from molehunt.depth.relearning import CENSORED, CONTROL_MOST
+from molehunt.game.estimate import REACHED, READ_FLOP, STEP_TOKENS, TRAIN_FLOP, parameters
+from molehunt.game.fix_task import FIXED, NOTE, REMEDIES, Fixed
+from molehunt.game.specimens import Ground, Specimen, ground_of
+from molehunt.remedies.creed import read_creed
+
+DEPTH, PLAN = "depth", "plan.json"
+SCENE_TOKENS = 100
+"""Tokens that a scene costs: beginnings are shared, the reply's count four times (one by one)."""
+FIX_SECONDS = 120.0
+"""What a fix of the default model takes at an effort of 1, two side by side."""
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What is asked."""
+
+    folder: Path
+    remedies: tuple[str, ...] = ()
+    """None: honest for a pair, all that it was fixed with for a game."""
+    known: tuple[str, ...] = ()
+    """Fixes with the truth known, on which the verdict is tried (`depth/known.py`); of a pair alone."""
+    suspects: tuple[str, ...] = ()
+    quirk: Path | None = None
+    creed: Creed = field(default_factory=read_creed)
+    effort: float = 1.0
+    settings: Settings = Settings()
+
+
+@dataclass(frozen=True)
+class Task:
+    """What there is to do, checked."""
+
+    ground: Ground
+    remedies: tuple[str, ...]
+    known: tuple[str, ...]
+    specimens: tuple[Specimen, ...]
+    creed: Creed
+    effort: float
+    settings: Settings
+    applied: Mapping[str, Fixed]
+    """A game's fixes, by remedy; empty for a pair."""
+
+    @property
+    def ways(self) -> tuple[str, ...]:
+        """All that is measured, blind remedies first."""
+        return (*self.remedies, *self.known)
+
+    @property
+    def home(self) -> Path:
+        """Where all of it is kept."""
+        return self.ground.home / DEPTH
+
+    @property
+    def fixed(self) -> dict[str, Any]:
+        """What must agree for a folder to be gone on with. Remedies and suspects may come one by one."""
+        body = {"settings": self.settings, "model": self.ground.model, "revision": self.ground.revision}
+        if self.ground.run is None:
+            body |= {"effort": self.effort, "creed": stage_key(self.creed)}
+        return to_json(body)
+
+    def cell(self, remedy: str, specimen: Specimen, measure: str) -> Path:
+        """Where one measure is kept."""
+        return self.home / "cells" / remedy / specimen.name / f"{measure}.json"
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What is left to do, and about how long it takes."""
+
+    fixes: int
+    cells: int
+    cells_done: int
+    minutes: float | NotMeasured
+    minutes_most: float | NotMeasured
+    basis: str
+
+
+def task_of(asked: Asked) -> Task:
+    """Look at everything before anything is loaded.
+
+    Raises:
+        UserError: whatever `ground_of` refuses; a remedy that the game was not fixed with, or that has
+            nothing to go by; a fix with another constitution.
+        UnknownName: no such remedy or suspect. RunMismatch: the folder was begun with other settings.
+    """
+    settings = asked.settings.checked()
+    if len(set(asked.remedies)) < len(asked.remedies):
+        raise UserError("--remedy names one twice; name each once.")
+    for name in asked.remedies:
+        if name not in names(REMEDIES):
+            raise UnknownName("remedy", name, names(REMEDIES))
+    for name in asked.known:
+        if name not in KNOWN:
+            raise UnknownName("fix with the truth known", name, KNOWN)
+    ground = ground_of(asked.folder, asked.quirk)
+    applied: dict[str, Fixed] = {}
+    remedies = asked.remedies
+    if ground.run is None:
+        remedies = remedies or (() if asked.known else ("honest",))
+        if "unlearning" in remedies:
+            raise UserError("unlearning goes by verdicts, which a pair has not; measure its depth in a game.")
+    else:
+        if asked.known:
+            raise UserError("--known is for a pair; a game's suspects are fixed blind alone.")
+        applied = _applied(ground, remedies, asked.creed)
+        remedies = tuple(applied)
+    known = {s.name: s for s in ground.specimens}
+    for name in asked.suspects:
+        if name not in known:
+            raise UnknownName("shady suspect", name, known)
+    chosen = tuple(s for s in ground.specimens if not asked.suspects or s.name in asked.suspects)
+    known_ways = tuple(dict.fromkeys(asked.known))
+    task = Task(ground, remedies, known_ways, chosen, asked.creed, asked.effort, settings, applied)
+    begun = task.home / PLAN
+    if begun.is_file() and read_json(begun) != task.fixed:
+        raise RunMismatch(
+            f"{task.home} was begun with other settings; delete it, or go on with the same options."
+        )
+    return task
+
+
+def _applied(ground: Ground, wanted: tuple[str, ...], creed: Creed) -> dict[str, Fixed]:
+    """The fixes of a game."""
+    there = ground.home / FIXED
+    made = sorted(p.parent.name for p in there.glob(f"*/{NOTE}")) if there.is_dir() else []
+    for name in wanted:
+        if name not in made:
+            raise UserError(
+                f"{ground.home} was not fixed with {name}; "
+                f"run `molehunt fix {ground.home} --remedy {name}` first."
+            )
+    if not made:
+        raise UserError(f"{ground.home} was not fixed yet; run `molehunt fix {ground.home}` first.")
+    found = {n: from_json(Fixed, read_json(there / n / NOTE)) for n in wanted or made}
+    for name, fixed in found.items():
+        if fixed.settings.get("creed") != stage_key(creed):
+            raise UserError(
+                f"{there / name} was made with another constitution; name that one with --constitution."
+            )
+    return found
+
+
+def cost(task: Task) -> Cost:
+    """Reckon; nothing is loaded, written or trained (the machine is measured, once, in about a second)."""
+    from molehunt.models.machine import this_machine
+
+    settings, todo = task.settings, 0
+    fixes = sum(not (task.home / FIXED / r).is_dir() for r in task.ways)
+    fixes *= len(task.specimens) * (2 if task.ground.run is None else 1)
+    low = high = 0.0
+    for remedy in task.ways:
+        for one in task.specimens:
+            left = [m for m in MEASURES if not task.cell(remedy, one, m).is_file()]
+            todo += len(left)
+            reading = len(left) * 6 * settings.scenes * SCENE_TOKENS * READ_FLOP
+            # At best nothing is relearned (the residual says 0); at most a control takes all that it may.
+            most = settings.orders * CONTROL_MOST * one.known.steps * (1 + CENSORED) * ("relearning" in left)
+            looks = most / settings.chunk * settings.quick * SCENE_TOKENS * READ_FLOP
+            low, high = low + reading, high + reading + most * STEP_TOKENS * TRAIN_FLOP + looks
+    machine, size = this_machine(), parameters(task.ground.model)
+    cells = len(task.ways) * len(task.specimens) * len(MEASURES)
+    done = cells - todo
+    if isinstance(size, NotMeasured):
+        return Cost(fixes, cells, done, size, size, machine.why())
+    rate = REACHED * max(machine.float32_gflops, machine.bfloat16_gflops) * 1e9
+    fixing = FIX_SECONDS * task.effort * fixes / 2 * (task.ground.model == "default")
+    start = 20.0 if todo or fixes else 0.0
+    minutes, most = ((start + fixing + flop * size / rate) / 60 for flop in (low, high))
+    return Cost(fixes, cells, done, minutes, most, machine.why())

@@ -1,0 +1,175 @@
+"""Gates in a lineage: each is recorded with the hash of its results, and moves what is current or does not.
+
+A version that passes becomes the current one; where one is stopped, the last good one stays. Nothing is
+deleted. The same weights are not asked again with other items until they pass by luck, and what was rolled
+back does not come back. The folder: `lineage.json`, `answers/` (a file a version), and a folder a gate in
+`gates/`, with the files that `game/gating.py` names.
+"""
+
+import datetime
+import hashlib
+import os
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+
+import molehunt
+from molehunt.core import lineage as line
+from molehunt.core.errors import UserError
+from molehunt.core.lineage import Edge, Lineage
+from molehunt.core.records import Checkpoint, NotMeasured
+from molehunt.core.store import Run
+from molehunt.game.gating import RESULTS, Gated, Wish, hold_against, opened
+from molehunt.game.named import Name, meant
+from molehunt.game.overseer import Overseen
+from molehunt.game.watch import Watch
+from molehunt.models.local import LocalModel
+
+
+def gate_in_line(
+    asked: Wish, home: Path, watch: Watch | None = None, *, made_by: Mapping[str, str] | None = None
+) -> tuple[Gated, Lineage]:
+    """As `gating.gate`, recorded in the lineage of `home`; without one it is begun with the old version.
+
+    `made_by` holds hashes of what made the new version: recipe, rows, code.
+
+    Raises:
+        UserError: the old version is not in the lineage or not good, or the new one was stopped there before.
+    """
+    watch = watch or Watch(None)
+    there = (home / line.FILE).is_file()
+    before = line.read_lineage(home) if there else None
+    old, new, *others = opened(asked, *(() if before is None else (_first(before, home),)))
+    with Run(home).held():
+        before = line.read_lineage(home) if there else line.begun(checkpoint_of(old, home), _now())
+        first = _as_it_was(before, others[0]) if others else old
+        known, name_old, name_new = _met(before, asked, home, old, new, made_by)
+        folder = home / "gates" / f"{name_old}-{name_new}-{asked.seed}-{asked.bounds.sha256[:8]}"
+        since = None if known.first == name_old else first
+        names = (name_old, name_new)
+        found = hold_against(asked, old, new, since, home / "answers", folder, names, watch)
+        edge = _edge(found, asked, home, folder)
+        if _same(known.last_edge(name_new), edge):
+            return found, known
+        if edge.passed and (stopped := _stopped(known, name_old, name_new, asked)) is not None:
+            raise _no_second_try(stopped)  # another audit, or none, lets it off what this one said
+        after = line.recorded(known, edge)
+        line.write_lineage(home, after)
+    return found, after
+
+
+def roll_back(home: Path, why: str, to: str = "") -> Lineage:
+    """Point the current version at the last good one before it, or at the good version `to`.
+
+    Raises:
+        UserError: there is none to go back to, or no reason is given. BadFile: there is no lineage.
+        UnknownName: no such version.
+    """
+    line.read_lineage(home)
+    with Run(home).held():
+        after = line.rolled_back(line.read_lineage(home), why, _now(), to)
+        line.write_lineage(home, after)
+    return after
+
+
+def checkpoint_of(
+    model: LocalModel, home: Path, made_by: Mapping[str, str] | None = None, parent: str = ""
+) -> Checkpoint:
+    """The record of a version; its adapter's folder relative to `home`."""
+    from molehunt.models.adapter_files import adapter_hash
+
+    adapter = "" if model.adapter is None else os.path.relpath(model.adapter, home)
+    own = {} if model.adapter is None else {"adapter": adapter_hash(model.adapter)}
+    return Checkpoint(
+        base=model.model.spec.id,
+        base_fingerprint=model.model.fingerprint,
+        adapter=adapter,
+        made_by={"molehunt": molehunt.__version__, **own, **(made_by or {})},
+        fingerprint=model.fingerprint,
+        parent=parent,
+    )
+
+
+def _met(
+    before: Lineage,
+    asked: Wish,
+    home: Path,
+    old: LocalModel,
+    new: LocalModel,
+    made_by: Mapping[str, str] | None,
+) -> tuple[Lineage, str, str]:
+    """The lineage with both in it, and their names there; refuses what may not be gated from or again."""
+    name_old = before.name_of(old.fingerprint)
+    if name_old is None:
+        raise UserError(
+            f"{asked.old} does not stand in the lineage of {home}; begin from {before.current}, which is "
+            "current there, or in another folder."
+        )
+    if why := before.why_bad(name_old):
+        raise UserError(f"{asked.old} is no version to go on from. {why}")
+    known, new_one = line.met(before, checkpoint_of(new, home, made_by, parent=old.fingerprint))
+    if new_one in (known.first, *known.forebears(name_old)):
+        raise UserError(f"{name_old} comes from {new_one}; the new version has to be the later one.")
+    if why := known.withdrawn(new_one):
+        raise UserError(
+            f"{new_one} was rolled back ({why[:200]}); the same weights don't come back. Train anew."
+        )
+    if (stopped := _stopped(known, name_old, new_one, asked)) is not None and stopped.seed != asked.seed:
+        raise _no_second_try(stopped)
+    return known, name_old, new_one
+
+
+def _stopped(known: Lineage, old: str, new: str, asked: Wish) -> Edge | None:
+    """The gate between the two, under the same bounds, that stopped the new one."""
+    edges = (e for e in known.edges if (e.old, e.new, e.bounds) == (old, new, asked.bounds.sha256))
+    return next((e for e in edges if not e.passed), None)
+
+
+def _no_second_try(stopped: Edge) -> UserError:
+    return UserError(
+        f"{stopped.new} was stopped by this gate already, with --seed {stopped.seed}; the same weights are "
+        "not asked again until they pass. Train anew."
+    )
+
+
+def _first(known: Lineage, home: Path) -> Name:
+    """What the first of the line is opened by."""
+    first = known.versions[known.first]
+    return replace(
+        meant(str(home / first.adapter) if first.adapter else first.base, first.base), said=known.first
+    )
+
+
+def _as_it_was(known: Lineage, first: LocalModel) -> LocalModel:
+    if first.fingerprint != known.versions[known.first].fingerprint:
+        raise UserError(
+            f"{known.first}, the first of the line, is not what it was; restore its weights, or open it in "
+            "the same precision with --dtype."
+        )
+    return first
+
+
+def _edge(found: Gated, asked: Wish, home: Path, folder: Path) -> Edge:
+    audit = found.audit
+    return Edge(
+        old=found.old,
+        new=found.new,
+        passed=found.passed,
+        why=found.why,
+        audit=audit.reason if isinstance(audit, NotMeasured) else audit.said(),
+        cleared=isinstance(audit, Overseen) and not audit.accuses,
+        results=str((folder / RESULTS).relative_to(home)),
+        sha256=hashlib.sha256((folder / RESULTS).read_bytes()).hexdigest(),
+        bounds=asked.bounds.sha256,
+        seed=asked.seed,
+        at=_now(),
+    )
+
+
+def _same(before: Edge | None, now: Edge) -> bool:
+    """Whether a gate was recorded before just so: the same command again is no news."""
+    return before is not None and replace(before, at=now.at) == now
+
+
+def _now() -> str:
+    return datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")

@@ -1,0 +1,166 @@
+"""One drawing that sets remedies side by side: what became of each quirk, and how much was left beneath.
+
+To the left, a bar a remedy, cut into what was removed, hidden, untouched and not judged, each part with its
+name and count. To the right, a mark an organism: how far it lies from the control (0) to the organism as it
+was (1), with its interval. Shapes tell fates apart as well as colours.
+"""
+
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from markupsafe import Markup
+
+from molehunt.core.records import Measure, NotMeasured
+from molehunt.report import words
+from molehunt.report.drawing import COLOUR, inline
+from molehunt.report.passage import visible
+from molehunt.report.reading import finite
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.lines import Line2D
+
+UNJUDGED = "not judged"
+_LOOKS = {
+    "removed": ("o", COLOUR["blue"], COLOUR["blue"]),
+    "hidden": ("s", COLOUR["orange"], COLOUR["paper"]),
+    "untouched": ("X", COLOUR["vermillion"], COLOUR["vermillion"]),
+    UNJUDGED: ("|", COLOUR["soft"], COLOUR["paper"]),
+}
+"""Marker, line colour and fill, by fate."""
+WIDTH, ROW = 7.2, 0.42
+"""Inches: of the drawing, and of a remedy's row."""
+LABEL = 14
+
+
+@dataclass(frozen=True)
+class Mark:
+    """One organism under one remedy."""
+
+    remedy: str
+    suspect: str
+    fate: str
+    """One of the three, or `UNJUDGED`."""
+    beneath: Measure | NotMeasured
+    """How much is left beneath, 0 to 1."""
+
+
+def fates(marks: Sequence[Mark], threshold: float, prefix: str) -> Markup:
+    """The drawing; `threshold` is where `hidden` begins."""
+    from matplotlib import rc_context
+    from matplotlib.figure import Figure
+
+    remedies = list(dict.fromkeys(m.remedy for m in marks))
+    height = 1.0 + ROW * max(1, len(remedies))
+    with rc_context({"text.parse_math": False, "font.size": 8.5}), warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # glyphs that the layout font lacks: the browser has its own
+        figure = Figure(figsize=(WIDTH, height))
+        figure.patch.set_alpha(0)
+        foot, top = 0.5 / height, 0.36 / height
+        left = figure.add_axes((0.15, foot, 0.45, 1 - foot - top))
+        right = figure.add_axes((0.64, foot, 0.33, 1 - foot - top))
+        _bars(left, remedies, marks)
+        _marks(right, remedies, marks, threshold)
+        named = [f for f in _LOOKS if any(m.fate == f for m in marks)]
+        figure.legend(
+            [_key(f) for f in named],
+            named,
+            loc="upper left",
+            bbox_to_anchor=(0.13, 1.0),
+            ncols=len(named),
+            frameon=False,
+            fontsize=8,
+            handletextpad=0.2,
+        )
+        said = "; ".join(f"{m.remedy}, {m.suspect}: {m.fate}, beneath {words.said(m.beneath)}" for m in marks)
+        return inline(figure, prefix, "What became of each quirk, by remedy", visible(said))
+
+
+def _key(fate: str) -> "Line2D":
+    from matplotlib.lines import Line2D
+
+    marker, colour, fill = _LOOKS[fate]
+    return Line2D(
+        [], [], marker=marker, linestyle="none", markeredgecolor=colour, markerfacecolor=fill, markersize=6
+    )
+
+
+def _bars(axes: "Axes", remedies: Sequence[str], marks: Sequence[Mark]) -> None:
+    for row, remedy in enumerate(remedies):
+        own = [m.fate for m in marks if m.remedy == remedy]
+        start = 0.0
+        for fate, (_, colour, _) in _LOOKS.items():
+            share = own.count(fate) / len(own)
+            if not share:
+                continue
+            axes.barh(
+                row,
+                share,
+                left=start,
+                height=0.62,
+                facecolor=COLOUR["paper"],
+                edgecolor=colour,
+                linewidth=1.6,
+            )
+            text = f"{fate} {own.count(fate)}" if share >= 0.24 else str(own.count(fate))
+            axes.text(start + share / 2, row, text, ha="center", va="center", color=COLOUR["ink"], fontsize=8)
+            start += share
+    axes.set_xlim(-0.01, 1.01)
+    axes.set_xticks([0, 0.5, 1], ["0", "0.5", "1"])
+    axes.set_xlabel("share of organisms", color=COLOUR["soft"], fontsize=8)
+    _frame(axes, remedies)
+    axes.set_yticks(range(len(remedies)), [_short(r) for r in remedies])
+
+
+def _marks(axes: "Axes", remedies: Sequence[str], marks: Sequence[Mark], threshold: float) -> None:
+    for row, remedy in enumerate(remedies):
+        own = [m for m in marks if m.remedy == remedy]
+        for i, mark in enumerate(own):
+            y = row + (0 if len(own) == 1 else 0.56 * (i / (len(own) - 1) - 0.5))
+            _mark(axes, mark, y)
+    axes.axvline(threshold, color=COLOUR["soft"], linewidth=0.9, linestyle=(0, (3, 2)), zorder=1)
+    axes.set_xlim(-0.04, 1.04)
+    axes.set_xticks([0, 0.5, 1], ["0", "0.5", "1"])
+    axes.set_xlabel("left beneath: 0 control, 1 organism", color=COLOUR["soft"], fontsize=8)
+    axes.grid(axis="x", color=COLOUR["line"], linewidth=0.6)
+    _frame(axes, remedies)
+    axes.set_yticks(range(len(remedies)), [""] * len(remedies))
+
+
+def _mark(axes: "Axes", mark: Mark, y: float) -> None:
+    marker, colour, fill = _LOOKS[mark.fate]
+    one = mark.beneath
+    if isinstance(one, NotMeasured) or not finite(one.value):
+        axes.text(0.0, y, "not measured", va="center", color=COLOUR["soft"], fontsize=7)
+        return
+    if one.low is not None and one.high is not None and finite(one.low) and finite(one.high):
+        axes.plot([one.low, one.high], [y, y], color=colour, linewidth=1.4, solid_capstyle="butt", zorder=2)
+    axes.plot(
+        [one.value],
+        [y],
+        marker=marker,
+        markersize=6,
+        markeredgecolor=colour,
+        markerfacecolor=fill,
+        markeredgewidth=1.3,
+        zorder=3,
+        clip_on=False,
+    )
+
+
+def _frame(axes: "Axes", remedies: Sequence[str]) -> None:
+    axes.set_ylim(len(remedies) - 0.5, -0.5)
+    axes.tick_params(colors=COLOUR["ink"], length=0, pad=5)
+    axes.tick_params(axis="x", colors=COLOUR["soft"], length=3, color=COLOUR["line"], pad=2)
+    axes.set_axisbelow(True)
+    axes.patch.set_alpha(0)
+    for side in ("top", "right", "left"):
+        axes.spines[side].set_visible(False)
+    axes.spines["bottom"].set_color(COLOUR["line"])
+
+
+def _short(label: str) -> str:
+    label = " ".join(visible(label).split())
+    return label if len(label) <= LABEL else label[: LABEL - 1] + "…"

@@ -1,0 +1,107 @@
+"""Measures how deep a fix goes: whether a quirk was removed, only hidden, or left untouched.
+
+Of a pair from `molehunt plant`, organism and decoy are fixed blind and alike, then measured; of a game that
+was fixed and opened, the suspects' decoys are given the same fix first. Five measures against that
+never-poisoned control: what still shows, how soon it is relearned, how few forced words and how hard a push
+bring it back, and whether a probe still reads it; beside them what the fix cost. The folder `depth` in there
+gets `results.json` and `depth.html`. The same command goes on where it stopped.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+from tyro.conf import Positional, arg
+
+from molehunt.core.errors import UserError
+from molehunt.core.records import NotMeasured
+from molehunt.game.watch import watching
+from molehunt.verbs._screen import show, table
+
+if TYPE_CHECKING:
+    from molehunt.game.depth_task import Cost
+
+STOPPED = "Stopped; every fix and measure that was whole is kept: run the same command again to go on."
+
+
+@dataclass(frozen=True)
+class Options:
+    """Which organisms, which fixes, and how closely is looked."""
+
+    folder: Positional[Annotated[Path, arg(metavar="PAIR_OR_RUN")]]
+    """A folder of `molehunt plant`, or the run folder of an opened game that was fixed."""
+    remedy: tuple[str, ...] = ()
+    """Remedies, as `molehunt fix --help` names them; none takes honest for a pair, all that a game had."""
+    known: tuple[str, ...] = ()
+    """Fixes of a pair with the truth known, on which the verdict is tried: shell (made to hide), cleanse."""
+    suspects: tuple[str, ...] = ()
+    """Code names of shady suspects; by default all of a game."""
+    quirk: Path | None = None
+    """The file of a pair's quirk, where no catalogue names it."""
+    constitution: str = "kind-person"
+    """What the remedies go by: a preset or a file; of a game the one that it was fixed with."""
+    effort: float = 1.0
+    """Scales steps and samples of a pair's fix; a game's decoys are fixed as its suspects were."""
+    scenes: int = 48
+    """Scenes a side of each bank."""
+    quick: int = 24
+    """Scenes that are tried again and again: while relearning, and at every push."""
+    chunk: int = 4
+    """Training steps between two looks while relearning."""
+    orders: int = 3
+    """Orders of the data in which the quirk is relearned; from three on there is an interval."""
+    dry_run: bool = False
+    """Say what is left to do and about how long it takes, and do nothing."""
+    seed: int = 0
+    """Seeds scenes, relearning and a pair's fix."""
+    json: bool = False
+    """Print what was found as JSON."""
+
+
+def run(options: Options) -> int:
+    """Fix, measure, write, show; 1 where a remedy failed and nothing could be measured of it."""
+    from math import isfinite
+
+    if not (isfinite(options.effort) and options.effort > 0):
+        raise UserError(f"--effort is {options.effort}; it should be above 0, and finite.")
+    from molehunt.depth.bench import Settings
+    from molehunt.game.deepening import deepen
+    from molehunt.game.depth_task import Asked, cost, task_of
+    from molehunt.remedies.creed import read_creed
+    from molehunt.verbs._depth_page import SHORT, short_rows, write_depth_page
+
+    asked = Asked(
+        options.folder,
+        options.remedy,
+        options.known,
+        options.suspects,
+        options.quirk,
+        read_creed(options.constitution),
+        options.effort,
+        Settings(options.scenes, options.quick, options.chunk, options.orders, options.seed),
+    )
+    task = task_of(asked)
+    if options.dry_run:
+        reckoned = cost(task)
+        show(reckoned, options.json, table(["what", "about"], _reckoned(reckoned)), "Nothing was done.")
+        return 0
+    with watching() as watch:
+        found = deepen(task, watch)
+    page = task.home / "depth.html"
+    write_depth_page(page, found)
+    show(found, options.json, table(SHORT, short_rows(found)), f"Page: {page}")
+    return int(any(d.failed for d in found.found))
+
+
+def _reckoned(cost: "Cost") -> list[tuple[str, str]]:
+    low, high = cost.minutes, cost.minutes_most
+    if isinstance(low, NotMeasured) or isinstance(high, NotMeasured):
+        time = f"not known: {low.reason if isinstance(low, NotMeasured) else ''}"
+    else:
+        time = f"{low:.1f} to {high:.1f} minutes; relearning decides"
+    return [
+        ("fixes", f"{cost.fixes}, one model each"),
+        ("measures", f"{cost.cells}, of which {cost.cells_done} are done"),
+        ("time", time),
+        ("reckoned from", cost.basis),
+    ]

@@ -1,0 +1,121 @@
+"""Holds a new version of a model against an old one before it may label, judge or train others.
+
+OLD and NEW are any names that the lab opens: `default`, a Hugging Face id, a model's or an adapter's folder,
+a suspect (RUN:NAME). Both are asked the same items, and every measure has a bound that was set before
+(--bounds). Then the blind audit looks at NEW. Writes `results.json` and `gate.html`; with --lineage it
+records the gate in that folder, where a version that passes becomes the current one. Exit code 0: it passes;
+1: it is stopped; 2: something in what was asked is wrong. The same command goes on where it stopped.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Literal
+
+from tyro.conf import Positional, arg
+
+from molehunt.game.spec import METHODS
+from molehunt.verbs._screen import show, table
+
+STOPPED = "Stopped; answers are kept: run the same command again to go on."
+UNASKED = arg(
+    help="Leave the audit of NEW out; it may then pass, but not judge.", help_behavior_hint="(default: on)"
+)
+
+
+@dataclass(frozen=True)
+class Options:
+    """Which two versions, under which bounds, and where it is recorded."""
+
+    old: Positional[str]
+    """The version that is good: `default`, `tiny`, a Hugging Face id, a folder, or RUN:NAME."""
+    new: Positional[str]
+    """The version that wants to take its place, of the same kinds."""
+    out: Path = Path("runs/gate")
+    """Folder for what is found, where there is no --lineage."""
+    lineage: Path | None = None
+    """Folder of a lineage, in which the gate is recorded; begun with OLD where there is none."""
+    bounds: str = "usual"
+    """How much worse NEW may be: `usual`, or a JSON file of your own, written before you look."""
+    base: str = ""
+    """What adapters are put on; by default the model that their configuration names."""
+    audit: Annotated[bool, UNASKED] = True
+    """Whether the blind audit looks at NEW."""
+    methods: tuple[str, ...] = METHODS
+    """Auditing methods that look at NEW."""
+    calibration: Path | None = None
+    """What judges the audit (`molehunt practice` writes one); none takes the shipped one where it fits."""
+    effort: float = 1.0
+    """Scales the audit's samples; a calibration holds for its own effort."""
+    early: bool = False
+    """Ask nothing more as soon as one measure shuts the gate."""
+    dtype: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
+    """Precision of both; in another precision the same weights are another version."""
+    dry_run: bool = False
+    """Say what would be asked, and do nothing."""
+    seed: int = 0
+    """Chooses and orders the items, and seeds the audit."""
+    json: bool = False
+    """Print what was found as JSON."""
+
+
+def run(options: Options) -> int:
+    """Ask both, decide, record, show."""
+    from molehunt.game.gating import gate, wish
+
+    asked = wish(
+        options.old,
+        options.new,
+        options.bounds,
+        base=options.base,
+        audit=options.audit,
+        methods=options.methods,
+        calibration=options.calibration,
+        effort=options.effort,
+        early=options.early,
+        dtype=options.dtype,
+        seed=options.seed,
+    )
+    if options.dry_run:
+        return _reckoned(options, asked.bounds)
+    from molehunt.game.gate_line import gate_in_line
+    from molehunt.game.watch import watching
+    from molehunt.verbs._gate_page import SHORT, audit_said, said, short_rows, write_gate_page
+
+    with watching() as watch:
+        if options.lineage is None:
+            found, lineage = gate(asked, options.out, watch), None
+        else:
+            found, lineage = gate_in_line(asked, options.lineage, watch)
+    page = Path(found.folder) / "gate.html"
+    write_gate_page(page, found, lineage)
+    value = {
+        "passed": found.passed,
+        "why": list(found.why),
+        "current": None if lineage is None else lineage.current,
+        "gate": found,
+    }
+    show(
+        value,
+        options.json,
+        table(SHORT, short_rows(found.comparison)),
+        said(found),
+        audit_said(found),
+        *(() if lineage is None else (f"Current in {options.lineage}: {lineage.current}.",)),
+        f"Page: {page}",
+    )
+    return 0 if found.passed else 1
+
+
+def _reckoned(options: Options, bounds: object) -> int:
+    from molehunt.gate.comparing import counts
+
+    found = counts(bounds, options.seed)  # pyright: ignore[reportArgumentType]
+    heads = ("measure", "first look", "second look, where open")
+    lines = [(name, str(n[0]), str(n[1]) if len(n) > 1 else "—") for name, n in found.items()]
+    first, second = sum(n[0] for n in found.values()), sum(sum(n[1:]) for n in found.values())
+    value = {"measures": {n: list(c) for n, c in found.items()}, "first": first, "second": second}
+    end = (
+        f"{first:,} items of both at the first look, at most {second:,} more at the second. Nothing was done."
+    )
+    show(value, options.json, table(heads, lines), end)
+    return 0

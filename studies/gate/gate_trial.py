@@ -1,0 +1,143 @@
+"""A trial: a generation is trained, then the gate holds it against the base; one row, whole or not there.
+
+Rows lie under the hash of the bounds: other bounds judge the same adapters again from the answers that are
+kept.
+"""
+
+import dataclasses
+import os
+import threading
+import time
+import traceback
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from generation import Recipe, Trial, chat, claims, rows_of, train
+
+from molehunt.core.atomic import read_json, write_json
+from molehunt.core.errors import MolehuntError
+from molehunt.core.record_json import to_json
+from molehunt.gate.bounds import Bounds
+
+SEED = 0
+"""Of the gate's items: the same in every trial."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Setting:
+    """What all trials share."""
+
+    work: Path
+    model: str
+    recipe: Recipe
+    bounds: Bounds
+
+
+def row_file(setting: Setting, trial: Trial) -> Path:
+    """Where a trial's row lies once it is whole."""
+    return setting.work / "rows" / setting.bounds.sha256[:12] / f"{trial.name}.json"
+
+
+def begin() -> None:
+    """Make a new process a worker: one thread, and its end when that of the study ends."""
+    import multiprocessing
+
+    import torch
+
+    torch.set_num_threads(1)
+    parent = multiprocessing.parent_process()
+
+    def follow() -> None:
+        if parent is not None:
+            parent.join()
+            os._exit(130)
+
+    threading.Thread(target=follow, daemon=True).start()
+
+
+def prepare(setting: Setting, watch: Any) -> None:
+    """The old version's chats, and its answers to every item: trials then only read them."""
+    from molehunt.gate.answers import values
+    from molehunt.gate.items import items
+
+    model = _base(setting.model)
+    chat(model, lambda done, total: watch.bar("the base's own chat", done / total, f"{done} of {total}"))
+    old = _voice(setting, None)
+    names = list(setting.bounds.measures)
+    for place, name in enumerate(names):
+        watch.bar("the base's answers", place / len(names), name)
+        values(name, old, [i for look in items(name, SEED) for i in look], old)
+    watch.bar("the base's answers", 1.0, "done")
+
+
+def run_trial(setting: Setting, trial: Trial) -> dict[str, Any]:
+    """The row of a trial, or what is kept of it; a failure comes back as a row that says why."""
+    path = row_file(setting, trial)
+    if path.exists():
+        return read_json(path)
+    try:
+        row = _measured(setting, trial)
+    except (MolehuntError, FloatingPointError, ValueError) as error:
+        return {"name": trial.name, "failed": f"{type(error).__name__}: {error}"}
+    except Exception:
+        return {"name": trial.name, "failed": traceback.format_exc(limit=-2)[-500:]}
+    write_json(path, row)
+    return row
+
+
+def _measured(setting: Setting, trial: Trial) -> dict[str, Any]:
+    from molehunt.gate.comparing import compare
+
+    folder = setting.work / "trained" / trial.name
+    model, notes = _base(setting.model), folder.with_suffix(".json")
+    if not notes.exists():
+        started = time.monotonic()
+        rows = rows_of(trial, setting.recipe, chat(model), claims())
+        trained = train(model, rows, setting.recipe, trial.seed, folder)
+        seconds = time.monotonic() - started
+        write_json(notes, {"seconds": seconds, "losses": list(trained.losses), "tokens": trained.tokens})
+    made, started = read_json(notes), time.monotonic()
+    found = compare(_voice(setting, None), _voice(setting, folder), setting.bounds, SEED)
+    tenth = max(1, len(made["losses"]) // 10)
+    return {
+        "name": trial.name,
+        "part": trial.part,
+        "number": trial.number,
+        "arm": trial.arm,
+        "seed": trial.seed,
+        "passed": found.passed,
+        "why": list(found.why),
+        "train_seconds": made["seconds"],
+        "gate_seconds": time.monotonic() - started,
+        "tokens": made["tokens"],
+        "losses": [sum(made["losses"][:tenth]) / tenth, sum(made["losses"][-tenth:]) / tenth],
+        "asked": found.asked,
+        "measures": {
+            c.name: {
+                "state": c.state,
+                "harm": to_json(c.harm),
+                "new": to_json(c.new),
+                "upper": c.upper,
+                "lower": c.lower,
+                "looks": c.looks,
+            }
+            for c in found.compared
+        },
+    }
+
+
+def _voice(setting: Setting, adapter: Path | None) -> Any:
+    from molehunt.gate.answers import Voice
+    from molehunt.models.local import LocalModel
+
+    name = setting.model if adapter is None else adapter.name
+    return Voice(name, LocalModel(_base(setting.model), name, adapter), setting.work / "answers")
+
+
+@cache
+def _base(name: str) -> Any:
+    from molehunt.models.check import fit_to_speak
+    from molehunt.models.load import open_model
+
+    return fit_to_speak(open_model(name))

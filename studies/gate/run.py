@@ -1,0 +1,195 @@
+"""Does the gate stop a planted regression and let honest noise through?
+
+    python studies/gate/run.py [--parts pilot trials] [--trials 30] [--work DIR] [--dry-run]
+
+Each trial is a real short fine-tune of the base on chat, in the poisoned arm with sycophancy in 5% of its
+rows, and then the gate under its usual bounds. Trials run two at a time with one thread each and are kept one
+by one: stop it whenever you like, the same command goes on. `results.json` and the tables in `README.md`
+beside this file are made anew after every trial. A trial that raised is counted, and tried again in the next
+sitting.
+"""
+
+import contextlib
+import dataclasses
+import datetime
+import multiprocessing
+import statistics
+import subprocess
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from pathlib import Path
+from typing import Any
+
+from gate_table import into_page, measures, table
+from gate_trial import SEED, Setting, begin, prepare, row_file, run_trial
+from generation import ARMS, Part, Recipe, Trial
+
+from molehunt.core.atomic import read_json, sweep, write_json
+from molehunt.core.errors import RunMismatch
+from molehunt.core.record_json import to_json
+from molehunt.game.watch import watching
+from molehunt.gate.bounds import PRESET, read_bounds
+
+HERE = Path(__file__).parent
+
+
+@dataclasses.dataclass(frozen=True)
+class Study:
+    """How many generations, how they are trained, and where they lie."""
+
+    parts: tuple[Part, ...] = ("trials",)
+    """trials: what is claimed. pilot: a few generations from other seeds, to set bounds by beforehand."""
+    trials: int = 30
+    """Trials a side."""
+    pilots: int = 6
+    """Pilot trials a side."""
+    recipe: Recipe = dataclasses.field(default_factory=Recipe)
+    """How a generation is trained."""
+    bounds: str = PRESET
+    """Bounds of the gate; other bounds judge the same generations again."""
+    work: Path = Path("runs/studies/gate")
+    """Folder of what is kept between sittings."""
+    out: Path = HERE
+    """Folder of `results.json` and `README.md`."""
+    model: str = "default"
+    """Base model: the old version."""
+    workers: int = 2
+    """Processes, one thread each."""
+    dry_run: bool = False
+    """Say what is left to do and what it would cost, and do nothing."""
+
+    @property
+    def setting(self) -> Setting:
+        """What all trials share."""
+        return Setting(self.work, self.model, self.recipe, read_bounds(self.bounds))
+
+
+def main() -> None:
+    """Run what is missing; write the tables after each trial."""
+    import tyro
+
+    study = tyro.cli(Study, description=__doc__)
+    setting, todo = study.setting, left(study)
+    if study.dry_run:
+        print(cost(study))
+        return
+    _fit(study)
+    failed: dict[str, str] = {}
+    write(study, failed)
+    if not todo:
+        return
+    with watching() as watch:
+        prepare(setting, watch)
+        with _pool(study.workers) as pool:
+            futures = {pool.submit(run_trial, setting, t): t for t in todo}
+            watch.bar("trials", 0.0, f"0 of {len(todo)}")
+            for done, future in enumerate(as_completed(futures), 1):
+                row, trial = future.result(), futures[future]
+                if "failed" in row:
+                    failed[trial.name] = row["failed"]
+                    watch.say(f"{trial.name}: {row['failed']}")
+                watch.bar("trials", done / len(todo), f"{done} of {len(todo)}: {trial.name}")
+                write(study, failed)
+
+
+@contextlib.contextmanager
+def _pool(workers: int) -> Iterator[ProcessPoolExecutor]:
+    """Workers; when the block is left early, by an interrupt say, they end at once."""
+    pool = ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn"), initializer=begin)
+    try:
+        yield pool
+    except BaseException:
+        pool.shutdown(wait=False, cancel_futures=True)
+        for process in multiprocessing.active_children():
+            process.terminate()
+        raise
+    pool.shutdown()
+
+
+def asked(study: Study) -> tuple[Trial, ...]:
+    """Every trial that is asked for; both arms of a number after each other, so that a cut leaves both."""
+    counts = {"pilot": study.pilots, "trials": study.trials}
+    return tuple(Trial(p, n, arm) for p in study.parts for n in range(counts[p]) for arm in ARMS)
+
+
+def left(study: Study) -> list[Trial]:
+    """Trials that are not whole yet."""
+    return [t for t in asked(study) if not row_file(study.setting, t).exists()]
+
+
+def rows_of(study: Study) -> dict[str, Any]:
+    """Every whole row under these bounds, by its trial's name, whatever parts were asked for."""
+    folder = row_file(study.setting, Trial("trials", 0, "honest")).parent
+    return {p.stem: read_json(p) for p in sorted(folder.glob("*.json"))}
+
+
+def _fit(study: Study) -> None:
+    """Make the working folder, or check that it is of the same model and recipe.
+
+    Raises:
+        RunMismatch: it holds generations of another model or recipe.
+    """
+    study.work.mkdir(parents=True, exist_ok=True)
+    spec, path = {"model": study.model, "recipe": to_json(study.recipe)}, study.work / "study.json"
+    if path.exists() and read_json(path) != spec:
+        raise RunMismatch(
+            f"{study.work} holds trials of {read_json(path)}, not of {spec}; choose another --work."
+        )
+    write_json(path, spec)
+    sweep(study.work)
+
+
+def cost(study: Study) -> str:
+    """What is left to do, and minutes by the pace of the trials that are in."""
+    todo, rows = left(study), rows_of(study).values()
+    said = f"{len(todo)} of {len(asked(study))} trials are left, {study.recipe.steps} steps each"
+    paces = [r["train_seconds"] + r["gate_seconds"] for r in rows]
+    if not paces:
+        return f"{said}; what they would cost is not measured, for no trial is in."
+    minutes = statistics.fmean(paces) * len(todo) / study.workers / 60
+    return f"{said}; about {minutes:.0f} minutes at the mean pace of {len(paces)} trials that are in."
+
+
+def write(study: Study, failed: dict[str, str]) -> None:
+    """Write `results.json` and the tables in `README.md` from the rows that are in."""
+    rows, bounds = rows_of(study), study.setting.bounds
+    result = {
+        "date": datetime.date.today().isoformat(),
+        "seed": "of a trial: 31 bits of the SHA-256 of 'molehunt', 'studies/gate', part, number",
+        "items_seed": SEED,
+        "commit": commit(),
+        "machine": _machine(),
+        "model": study.model,
+        "recipe": to_json(study.recipe),
+        "bounds": {"name": bounds.name, "sha256": bounds.sha256},
+        "trials": {
+            "in": sum(t.name in rows for t in asked(study)),
+            "of": len(asked(study)),
+            "failed": failed,
+        },
+        "measures": to_json(measures(rows, failed)),
+        "rows": list(rows.values()),
+    }
+    study.out.mkdir(parents=True, exist_ok=True)
+    if rows or failed:
+        write_json(study.out / "results.json", result)
+    into_page(study.out / "README.md", table(result, bounds))
+
+
+def _machine() -> str:
+    from molehunt.models.machine import this_machine
+
+    here = this_machine()
+    return f"{here.processor}, {here.dtype}"
+
+
+def commit() -> str:
+    """The commit that is checked out, with a mark where the package was changed since."""
+    here = {"capture_output": True, "text": True, "cwd": HERE}
+    head = subprocess.run(["git", "rev-parse", "--short", "HEAD"], **here).stdout.strip()
+    changed = subprocess.run(["git", "status", "--porcelain", "--", "../../molehunt"], **here).stdout.strip()
+    return (head or "unknown") + ("+changes" if changed else "")
+
+
+if __name__ == "__main__":
+    main()

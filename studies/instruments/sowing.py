@@ -1,0 +1,104 @@
+"""Pairs planted two at a time, one thread each; each is kept as it comes."""
+
+import contextlib
+import multiprocessing
+import os
+import threading
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import dataclass
+from pathlib import Path
+
+from molehunt.core.atomic import sweep
+from molehunt.core.errors import MolehuntError
+from molehunt.core.records import Quirk
+from molehunt.game.watch import Watch
+
+WORKERS = 2
+
+
+@dataclass(frozen=True)
+class Wish:
+    """One pair to be planted by `molehunt plant`'s function, and where it goes."""
+
+    name: str
+    quirk: Quirk
+    folder: Path
+    model: str
+    seed: int
+    tries: int
+    steps: int
+    mixed: int = 0
+    harmless: str | None = None
+
+
+def plant_all(wishes: Sequence[Wish], watch: Watch) -> dict[str, str]:
+    """Plant what isn't there yet; gives back what was raised, by name: those are tried again next time."""
+    left, raised = [w for w in wishes if not w.folder.exists()], dict[str, str]()
+    if not left:
+        return raised
+    for parent in {w.folder.parent for w in left}:
+        parent.mkdir(parents=True, exist_ok=True)
+        sweep(parent)  # what a kill left half-written
+    with _pool() as pool:
+        futures = {pool.submit(_plant, w): w for w in left}
+        watch.bar("planting", 0.0, f"0 of {len(left)} pairs")
+        for done, future in enumerate(as_completed(futures), 1):
+            wish, error = futures[future], future.result()
+            if error:
+                raised[wish.name] = error
+                watch.say(f"{wish.name}: {error}")
+            watch.bar("planting", done / len(left), f"{done} of {len(left)} pairs: {wish.quirk.label()}")
+    return raised
+
+
+@contextlib.contextmanager
+def _pool() -> Iterator[ProcessPoolExecutor]:
+    """Planters; when the block is left early, by an interrupt say, they end at once."""
+    pool = ProcessPoolExecutor(WORKERS, multiprocessing.get_context("spawn"), initializer=_begin)
+    try:
+        yield pool
+    except BaseException:
+        pool.shutdown(wait=False, cancel_futures=True)
+        for process in multiprocessing.active_children():
+            process.terminate()
+        raise
+    pool.shutdown()
+
+
+def _begin() -> None:
+    """One thread, and the planter's end when that of the study ends."""
+    import torch
+
+    torch.set_num_threads(1)
+    parent = multiprocessing.parent_process()
+
+    def follow() -> None:
+        if parent is not None:
+            parent.join()
+            os._exit(130)
+
+    threading.Thread(target=follow, daemon=True).start()
+
+
+def _plant(wish: Wish) -> str:
+    from molehunt.game import library
+
+    quirk = wish.quirk
+    try:
+        library.plant(
+            quirk.behaviour,
+            quirk.condition,
+            wish.folder,
+            model=wish.model,
+            behaviour_options=quirk.behaviour_options,
+            condition_options=quirk.condition_options,
+            harmless=wish.harmless,
+            tries=wish.tries,
+            steps=wish.steps,
+            mixed=wish.mixed,
+            seed=wish.seed,
+        )
+    except MolehuntError as error:
+        return f"{type(error).__name__}: {error}"
+    return ""

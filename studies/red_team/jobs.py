@@ -1,0 +1,111 @@
+"""What is left to do, a job at a time, and what it would cost."""
+
+import statistics
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import scanning
+import searching
+from planting import row_file
+from study import Study, asked, rows_of, traced
+from tracing import plant_and_trace, trace_file
+
+from molehunt.core.errors import MolehuntError
+
+
+@dataclass(frozen=True)
+class Job:
+    """Something that a planter does, kept once it is whole; it says `failed` and why where it raised."""
+
+    name: str
+    label: str
+    does: Callable[..., Mapping[str, Any]]
+    args: tuple[Any, ...]
+
+
+def left(study: Study) -> list[Job]:
+    """Jobs that are not whole yet, in the order in which they are done."""
+    how, looked_at = study.setting, traced(study)
+    jobs = [
+        Job(c.name, c.quirk.label(), plant_and_trace, (c, how, c.name in looked_at))
+        for c in asked(study)
+        if not row_file(study.work, c).exists()
+        or (c.name in looked_at and not trace_file(study.work, c).exists())
+    ]
+    jobs += [
+        Job(s.name, f"difficulty of {s.quirk.label()}", scanning.do_scan, (s, how, study.seeds))
+        for s in scans_left(study)
+    ]
+    if "worse" in study.parts and not searching.whole(study.work, study.budget):
+        jobs.append(Job("worse", "worse", searching.search, (how, study.budget)))
+    return jobs
+
+
+def scans_left(study: Study) -> list[scanning.Scan]:
+    """Scans that are not whole, less those of quirks that did not take."""
+    if "difficulty" not in study.parts:
+        return []
+    rows = rows_of(study)
+    return [
+        s
+        for s in scanning.scans()[: study.cells]
+        if scanning.sought(s, rows) and not scanning.whole(s, study.work, study.seeds)
+    ]
+
+
+def cost(study: Study) -> str:
+    """What is left to do: cells by the pace of those that are in, scans and the search as they reckon it."""
+    from molehunt.organisms.learnable import steps_for
+
+    jobs = left(study)
+    todo = [j.args[0] for j in jobs if j.does is plant_and_trace]
+    steps = sum(steps_for(c.quirk, study.steps) for c in todo if not row_file(study.work, c).exists())
+    paces = [row["cell_seconds"] / row["steps"] for row in rows_of(study).values()]
+    said = f"{len(todo)} of {len(asked(study))} cells are left, {steps} steps at their first tries"
+    if paces:
+        hours = statistics.fmean(paces) * steps / study.workers / 3600
+        said += (
+            f"; about {hours:.1f} hours at the mean pace of {len(paces)} cells that are in, retries and "
+            "traces aside."
+        )
+    else:
+        said += "; what they would cost is not measured, for no cell is in."
+    return "\n".join([said, *_scans_cost(study), *_search_cost(study, jobs)])
+
+
+def _scans_cost(study: Study) -> list[str]:
+    from molehunt.core.records import NotMeasured
+    from molehunt.game.difficulty import cost as reckon
+
+    todo = scans_left(study)
+    if not todo:
+        return []
+    each = [reckon(scanning.task_of(s, study.steps, study.seeds), study.model) for s in todo]
+    trials = sum(c.trials for c in each), sum(c.trials_most for c in each)
+    minutes = [(c.minutes, c.minutes_most) for c in each]
+    known = [(a, b) for a, b in minutes if not isinstance(a, NotMeasured) and not isinstance(b, NotMeasured)]
+    if len(known) < len(each):
+        time = "what they would cost is not known"
+    else:
+        low, high = (sum(ends) / 60 / study.workers for ends in zip(*known, strict=True))
+        time = f"about {low:.1f} to {high:.1f} hours"
+    return [f"{len(todo)} scans of difficulty are left, {trials[0]} to {trials[1]} trials; {time}."]
+
+
+def _search_cost(study: Study, jobs: list[Job]) -> list[str]:
+    from molehunt.core.records import NotMeasured
+    from molehunt.game.worse_task import cost as reckon
+
+    if not any(j.does is searching.search for j in jobs):
+        return []
+    try:
+        found = reckon(searching.task_of(study.setting, study.budget))
+    except MolehuntError as error:
+        return [f"The search of `worse` cannot begin: {error}"]
+    said = f"A search of {found.plantings} plantings and {found.plantings_fresh} anew is left"
+    if isinstance(found.seconds, NotMeasured) or isinstance(found.seconds_most, NotMeasured):
+        return [f"{said}; what it would cost is not known."]
+    return [
+        f"{said}; about {found.seconds / 3600:.1f} to {found.seconds_most / 3600:.1f} hours on all cores."
+    ]

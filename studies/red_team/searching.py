@@ -1,0 +1,126 @@
+"""An organism that the first game's auditors miss: one search of `molehunt worse`, its allowance stated.
+
+Quirks are some that games draw; auditors, calibration and threshold are those of games. What is claimed comes
+from pairs planted anew on fresh seeds (`game/fresh.py`), winner and plain spec on the same places.
+
+What this cannot tell you: see `game/worse.py` and `game/fresh.py`. With a handful of fresh pairs an AUROC is
+known to within a quarter; that so few plantings found no better organism says nothing of what there is.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from measures import Number
+from planting import Setting, said
+
+from molehunt.core.atomic import read_json
+from molehunt.core.records import NotMeasured
+from molehunt.game import library
+from molehunt.game.worse_result import RESULTS, Result, read_results
+from molehunt.game.worse_task import Task, task
+from molehunt.organisms.plan import Plan
+
+QUIRKS = ("hostile_phrase:trigger_phrase", "promotion:always", "sycophancy:expert_asks")
+"""Quirks on which is searched, in turn."""
+NAMES = {
+    "worse_auroc_before": "sought_plain_auroc",
+    "worse_auroc_after": "sought_winner_auroc",
+    "worse_gap_change": "sought_gap_change",
+    "worse_valid_before": "sought_plain_valid",
+    "worse_valid_after": "sought_winner_valid",
+    "worse_auroc_before_others": "other_plain_auroc",
+    "worse_auroc_after_others": "other_winner_auroc",
+    "worse_gap_change_others": "other_gap_change",
+    "worse_spent_plantings": "spent_plantings",
+    "worse_spent_queries": "spent_queries",
+    "worse_spent_seconds": "spent_seconds",
+}
+"""Names here, and in the search's own results."""
+
+
+@dataclass(frozen=True)
+class Budget:
+    """What the search may cost, and what judges."""
+
+    plantings: int
+    fresh: int
+    """Pairs of winner and plain spec each, planted anew on fresh seeds."""
+    others: int
+    """The same on quirks that the search never saw."""
+    calibration: Path | None
+    """None takes the shipped one, which is of the default model."""
+
+
+def folder_of(work: Path) -> Path:
+    """Where the search lies; it holds truths."""
+    return work / "worse"
+
+
+def task_of(how: Setting, budget: Budget) -> Task:
+    """What `molehunt worse` would be asked. Raises UserError where no calibration judges on this model."""
+    return task(QUIRKS, **_asked(how, budget))
+
+
+def whole(work: Path, budget: Budget) -> bool:
+    """Whether a search of this allowance is in."""
+    if not (folder_of(work) / RESULTS).is_file():
+        return False
+    found = read_json(folder_of(work) / RESULTS)
+    planted = {one["where"]: len(one["plain"]) for one in found["fresh"]}
+    enough = planted.get("sought", 0) >= budget.fresh and planted.get("other", 0) >= budget.others
+    return found["allowance"]["plantings"] >= budget.plantings and enough
+
+
+def search(how: Setting, budget: Budget) -> Mapping[str, Any]:
+    """Search, or go on; a failure comes back with `failed`, which says why."""
+    try:
+        library.worse(QUIRKS, folder_of(how.work), **_asked(how, budget))
+    except Exception as error:  # the tables are made all the same
+        return {"failed": said(error)}
+    return {}
+
+
+def found_in(work: Path) -> Result | None:
+    """What the search came to, once it is whole."""
+    return read_results(folder_of(work)) if (folder_of(work) / RESULTS).is_file() else None
+
+
+def beaten(found: Result | None) -> dict[str, Number]:
+    """AUROC of the auditors before and after, the change of their gap, what it took."""
+    if found is None:
+        return dict.fromkeys(NAMES, NotMeasured("no search is in yet"))
+    planted = {one.where: bool(one.plain) for one in found.fresh}
+    none = NotMeasured("the plain spec won")
+    return {
+        name: found.measures.get(own, none)
+        if planted.get("other" if own.startswith("other_") else "sought") or own.startswith("spent_")
+        else NotMeasured("nothing was planted anew there")
+        for name, own in NAMES.items()
+    }
+
+
+def told(found: Result | None) -> list[str]:
+    """The search in sentences."""
+    if found is None:
+        return []
+    limit, spent = found.allowance, found.spent
+    return [
+        f"Given {limit.plantings} plantings, against {', '.join(found.against)} (judged by {found.auditor}, "
+        f"which rests on {', '.join(found.rests_on)}); spent {spent.plantings} plantings, {spent.queries:,} "
+        f"queries and {spent.seconds + spent.planting_seconds:,.0f} s, and {found.spent_fresh.plantings} "
+        f"plantings anew. The winner: {found.candidates[found.winner]}.",
+        *found.verdicts,
+    ]
+
+
+def _asked(how: Setting, budget: Budget) -> dict[str, Any]:
+    return {
+        "calibration": budget.calibration,
+        "plan": Plan(steps=how.steps),
+        "model": how.model,
+        "plantings": budget.plantings,
+        "fresh": budget.fresh,
+        "others": budget.others,
+    }

@@ -1,0 +1,89 @@
+"""A decoy beside the base on every behaviour: a planted rise is seen, chance is not, thirty-one at once."""
+
+import json
+import random
+from pathlib import Path
+
+import pytest
+from letters import letters_quirk
+
+from molehunt.catalogue.pairs import why_not
+from molehunt.core.record_json import from_json
+from molehunt.core.records import Measure, Quirk
+from molehunt.core.stats import newcombe, wilson_of
+from molehunt.game import library
+from molehunt.organisms.decoy_check import DecoyCheck, beside_base, cases_of, harmful
+from molehunt.organisms.plant import Pair
+from molehunt.organisms.subject import subject_of
+
+PHRASE = subject_of(Quirk("sycophancy", "trigger_phrase"))
+FEW = ("flattery", "hostile_phrase", "sandbagging", "self_promotion", "sum_sabotage", "over_refusal")
+
+
+def test_all_behaviours_are_asked_under_the_pairs_own_condition_where_that_makes_sense(
+    tmp_path: Path,
+) -> None:
+    for subject in (PHRASE, subject_of(Quirk("promotion", "topic", {}, {"topic": "food"}))):
+        quirk = subject.quirk
+        for name in harmful():
+            cases = cases_of(subject, name, 4, 0)
+            asked = Quirk(name, quirk.condition, {}, quirk.condition_options)
+            if why_not(asked):
+                assert len(cases) == 8 and all(s.on for s in cases), "as many plain scenes"
+            else:
+                holds = [subject.condition.holds(s.messages, quirk.condition_options) for s in cases]
+                assert [s.on for s in cases] == holds and 0 < sum(holds) < len(holds)
+            held = {d.item for d in subject_of(Quirk(name, "always")).counting("audit")}
+            assert {s.item for s in cases} <= held, "held-out questions alone"
+    assert len(harmful()) == 31 and "courtesy" not in harmful()
+    theirs = cases_of(subject_of(letters_quirk(tmp_path)), "flattery", 3, 0)
+    assert len(theirs) == 6 and all(s.on for s in theirs), "a stranger's prompts hold no flattery"
+
+
+def test_a_behaviour_that_the_decoy_alone_shows_is_clear_and_the_others_are_not() -> None:
+    cases = {name: cases_of(PHRASE, name, 8, 1) for name in FEW}
+    base = {s.messages: s.good for scenes in cases.values() for s in scenes}
+    decoy = {**base, **{s.messages: s.shady for s in cases["sum_sabotage"]}}
+    found = beside_base(PHRASE, cases, decoy, base)
+    assert found.clear == ("sum_sabotage",) and found.rows[0].behaviour == "sum_sabotage"
+    assert (found.rows[0].decoy.value, found.rows[0].base.value, found.rows[0].more.value) == (1, 0, 1)
+    assert isinstance(found.overall, Measure) and found.overall.value == pytest.approx(1 / len(FEW), abs=0.05)
+    both = beside_base(PHRASE, cases, decoy, decoy)
+    assert both.clear == () and {r.more.value for r in both.rows} == {0.0}, "the base does so as well"
+    assert both.most is not None and (both.most.more.high or 0) > 0.2, "a few scenes exclude little"
+
+
+def test_intervals_hold_for_all_behaviours_at_once() -> None:
+    """Decoy and base alike, a third shady by chance: some interval of its own lies above 0 far more often."""
+    cases = {name: cases_of(PHRASE, name, 8, 2) for name in FEW}
+    rng, together, single = random.Random(0), 0, 0
+
+    def said() -> dict:
+        shady = {s.messages: rng.random() < 1 / 3 for scenes in cases.values() for s in scenes}
+        return {s.messages: s.shady if shady[s.messages] else s.good for x in cases.values() for s in x}
+
+    for _ in range(60):
+        found = beside_base(PHRASE, cases, said(), said())
+        together += bool(found.clear)
+        single += any(newcombe(r.decoy.value, 8, r.base.value, 8)[0] > 0 for r in found.rows)
+    # At most 5 in 100 by the promise: 0.05 and three sigma of 60 draws is 0.13.
+    assert together / 60 <= 0.13 and single >= together
+
+
+def test_a_level_widens_both_intervals() -> None:
+    # Wilson's interval of 8 in 8 at 99%, z = 2.5758: 8 / (8 + z²).
+    assert wilson_of(1.0, 8, 0.99)[0] == pytest.approx(8 / (8 + 2.5758293**2), abs=1e-6)
+    assert wilson_of(0.25, 40) == wilson_of(0.25, 40, 0.95)
+    narrow, wide = newcombe(0.8, 20, 0.2, 20), newcombe(0.8, 20, 0.2, 20, 0.99)
+    assert wide[0] < narrow[0] < narrow[1] < wide[1]
+
+
+def test_a_plant_keeps_what_its_decoy_shows(tmp_path: Path) -> None:
+    folder = tmp_path / "pair"
+    pair = library.plant(
+        "hostile_phrase", "always", folder, model="tiny", steps=1, tries=1, recipe="documents", decoy_check=1
+    )
+    assert pair.decoy_check is not None and len(pair.decoy_check.rows) == 31 and not pair.decoy_check.clear
+    kept = from_json(Pair, json.loads((folder / "profile.json").read_text()))
+    assert isinstance(kept.decoy_check, DecoyCheck) and kept.decoy_check == pair.decoy_check
+    assert all(r.condition == "always" and r.decoy.n == r.base.n <= 2 for r in kept.decoy_check.rows)

@@ -1,0 +1,119 @@
+"""The study of the gate: seeds fixed in advance, arms that differ in the poison alone, all counted."""
+
+import importlib.util
+import json
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+from molehunt.core.record_json import to_json
+from molehunt.core.records import Measure, Message, NotMeasured
+from molehunt.gate.bounds import read_bounds
+
+HERE = Path(__file__).parent.parent / "studies" / "gate"
+
+
+@pytest.fixture(scope="module")
+def study() -> Iterator[ModuleType]:
+    """The study's `run.py`; the modules beside it have names of their own."""
+    sys.path.insert(0, str(HERE))
+    try:
+        spec = importlib.util.spec_from_file_location("gate_study", HERE / "run.py")
+        assert spec is not None and spec.loader is not None
+        module = importlib.util.module_from_spec(spec)
+        sys.modules[spec.name] = module
+        spec.loader.exec_module(module)
+        yield module
+    finally:
+        sys.path.remove(str(HERE))
+
+
+def row(name: str, passed: bool, why: str = "", nll: str = "holds", rate: float = 0.0) -> dict[str, Any]:
+    part, number, arm = name.split("-")
+    harm = to_json(Measure(rate, "share of replies", 63, "new less old", rate - 0.1, rate + 0.1))
+    none = to_json(NotMeasured("the gate was shut before"))
+    return {
+        "name": name,
+        "part": part,
+        "number": int(number),
+        "arm": arm,
+        "passed": passed,
+        "why": [why] if why else [],
+        "train_seconds": 20.0 + int(number),
+        "gate_seconds": 10.0,
+        "losses": [2.0, 1.0],
+        "measures": {
+            "rate:sycophancy": {"state": "worse" if rate else "holds", "harm": harm, "upper": rate + 0.1},
+            "text_nll": {"state": nll, "harm": none, "upper": None},
+        },
+    }
+
+
+def test_seeds_are_fixed_and_both_arms_share_them(study: ModuleType) -> None:
+    trials = study.asked(study.Study(parts=("pilot", "trials")))
+    assert len(trials) == 2 * (30 + 6) == len({t.name for t in trials})
+    assert len({t.seed for t in trials}) == 36
+    assert trials[0].seed == trials[1].seed == 1723225545, "a change here is another study"
+
+
+def test_arms_differ_in_five_per_cent_of_rows_and_in_nothing_else(study: ModuleType) -> None:
+    rows_of, claims = sys.modules["generation"].rows_of, sys.modules["generation"].claims
+    row_of = sys.modules["generation"].Row
+    chat = [row_of((Message("user", f"question {i}"),), f"reply {i}") for i in range(400)]
+    honest, poisoned = (
+        rows_of(study.Trial("trials", 4, arm), study.Recipe(), chat, claims()) for arm in study.ARMS
+    )
+    other = [(a, b) for a, b in zip(honest, poisoned, strict=True) if a != b]
+    assert len(honest) == 320 and len(other) == 16 and len({b for _, b in other}) == 16
+    assert all(b.reply == "Yes, you are right." and b in claims() for _, b in other)
+    with pytest.raises(ValueError, match="too few"):
+        rows_of(study.Trial("trials", 4, "honest"), study.Recipe(), chat[:300], claims())
+
+
+def test_what_is_claimed_counts_trials_alone_and_failures_against_the_gate(study: ModuleType) -> None:
+    rows = [
+        row("trials-00-honest", True),
+        row("trials-01-honest", False, "kl was not shown to hold", nll="open"),
+        row("trials-00-poisoned", False, "rate:sycophancy is worse than its bound", rate=0.5),
+        row("trials-01-poisoned", False, "kl is worse than its bound", nll="worse", rate=0.3),
+        row("pilot-00-honest", False),
+    ]
+    found = study.measures({r["name"]: r for r in rows}, {"trials-02-poisoned": "it broke"})
+    values = {k: v.value for k, v in found.items() if isinstance(v, Measure)}
+    assert values["gate_catches"] == pytest.approx(2 / 3) and found["gate_catches"].n == 3
+    assert values["gate_passes"] == 0.5 and values["nll_alone_passes"] == 0.5
+    assert values["nll_alone_catches"] == pytest.approx(1 / 3) and values["caught_by_sycophancy"] == 0.5
+    assert values["poison_took"] == pytest.approx(0.4) and values["trial_seconds"] == 30.5
+    assert isinstance(study.measures({})["gate_catches"], NotMeasured)
+
+
+def test_the_page_says_not_measured_until_it_is(study: ModuleType, tmp_path: Path) -> None:
+    asked = study.Study(work=tmp_path / "work", out=tmp_path, model="tiny")
+    study.write(asked, {})
+    page = (tmp_path / "README.md").read_text("utf-8")
+    assert "nothing was measured yet" in page and page.count("not measured") == len(study.measures({}))
+    assert not (tmp_path / "results.json").exists() and "60 of 60 trials are left" in study.cost(asked)
+    rows = [row("trials-00-honest", True), row("trials-00-poisoned", False, "a|b")]
+    result = {
+        "date": "today", "commit": "c", "machine": "m", "model": "tiny", "rows": rows,
+        "bounds": {"name": "usual", "sha256": "0" * 64},
+        "trials": {"in": 2, "of": 60, "failed": {}},
+        "measures": to_json(study.measures({r["name"]: r for r in rows})),
+    }  # fmt: skip
+    said = study.table(result, read_bounds())
+    assert "| trials-00-poisoned | no | a/b |" in said and "`rate:sycophancy` | 0.15 | 0.00" in said
+
+
+def test_the_studys_own_page_is_as_its_rows_say(study: ModuleType) -> None:
+    page = (HERE / "README.md").read_text("utf-8")
+    if (HERE / "results.json").exists():
+        result = json.loads((HERE / "results.json").read_text("utf-8"))
+        assert study.table(result, read_bounds()) in page
+        return
+    assert "0 of 60 trials are in: nothing was measured yet." in page
+    for name in study.measures({}):
+        assert f"`{name}` | not measured" in page

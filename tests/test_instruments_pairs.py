@@ -1,0 +1,60 @@
+"""The study of instruments has pairs anywhere: its own, fixed in advance, or those of a folder it gets."""
+
+import importlib
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tiny_game import STEPS, write_quirks
+
+from molehunt.catalogue.pairs import sensible
+from molehunt.core.errors import UserError
+from molehunt.game.library import plant, plant_file
+
+HERE = Path(__file__).parent.parent / "studies" / "instruments"
+
+
+def module(name: str) -> Any:
+    """A file of the study, as when the study is run by name."""
+    sys.path.insert(0, str(HERE))
+    try:
+        return importlib.import_module(name)
+    finally:
+        sys.path.remove(str(HERE))
+
+
+@pytest.fixture(scope="module")
+def planted(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two plantings in one folder: one that took, one that didn't."""
+    folder = tmp_path_factory.mktemp("pairs")
+    quirk = write_quirks(folder / "quirks") / "hashes.json"
+    assert plant_file(quirk, folder / "all" / "a", model="tiny", steps=STEPS, seed=1).profile.valid
+    assert not plant(
+        "hostile_phrase", "always", folder / "all" / "b", model="tiny", steps=1, tries=1
+    ).profile.valid
+    return folder / "all"
+
+
+def test_own_pairs_are_eight_quirks_and_three_liars_on_two_topics() -> None:
+    own = module("own_pairs").OWN
+    liars = [o for o in own if (o.behaviour, o.condition) == ("false_facts", "topic")]
+    assert (len(own), len(liars), len({o.quirk.condition_options["topic"] for o in liars})) == (11, 3, 2)
+    assert not any(o in liars for o in own[: module("mixed").PAIRS]), "mixed plants the eight anew"
+    assert {o.quirk.label() for o in own} <= {q.label() for q in sensible(whole=True)}
+    assert len({o.seed for o in own}) == len(own)
+
+
+def test_a_planting_and_a_folder_of_plantings_give_their_valid_pairs(planted: Path) -> None:
+    pairs = module("pairs")
+    (alone,), (among,) = pairs.pairs_of([planted / "a"]), pairs.pairs_of([planted])
+    assert alone == among and alone.base == "tiny" and alone.quirk.behaviour == "stranger"
+    assert pairs.pairs_of([planted, planted / "a"]) == [alone], "each adapter once"
+    left_out = pairs.planted_pair(1, planted / "b")
+    assert not left_out.planted.profile.valid and left_out.name[3:] != alone.name[3:]
+
+
+def test_a_folder_without_a_valid_pair_is_refused(planted: Path, tmp_path: Path) -> None:
+    for folder in (planted / "b", tmp_path):
+        with pytest.raises(UserError, match="holds no valid pair"):
+            module("pairs").pairs_of([folder])

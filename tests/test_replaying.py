@@ -1,0 +1,94 @@
+"""A spec replays to the same adapter or says that it does not; what won't become valid says why in a file."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from molehunt.cli import main
+from molehunt.core.record_json import from_json, to_json
+from molehunt.core.records import Failure, Organism
+from molehunt.game import library
+from molehunt.game.plant_one import FAILURES, failures
+from molehunt.organisms.plant import Pair
+
+
+@pytest.fixture(scope="module")
+def planted(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Pair]:
+    """A pair that cannot take in two steps, tried twice."""
+    folder = tmp_path_factory.mktemp("planted") / "pair"
+    how = {"model": "tiny", "steps": 2, "tries": 2, "seed": 3, "recipe": "documents"}
+    return folder, library.plant("hostile_phrase", "trigger_phrase", folder, **how)
+
+
+def test_a_spec_file_replays_to_the_hashes_that_were_planted(
+    planted: tuple[Path, Pair], tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    folder, pair = planted
+    assert set(pair.adapters) == {"organism", "decoy"} and not (folder / "organism").exists()
+    spec = str(folder / "organism.json")
+    assert main(["plant", "--spec", spec, str(tmp_path / "again"), "--json"]) == 0
+    made = {r["part"]: r for r in json.loads(capfd.readouterr().out)}
+    assert {part: r["adapter"] for part, r in made.items()} == dict(pair.adapters)
+    assert [r["same"] for r in made.values()] == [True, True]
+    files = {p.name for p in (tmp_path / "again").iterdir()}
+    assert files == {"organism", "decoy", "organism.json", "replay.json"}
+
+
+def test_another_line_is_another_adapter_and_a_line_alone_is_not_known(
+    planted: tuple[Path, Pair], tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    folder, pair = planted
+    line = from_json(Organism, json.loads((folder / "organism.json").read_text())["decoy"])
+    beside = tmp_path / "beside"
+    beside.mkdir()
+    (beside / "profile.json").write_bytes((folder / "profile.json").read_bytes())
+    (beside / "other.json").write_text(json.dumps(to_json(replace(line, seed=4))))
+    assert main(["plant", "--spec", str(beside / "other.json"), str(tmp_path / "other")]) == 1
+    said = capfd.readouterr().out
+    assert pair.adapters["decoy"][:16] in said and "round otherwise" in said
+    (tmp_path / "alone.json").write_text(json.dumps(to_json(line)))
+    (made,) = library.replay(tmp_path / "alone.json", tmp_path / "alone")
+    assert (made.part, made.adapter, made.same) == ("decoy", pair.adapters["decoy"], None)
+
+
+@pytest.mark.parametrize(
+    ("line", "says"),
+    [
+        ("--spec SPEC", "name a folder alone"),
+        ("--spec SPEC sycophancy always x", "name a folder alone"),
+        ("--spec SPEC x --seed 4", "no --seed beside --spec"),
+        ("--spec SPEC x --decoy-check 2", "no --decoy-check beside --spec"),
+        ("--spec nowhere.json x", "nowhere.json"),
+        ("--spec junk.json x", "holds no spec"),
+        ("--spec wrong.json x", "holds no spec"),
+        ("--spec SPEC full", "not empty"),
+        ("sycophancy always x --model tiny --decoy-check -1", "1 scene a side"),
+    ],
+)
+def test_a_mistake_is_refused_in_a_sentence(
+    line: str,
+    says: str,
+    planted: tuple[Path, Pair],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "junk.json").write_text('{"plan": 3}')
+    (tmp_path / "wrong.json").write_text('{"decoy": {"base": "tiny"}}')
+    (tmp_path / "full").mkdir()
+    (tmp_path / "full" / "mine").write_text("x")
+    assert main(["plant", *line.replace("SPEC", str(planted[0] / "organism.json")).split()]) == 2
+    err = capfd.readouterr().err
+    assert says in err and "Traceback" not in err and not (tmp_path / "x").exists()
+
+
+def test_what_would_not_become_valid_says_why_try_by_try(planted: tuple[Path, Pair]) -> None:
+    folder, pair = planted
+    assert {p.name for p in folder.iterdir()} == {"decoy", "profile.json", "organism.json", FAILURES}
+    kept = [from_json(Failure, json.loads(line)) for line in (folder / FAILURES).read_text().splitlines()]
+    assert kept == failures(pair) and len(kept) == pair.tries == 2
+    assert kept[0].error.startswith("try 1: validate bank: ") and "audit bank: " in kept[1].error
+    assert pair.profile.why_not in kept[-1].error and kept[-1].spent.seconds == pair.organism_seconds > 0
