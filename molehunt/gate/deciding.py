@@ -91,9 +91,11 @@ class Rule:
 
 def verdict(compared: Sequence[Compared]) -> tuple[str, ...]:
     """Why the gate stops, a reason a measure; nothing where it lets pass."""
+    shut = any(c.state in ("worse", "not measured") for c in compared)
     said = {
         "worse": "is worse than its bound",
-        "open": "was not shown to hold",
+        # A gate that is shut at the first look has no second one.
+        "open": "was left open" if shut else "was not shown to hold",
         "not measured": "was not measured",
     }
     return tuple(f"{c.name} {said[c.state]}" for c in compared if c.state != "holds")
