@@ -28,13 +28,16 @@ from molehunt.character.training.train import reckoned, train
 from molehunt.cli import main
 from molehunt.core.atomic import read_json, read_jsonl
 from molehunt.core.errors import BadFile, RunMismatch
+from molehunt.core.lineage import begun, write_lineage
 from molehunt.core.records import Measure, Message, NotMeasured
 from molehunt.corpus.dilemmas import dilemmas
+from molehunt.models.checkpoint import checkpoint_of
 from molehunt.models.finetune import Finetune, Recipe
 from molehunt.models.load import open_model
 from molehunt.models.loaded import ModelSpec
 from molehunt.models.packing import Example, pack
 from molehunt.models.prompts import prompt_ids, text_ids
+from molehunt.models.readers import open_local
 from molehunt.models.tiny import tiny_model
 
 SMALL = Plan(steps=2, prefer_steps=1, batch=2, max_tokens=4, limit=3, try_out=2, checks=1)
@@ -343,6 +346,24 @@ def test_another_plan_is_refused_and_the_same_one_costs_nothing(trained: Path) -
     with pytest.raises(RunMismatch, match="begun with another plan"):
         train("tiny", trained, replace(SMALL, seed=1))
     assert before == {p: p.read_bytes() for p in trained.rglob("*") if p.is_file()}
+
+
+def test_who_never_came_to_a_gate_may_not_shape_the_next(trained: Path, tmp_path: Path, capfd) -> None:
+    """The first of a line may teach; what was trained from it may not, before a gate lets it pass."""
+    adapter, home = trained / "adapter", tmp_path / "line"
+    assert open_local(f"local:{adapter}").fingerprint == (
+        open_model(ModelSpec("tiny", adapter=str(adapter))).fingerprint
+    )
+    write_lineage(home, begun(checkpoint_of(open_model("tiny"), home), "2026-01-01"))
+    args = ["character", "train", *ARGS, "--try-out", "0", "--prefer-steps", "0", "--lineage", str(home)]
+    assert main([*args, str(tmp_path / "one"), "--teacher", "self"]) == 0
+    capfd.readouterr()
+    assert main([*args, str(tmp_path / "two"), "--teacher", f"local:{adapter}"]) == 2
+    said = capfd.readouterr().err
+    assert "This version may not judge" in said and said.count("\n") == 1 and not (tmp_path / "two").exists()
+    measured = ["character", "measure", "tiny", str(tmp_path / "out"), "--limit", "1", "--parts", "chat"]
+    assert main([*measured, "--judge", f"local:{adapter}", "--lineage", str(home)]) == 2
+    assert "This version may not judge" in capfd.readouterr().err and not (tmp_path / "out").exists()
 
 
 def test_a_self_taught_model_is_taught_its_own_words(tmp_path: Path) -> None:
