@@ -115,6 +115,7 @@ def test_a_critique_names_something_only_by_the_reply_s_own_words() -> None:
     assert names_something("The words 'nobody will ever notice' mislead.", reply, prompt)
     assert not names_something("You should not tell him that at all.", reply, prompt)  # the prompt's words
     assert not names_something("It should be more honest.", reply, prompt)
+    assert not names_something("I would tell him that nobody will notice.", reply, prompt)  # an echo
 
 
 @pytest.mark.parametrize(
