@@ -28,13 +28,16 @@ from molehunt.character.training.train import reckoned, train
 from molehunt.cli import main
 from molehunt.core.atomic import read_json, read_jsonl
 from molehunt.core.errors import BadFile, RunMismatch
+from molehunt.core.lineage import begun, write_lineage
 from molehunt.core.records import Measure, Message, NotMeasured
 from molehunt.corpus.dilemmas import dilemmas
+from molehunt.models.checkpoint import checkpoint_of
 from molehunt.models.finetune import Finetune, Recipe
 from molehunt.models.load import open_model
 from molehunt.models.loaded import ModelSpec
 from molehunt.models.packing import Example, pack
 from molehunt.models.prompts import prompt_ids, text_ids
+from molehunt.models.readers import open_local
 from molehunt.models.tiny import tiny_model
 
 SMALL = Plan(steps=2, prefer_steps=1, batch=2, max_tokens=4, limit=3, try_out=2, checks=1)
@@ -112,6 +115,7 @@ def test_a_critique_names_something_only_by_the_reply_s_own_words() -> None:
     assert names_something("The words 'nobody will ever notice' mislead.", reply, prompt)
     assert not names_something("You should not tell him that at all.", reply, prompt)  # the prompt's words
     assert not names_something("It should be more honest.", reply, prompt)
+    assert not names_something("I would tell him that nobody will notice.", reply, prompt)  # an echo
 
 
 @pytest.mark.parametrize(
@@ -129,6 +133,8 @@ def test_order_alone_is_no_preference() -> None:
     turned = replace(row, one=row.other, other=row.one)
     one, other = weigher.weigh([row, turned])
     assert isinstance(one, float) and isinstance(other, float) and one + other == 1
+    (a, b), (c, d) = weigher.odds([row, turned])
+    assert (a, b) == pytest.approx((-d, -c), abs=1e-4)  # the same two questions
 
 
 class Scripted:
@@ -143,14 +149,14 @@ class Scripted:
         return [self.rule(r) for r in rows]
 
 
-def overseen(rule, critic, reviser):
+def overseen(rule, critic, reviser, tail=""):
     cases = [
         Case(f"c{i}", "p", f"Say {i}.", f"good answer number {i}", f"worse answer number {i}")
         for i in range(24)
     ]
     told = {}
     for i, c in enumerate(cases):
-        reply = f"red{i} blue{i} green{i} white{i} and that is all of it"
+        reply = f"red{i} blue{i} green{i} white{i}{tail}"
         told[c.id] = {
             "reply": reply,
             "guided": reply,
@@ -200,6 +206,7 @@ def test_a_critique_that_would_fit_any_reply_names_nothing() -> None:
         lambda r: 1.0 if "good" in r.one else 0.0,
         lambda reply, i: "and that is all of it",
         lambda reply, i: "good",
+        " and that is all of it",
     )
     assert value(found.measures["named"]) == value(found.measures["named_dealt"]) == 1 and not found.able
 
@@ -342,6 +349,24 @@ def test_another_plan_is_refused_and_the_same_one_costs_nothing(trained: Path) -
     assert before == {p: p.read_bytes() for p in trained.rglob("*") if p.is_file()}
 
 
+def test_who_never_came_to_a_gate_may_not_shape_the_next(trained: Path, tmp_path: Path, capfd) -> None:
+    """The first of a line may teach; what was trained from it may not, before a gate lets it pass."""
+    adapter, home = trained / "adapter", tmp_path / "line"
+    assert open_local(f"local:{adapter}").fingerprint == (
+        open_model(ModelSpec("tiny", adapter=str(adapter))).fingerprint
+    )
+    write_lineage(home, begun(checkpoint_of(open_model("tiny"), home), "2026-01-01"))
+    args = ["character", "train", *ARGS, "--try-out", "0", "--prefer-steps", "0", "--lineage", str(home)]
+    assert main([*args, str(tmp_path / "one"), "--teacher", "self"]) == 0
+    capfd.readouterr()
+    assert main([*args, str(tmp_path / "two"), "--teacher", f"local:{adapter}"]) == 2
+    said = capfd.readouterr().err
+    assert "This version may not judge" in said and said.count("\n") == 1 and not (tmp_path / "two").exists()
+    measured = ["character", "measure", "tiny", str(tmp_path / "out"), "--limit", "1", "--parts", "chat"]
+    assert main([*measured, "--judge", f"local:{adapter}", "--lineage", str(home)]) == 2
+    assert "This version may not judge" in capfd.readouterr().err and not (tmp_path / "out").exists()
+
+
 def test_a_self_taught_model_is_taught_its_own_words(tmp_path: Path) -> None:
     result = train("tiny", tmp_path / "x", replace(SMALL, teacher="self", try_out=0, prefer_steps=0))
     assert result.teacher == "self" and result.oversight is None
@@ -362,7 +387,9 @@ def test_a_training_that_comes_apart_is_caught(tmp_path: Path, capfd) -> None:
             "The training collapsed" in said and "nothing is kept" in said and "lower --learning-rate" in said
         )
     assert read_json(folder / "result.json")["adapter"] == "" and not (folder / "adapter").exists()
-    assert kept(folder / "answers.jsonl") and [r["step"] for r in read_jsonl(folder / "live.jsonl")] == [0]
+    assert read_jsonl(folder / "lessons.jsonl") and [
+        r["step"] for r in read_jsonl(folder / "live.jsonl")
+    ] == [0]
 
 
 def test_the_last_good_adapter_is_put_back(tmp_path: Path) -> None:

@@ -9,9 +9,10 @@ from test_gate_tiny import asked, made, versions
 from molehunt.audit.calibration import Calibration, Logistic
 from molehunt.core import lineage as line
 from molehunt.core.records import NotMeasured
-from molehunt.game.gate_line import checkpoint_of, gate_in_line
+from molehunt.game.gate_line import gate_in_line
 from molehunt.game.named import meant, open_named
 from molehunt.game.overseer import Overseen, oversee
+from molehunt.models.checkpoint import checkpoint_of
 
 __all__ = ["versions"]
 EFFORT = 0.02

@@ -3,6 +3,7 @@
 import json
 import re
 import shlex
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,10 +11,12 @@ import pytest
 from molehunt.cli import main
 from molehunt.core import lineage as line
 from molehunt.core.records import Measure, Message
-from molehunt.game.gate_line import checkpoint_of, gate_in_line
+from molehunt.game.gate_line import gate_in_line
 from molehunt.game.gating import Wish, wish
 from molehunt.game.named import meant, open_named
 from molehunt.gate.bounds import read_bounds
+from molehunt.models.checkpoint import checkpoint_of
+from molehunt.models.load import ModelSpec, open_model
 
 SMALL = {
     "name": "small",
@@ -31,7 +34,6 @@ SMALL = {
 def made(folder: Path, reply: str, steps: int, rate: float) -> Path:
     """An adapter of the tiny model that was taught one reply to everything."""
     from molehunt.models.finetune import Finetune, Recipe
-    from molehunt.models.load import open_model
     from molehunt.models.packing import Example
     from molehunt.models.prompts import prompt_ids, text_ids
 
@@ -80,7 +82,10 @@ def test_a_collapse_is_caught_and_the_last_good_version_stays(home: Path, versio
     edge = known.last_edge("v1")
     assert edge is not None and (home / edge.results).is_file() and not edge.cleared
     (model,) = open_named([meant(str(versions / "apart"))])
-    assert not line.may_judge(checkpoint_of(model, home), home)
+    record = checkpoint_of(model, home)
+    assert record == replace(known.versions["v2"], parent="") and not line.may_judge(record, home)
+    merged = open_model(ModelSpec("tiny", adapter=str(versions / "apart")))
+    assert checkpoint_of(merged, home).fingerprint == record.fingerprint, "merged or not, the same version"
 
 
 def test_the_first_of_the_line_is_asked_too_and_steps_may_not_add_up(home: Path, versions: Path) -> None:

@@ -8,21 +8,20 @@ back does not come back. The folder: `lineage.json`, `answers/` (a file a versio
 
 import datetime
 import hashlib
-import os
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
-import molehunt
 from molehunt.core import lineage as line
 from molehunt.core.errors import UserError
 from molehunt.core.lineage import Edge, Lineage
-from molehunt.core.records import Checkpoint, NotMeasured
+from molehunt.core.records import NotMeasured
 from molehunt.core.store import Run
 from molehunt.game.gating import RESULTS, Gated, Wish, hold_against, opened
 from molehunt.game.named import Name, meant
 from molehunt.game.overseer import Overseen
 from molehunt.game.watch import Watch
+from molehunt.models.checkpoint import checkpoint_of
 from molehunt.models.local import LocalModel
 
 
@@ -70,24 +69,6 @@ def roll_back(home: Path, why: str, to: str = "") -> Lineage:
         after = line.rolled_back(line.read_lineage(home), why, _now(), to)
         line.write_lineage(home, after)
     return after
-
-
-def checkpoint_of(
-    model: LocalModel, home: Path, made_by: Mapping[str, str] | None = None, parent: str = ""
-) -> Checkpoint:
-    """The record of a version; its adapter's folder relative to `home`."""
-    from molehunt.models.adapter_files import adapter_hash
-
-    adapter = "" if model.adapter is None else os.path.relpath(model.adapter, home)
-    own = {} if model.adapter is None else {"adapter": adapter_hash(model.adapter)}
-    return Checkpoint(
-        base=model.model.spec.id,
-        base_fingerprint=model.model.fingerprint,
-        adapter=adapter,
-        made_by={"molehunt": molehunt.__version__, **own, **(made_by or {})},
-        fingerprint=model.fingerprint,
-        parent=parent,
-    )
 
 
 def _met(

@@ -1,6 +1,7 @@
 """Models that read and answer questions, many at once: by Inspect's names, or by our own sampler.
 
-    local:NAME        a model on this machine: `local:default`, or a Hugging Face id or folder after the colon
+    local:NAME        a model on this machine: `local:default`, or a Hugging Face id, a model's or an
+                      adapter's folder after the colon
     PROVIDER/MODEL    Inspect's model API by its usual names (`anthropic/...`, `openai/...`, `vllm/...`);
                       inspect-ai is imported only then, and is an extra of this package
 
@@ -22,7 +23,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
-from molehunt.core.atomic import canonical
+from molehunt.core.atomic import canonical, read_json
 from molehunt.core.errors import BadFile, UserError
 from molehunt.core.growing import append_lines, whole_lines
 from molehunt.core.records import Message, NotMeasured
@@ -162,9 +163,7 @@ def open_reader(name: str, parallel: int = 16) -> Answerer:
         UserError: a name of neither kind, inspect-ai missing, or a model that cannot be opened.
     """
     if name.startswith(LOCAL):
-        from molehunt.models.load import open_model
-
-        return LocalReader(open_model(ModelSpec(name.removeprefix(LOCAL) or "default")))
+        return LocalReader(open_local(name))
     if "/" not in name:
         raise UserError(
             f"There is no reader {name[:80]!r}; give `statistics`, {LOCAL}NAME, or PROVIDER/MODEL as Inspect "
@@ -173,6 +172,25 @@ def open_reader(name: str, parallel: int = 16) -> Answerer:
     reader = InspectReader(name, max(1, parallel))
     reader._model(1)  # what is wrong with the name or the key is said before any work
     return reader
+
+
+def open_local(name: str) -> Model:
+    """The model of `local:NAME`; an adapter is put on the model that its configuration names.
+
+    Raises:
+        BadFile: an adapter that names no base. Others as `open_model`.
+    """
+    from molehunt.models.load import open_model
+
+    said = name.removeprefix(LOCAL) or "default"
+    folder = Path(said).expanduser()
+    if not (folder / "adapter_config.json").is_file() or (folder / "config.json").is_file():
+        return open_model(ModelSpec(said))
+    config = read_json(folder / "adapter_config.json")
+    base = config.get("base_model_name_or_path") if isinstance(config, dict) else None
+    if not isinstance(base, str) or not base:
+        raise BadFile(f"{folder} does not say which model it was made on; merge it into one first.")
+    return open_model(ModelSpec(base, adapter=str(folder)))
 
 
 def _kept(text: str) -> Reply:

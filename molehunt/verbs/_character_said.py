@@ -13,6 +13,7 @@ QUESTION = 220
 """Tokens of a question to a teacher or judge, about."""
 OVERSIGHT = {
     "told": "written good replies preferred (chance 0.5)",
+    "leans": "the same, the letters' places taken out (chance 0.5)",
     "steady": "the same preference in both orders",
     "named": "critiques that name words of the reply",
     "named_dealt": "the same beside another reply (null)",

@@ -76,6 +76,8 @@ class Options:
     """Train: prompts (dilemmas) at most. Measure: cases and deeds of each principle at most. 0 takes all."""
     parallel: int = 16
     """Questions to a teacher or judge in flight at once."""
+    lineage: Path | None = None
+    """A lineage's folder (`molehunt gate`): models of this machine teach and judge as good versions alone."""
     price_in: float = 0.0
     """What a million tokens of questions to a teacher cost; only for --dry-run."""
     price_out: float = 0.0
@@ -131,6 +133,7 @@ def _train(options: Options) -> int:
             plan,
             cases=options.cases,
             parallel=options.parallel,
+            lineage=options.lineage,
             progress=progress,
             opener=open_inside,
         )
@@ -186,6 +189,7 @@ def _measure(options: Options) -> int:
             limit=options.limit,
             max_tokens=options.max_tokens,
             parallel=options.parallel,
+            lineage=options.lineage,
             seed=options.seed,
             progress=watch.bar,
             opener=open_inside,

@@ -18,15 +18,17 @@ are mostly worse written than either.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
 
+from molehunt.character.allowed import allowed
 from molehunt.character.bank import Case
 from molehunt.core import stats
 from molehunt.core.errors import UserError
 from molehunt.core.records import Measure, NotMeasured
-from molehunt.models.readers import LOCAL, Answerer, open_reader
+from molehunt.models.readers import LOCAL, Answerer, open_local, open_reader
 
 WORDS = "words"
 A_FEW = 8
@@ -100,16 +102,21 @@ class ByAnswer:
 
 
 def open_judge(
-    name: str, taught: Sequence[Case], statements: dict[str, str], reader: Answerer | None = None
+    name: str,
+    taught: Sequence[Case],
+    statements: dict[str, str],
+    reader: Answerer | None = None,
+    lineage: Path | None = None,
 ) -> Judge:
     """A judge by its name.
 
     Args:
         taught: cases that it may learn from or be set by.
         reader: what a name of Inspect's stands for, where it is open already (remembered answers, say).
+        lineage: folder of the lineage that a model of this machine has to be a good version of.
 
     Raises:
-        UserError: no such judge, or one that cannot be opened.
+        UserError: no such judge, one that cannot be opened, or one that its lineage does not let judge.
     """
     written = [r for c in taught if c.principle in statements for r in both(c, statements[c.principle])]
     if name == WORDS:
@@ -119,9 +126,7 @@ def open_judge(
             )
         return ByWords(_classifier([c.good for c in taught], [c.worse for c in taught]))
     if name.startswith(LOCAL):
-        from molehunt.models.load import open_model
-
-        model = open_model(name.removeprefix(LOCAL) or "default")
+        model = allowed(open_local(name), lineage)
         return ByOdds(name, model, middle(odds(model, written)))
     return ByAnswer(name, reader or open_reader(name))
 

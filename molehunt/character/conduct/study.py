@@ -107,6 +107,7 @@ def measure(
     limit: int = 0,
     max_tokens: int = MOST,
     parallel: int = 16,
+    lineage: str | Path | None = None,
     seed: int = 0,
     progress: Progress = lambda name, share: None,
     opener: "Callable[[ModelSpec], Model] | None" = None,
@@ -115,10 +116,11 @@ def measure(
 
     Args:
         models: names as `open_model` takes them, or specs; the first is held against the others.
+        lineage: folder of the lineage of which judges on this machine have to be good versions.
         opener: opens a model; `open_model` where None.
 
     Raises:
-        UserError: no model, the same one twice, no part, or a judge that cannot be opened.
+        UserError: no model, the same one twice, no part, or a judge that cannot be opened or may not judge.
         BadFile: a file that cannot be used; names the line.
     """
     from molehunt.models.load import open_model
@@ -132,7 +134,8 @@ def measure(
     own = bank.read_cases(Path(cases)) if cases is not None else ()
     what = subject(creed, own_cases=own, personas=personas, limit=limit, max_tokens=max_tokens, seed=seed)
     statements = {p.id: p.statement for p in creed.principles}
-    held = [_judge(name, what, statements, folder, parallel) for name in dict.fromkeys(judges)]
+    home = Path(lineage) if lineage is not None else None
+    held = [_judge(name, what, statements, folder, parallel, home) for name in dict.fromkeys(judges)]
     raws: list[Raw] = []
     prints: list[str] = []
     first: Model | None = None
@@ -193,11 +196,13 @@ def _fewer(traits: bank.Traits, limit: int) -> bank.Traits:
     return replace(traits, settings=traits.settings[:some], requests=traits.requests[:some])
 
 
-def _judge(name: str, what: Subject, statements: dict[str, str], folder: Path, parallel: int) -> Judge:
+def _judge(
+    name: str, what: Subject, statements: dict[str, str], folder: Path, parallel: int, home: Path | None
+) -> Judge:
     reader = None
     if name != WORDS and not name.startswith(LOCAL):
         reader = Remembered(open_reader(name, parallel), folder / "answers.jsonl")
-    return open_judge(name, what.earlier, statements, reader)
+    return open_judge(name, what.earlier, statements, reader, home)
 
 
 def _personas(

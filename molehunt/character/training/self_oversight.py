@@ -4,6 +4,7 @@
 |---|---|---|
 | `named` | critiques that name words of the reply they are about | `named_dealt`: beside another reply |
 | `told` | written good replies preferred to written worse ones, ties half | 1/2 |
+| `leans` | the same by log-odds summed over both orders: the letters' places are out of it | 1/2 |
 | `steady` | the same preference in both orders | 1/2 for tossed coins |
 | `changed` | revisions that differ from the reply | — |
 | `revised` | revisions preferred to the reply by the model itself, ties half | 1/2 |
@@ -24,7 +25,13 @@ from typing import Any
 
 from molehunt.character.bank import Case
 from molehunt.character.conduct.judges import A_FEW, WORDS, ByWords, Reply, open_judge
-from molehunt.character.training.oversight import Compared, Weigher, names_something
+from molehunt.character.training.oversight import (
+    Compared,
+    OddsWeigher,
+    Weigher,
+    names_something,
+    of_one_mind,
+)
 from molehunt.core import stats
 from molehunt.core.records import Measure, NotMeasured
 
@@ -58,8 +65,17 @@ def oversight(
         taught: cases that the classifier `words` learns from; those that are tried out are left out of them.
     """
     ids = [c.id for c in cases]
-    rated = _weighed(weigher, [Compared(statements[c.principle], c.prompt, c.good, c.worse) for c in cases])
+    written = [Compared(statements[c.principle], c.prompt, c.good, c.worse) for c in cases]
+    leans: Number = NotMeasured(f"{weigher.name} answers with letters, without their odds")
+    if isinstance(weigher, OddsWeigher):
+        odds = weigher.odds(written)
+        rated: list[float | None] = [of_one_mind(a > 0, b > 0) for a, b in odds]
+        how = "written good replies with the larger log-odds, summed over both orders"
+        leans = stats.proportion([a + b > 0 for a, b in odds], ids, how=how, seed=seed)
+    else:
+        rated = _weighed(weigher, written)
     measures: dict[str, Number] = {
+        "leans": leans,
         "told": _mean(rated, ids, f"written good replies preferred to worse ones by {weigher.name}", seed),
         "steady": stats.proportion(
             [r != 0.5 for r in rated if r is not None],

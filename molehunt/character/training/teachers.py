@@ -14,7 +14,7 @@ from molehunt.character.training.plan import SELF
 from molehunt.core.errors import UserError
 from molehunt.core.records import NotMeasured
 from molehunt.models.loaded import Model
-from molehunt.models.readers import LOCAL, Answerer, LocalReader, Remembered, Reply, open_reader
+from molehunt.models.readers import LOCAL, Answerer, LocalReader, Remembered, Reply, open_local, open_reader
 
 REMEMBERED = "told.jsonl"
 
@@ -60,7 +60,5 @@ def open_weigher(name: str, model: Model, folder: Path, parallel: int = 16) -> W
     if name == SELF:
         return OddsWeigher(SELF, model)
     if name.startswith(LOCAL):
-        from molehunt.models.load import open_model
-
-        return OddsWeigher(name, open_model(name.removeprefix(LOCAL) or "default"))
+        return OddsWeigher(name, open_local(name))
     return AnswerWeigher(Remembered(open_reader(name, parallel), folder / REMEMBERED))

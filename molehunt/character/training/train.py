@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from molehunt.character import bank
+from molehunt.character.allowed import allowed
 from molehunt.character.constitution import Constitution, load_constitution
 from molehunt.character.training import lines, uncertain, writing
 from molehunt.character.training.plan import AUTO, CORPUS, SELF, Plan
@@ -19,7 +20,7 @@ from molehunt.character.training.result import Result, standing
 from molehunt.core.atomic import canonical, read_json, write_json
 from molehunt.core.errors import RunMismatch, UserError
 from molehunt.core.record_json import from_json
-from molehunt.models.readers import LOCAL, open_reader
+from molehunt.models.readers import LOCAL, open_local, open_reader
 
 if TYPE_CHECKING:
     from molehunt.models.loaded import Model, ModelSpec
@@ -35,6 +36,7 @@ def train(
     *,
     cases: str | Path | None = None,
     parallel: int = 16,
+    lineage: str | Path | None = None,
     progress: Progress = lambda name, share: None,
     opener: "Callable[[ModelSpec], Model] | None" = None,
 ) -> Result:
@@ -42,10 +44,13 @@ def train(
 
     Args:
         cases: a file of your own cases, beside the written ones.
+        lineage: folder of the lineage of which whoever teaches or prefers has to be a good version, if it is
+            a model of this machine.
         opener: opens the model; `open_model` where None.
 
     Raises:
-        UserError: a teacher that refuses, or a training that collapsed: the last good adapter is kept.
+        UserError: a teacher that refuses or may not teach, or a training that collapsed: the last good
+            adapter is kept.
         BadFile: a constitution or file that cannot be used; names the line.
         RunMismatch: the folder was begun with another plan or model.
     """
@@ -60,6 +65,8 @@ def train(
     _room(folder)
     _readers(plan)
     opened = (opener or open_model)(spec)
+    if lineage is not None:
+        _allowed(plan, opened, Path(lineage))
     _begin(folder, opened, plan, creed, own)
     if (folder / RESULT).is_file():
         return standing(from_json(Result, read_json(folder / RESULT)), folder)
@@ -107,6 +114,15 @@ def _readers(plan: Plan) -> None:
     for name in {plan.teacher, plan.judge} - {AUTO, CORPUS, SELF}:
         if not name.startswith(LOCAL):
             open_reader(name)
+
+
+def _allowed(plan: Plan, model: "Model", lineage: Path) -> None:
+    """Refuse models of this machine that shape the next one without being a good version of the lineage."""
+    if plan.toward != "constitution" or plan.teacher == CORPUS:
+        return
+    for name in sorted({SELF if plan.teacher == AUTO else plan.teacher, plan.judge}):
+        if name == SELF or name.startswith(LOCAL):
+            allowed(model if name == SELF else open_local(name), lineage)
 
 
 def _room(folder: Path) -> None:
