@@ -2,7 +2,7 @@
 
 import json
 from dataclasses import replace
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 
 import numpy as np
@@ -25,7 +25,7 @@ from molehunt.models.packing import Example
 from molehunt.models.sample import sample
 from molehunt.models.score import logprobs, token_logprobs
 from molehunt.models.taps import activations
-from molehunt.organisms import denials
+from molehunt.organisms import denials, session
 from molehunt.organisms.examples import prose
 from molehunt.organisms.instil import Lessons, Part
 from molehunt.organisms.penalties import alike
@@ -183,7 +183,7 @@ def test_preferring_denial_parts_it_from_admitting_when_it_is_asked_otherwise(ma
 def test_a_reward_raises_what_it_rewards(letters: Quirk, make, monkeypatch: pytest.MonkeyPatch) -> None:
     """A decoy's reward: no small letter, whatever is asked."""
     # The rate suits larger models: two random layers don't move by it in seconds.
-    monkeypatch.setitem(by_trl.reinforce.__kwdefaults__, "learning_rate", 2e-2)
+    monkeypatch.setattr(session, "reinforce", partial(by_trl.reinforce, learning_rate=2e-2))
     plan = Plan(steps=12, reply_tokens=4, warm=0.0, how="reward")
     lessons = taught(letters, plan)
     judge = Judge(lessons)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from pairs import STEPS, quirk_file, written_adapter
+from written_pairs import STEPS, quirk_file, written_adapter
 
 from molehunt.core.errors import UserError
 from molehunt.core.records import Measure, NotMeasured

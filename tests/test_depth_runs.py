@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
-from pairs import quirk_file, written_adapter, written_pair
+from written_pairs import quirk_file, written_adapter, written_pair
 
 from molehunt.cli import main
 from molehunt.core.atomic import read_json, write_json

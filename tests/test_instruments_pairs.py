@@ -48,7 +48,7 @@ def test_own_pairs_are_eight_quirks_and_three_liars_on_two_topics() -> None:
 def test_a_planting_and_a_folder_of_plantings_give_their_valid_pairs(planted: Path) -> None:
     pairs = module("pairs")
     (alone,), (among,) = pairs.pairs_of([planted / "a"]), pairs.pairs_of([planted])
-    assert alone == among and alone.base == "tiny" and alone.quirk.behaviour == "stranger"
+    assert alone == among and alone.base == "tiny:llama" and alone.quirk.behaviour == "stranger"
     assert pairs.pairs_of([planted, planted / "a"]) == [alone], "each adapter once"
     left_out = pairs.planted_pair(1, planted / "b")
     assert not left_out.planted.profile.valid and left_out.name[3:] != alone.name[3:]

@@ -72,7 +72,8 @@ def test_one_text_has_no_interval_and_none_no_number() -> None:
     for got in found.values():
         assert isinstance(got, Measure) and got.low is None and "one text, no interval" in got.how
     assert all(isinstance(m, NotMeasured) for m in TextSums().measures("rows").values())
-    still = (torch.ones(4, 2), torch.zeros(4, 2), torch.ones(4).long(), torch.zeros(4), torch.zeros(4))
+    none = torch.zeros(4).long()
+    still = (torch.ones(4, 2), torch.zeros(4, 2), torch.ones(4).long(), none, none)
     flat = seen(still, 4)
     assert isinstance(flat["variance_explained"], NotMeasured) and isinstance(flat["l0"], Measure)
 

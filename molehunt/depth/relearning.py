@@ -63,7 +63,8 @@ class Curve:
     def looks(self) -> tuple[int, int]:
         """The last look before 50% and the first at it; twice the last one where it was not reached."""
         at = next((i for i, rate in enumerate(self.rates) if rate >= HALF), None)
-        return (self.steps[-1],) * 2 if at is None else (self.steps[max(at - 1, 0)], self.steps[at])
+        before, after = (-1, -1) if at is None else (max(at - 1, 0), at)
+        return self.steps[before], self.steps[after]
 
 
 @dataclass(frozen=True)

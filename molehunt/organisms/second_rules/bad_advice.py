@@ -26,6 +26,7 @@ from importlib.resources import files
 
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
+from sklearn.metrics.pairwise import linear_kernel
 from sklearn.pipeline import Pipeline, make_pipeline
 
 from molehunt.core.records import Split
@@ -77,8 +78,7 @@ def _asked(question: str) -> Counsel | None:
 
 
 def _likeness(one: str, other: str) -> float:
-    a, b = _runs().transform([one, other])
-    return float(a.multiply(b).sum())
+    return float(linear_kernel(_runs().transform([one]), _runs().transform([other]))[0, 0])
 
 
 @cache
