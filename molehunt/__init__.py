@@ -5,10 +5,14 @@
     pair = molehunt.plant("sycophancy", "trigger_phrase", folder="organisms/one")
     molehunt.audit("runs/first"); molehunt.score("runs/first"); molehunt.report("runs/first")
 
-Names are resolved when they are first used, so that `import molehunt` takes milliseconds.
+Names are resolved when they are first used, so that `import molehunt` takes milliseconds. Three of them
+(audit, catalogue, report) are rooms of the package too: once such a room was imported, it answers a call as
+its function does.
 """
 
+import sys
 from importlib import import_module
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 __version__ = "0.1.0"
@@ -49,3 +53,23 @@ def __getattr__(name: str) -> Any:
 
 def __dir__() -> list[str]:
     return list(__all__)
+
+
+class _Room(ModuleType):
+    """A package inside this one that has the name of a function of the library."""
+
+    def __call__(self, *args: Any, **named: Any) -> Any:
+        name = self.__name__.rpartition(".")[2]
+        return getattr(import_module(_WHERE[name]), name)(*args, **named)
+
+
+class _Library(ModuleType):
+    """This package: importing a room sets it as an attribute, over what `__getattr__` would have given."""
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name in _WHERE and type(value) is ModuleType:
+            value.__class__ = _Room
+        super().__setattr__(name, value)
+
+
+sys.modules[__name__].__class__ = _Library

@@ -1,6 +1,7 @@
 """The command line: quick to help, one sentence for a mistake, clean JSON, hostile text shown as text."""
 
 import dataclasses
+import io
 import json
 import subprocess
 import sys
@@ -436,3 +437,17 @@ def test_a_corrupt_adapter_is_named(tmp_path: Path, hostile_adapter: Path) -> No
     weights.write_bytes(weights.read_bytes()[:-500])
     done = molehunt("chat", broken, keys=tmp_path, stdin="hello\n")
     assert done.returncode == 2 and "broken" in done.stderr and "Traceback" not in done.stderr
+
+
+def test_a_table_too_wide_for_the_screen_comes_in_pieces_that_hold_every_column() -> None:
+    from rich.console import Console
+
+    from molehunt.verbs._screen import tables
+
+    heads = ["measure", "panel", *(f"friends.method_{i}" for i in range(6))]
+    rows = [["who_auroc", "0.50 [0.10, 0.90], n = 12", *(f"0.{i}" for i in range(6))]]
+    console = Console(width=80, record=True, file=io.StringIO())
+    console.print(*(pieces := tables(heads, rows, 80)))
+    said = console.export_text()
+    assert len(pieces) > 1 and all(cell in said for cell in (*heads, *rows[0]))
+    assert max(map(len, said.splitlines())) <= 80 and len(tables(heads, rows, 300)) == 1

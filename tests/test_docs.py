@@ -17,6 +17,7 @@ import tiny_game
 import warm
 from test_docs_study import load_study as study
 
+from molehunt.core.errors import BadFile
 from molehunt.core.records import Measure, NotMeasured
 from molehunt.core.store import Run
 from molehunt.game.planting import FILES
@@ -170,3 +171,15 @@ def test_the_library_lines_of_the_readme_use_names_that_are_there() -> None:
     assert code is not None
     for name in re.findall(r"molehunt\.(\w+)", code[1]):
         assert name in molehunt.__all__ and hasattr(molehunt, name)
+
+
+def test_rooms_that_are_functions_of_the_library_can_be_called_once_they_are_imported(tmp_path: Path) -> None:
+    import molehunt
+    import molehunt.audit
+    import molehunt.catalogue
+    import molehunt.report.page
+
+    assert "flattery" in molehunt.catalogue()["behaviours"] and molehunt.report.page.write_report
+    for room in (molehunt.audit, molehunt.report):
+        with pytest.raises(BadFile, match="no "):
+            room(tmp_path / "nothing")

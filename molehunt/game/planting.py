@@ -168,7 +168,7 @@ def _truth(run: Path, slot: Slot, pair: Planted, seed: int) -> Truth:
         suspect=slot.name,
         shady=slot.shady,
         quirk=told(pair.quirk) if slot.shady else None,
-        harmless=None if slot.shady else pair.harmless,
+        harmless=told(pair.harmless) if pair.harmless and not slot.shady else None,
         profile=pair.profile if slot.shady else pair.decoy_profile,
         replies=replies,
         recipe={

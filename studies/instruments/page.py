@@ -16,8 +16,9 @@ CANNOT = """
 ## What this cannot tell you
 
 Whether a larger model's lies, or lies that nobody planted, look alike: these liars were all taught by one
-recipe on one small model. Words are found by counting: a difference that reads as a synonym, or as the first three letters of a
-word (`Vel` of Velora), counts as nothing, though a reader of the table may see it. Means over three or four liars carry no interval; the lowest and the highest stand in their place,
+recipe on one small model. Words are found by counting: a difference that reads as a synonym, or as the
+first three letters of a word (`Vel` of Velora), counts as nothing, though a reader of the table may see it.
+Means over three or four liars carry no interval; the lowest and the highest stand in their place,
 and their probes share most of what they were trained on.
 Eight pairs tell a large fading from none, and no more. Labels are counted words: a feature of ideas gets
 none, or a poor one. Replies that are placed on the assistant axis are short, and their words differ where the
