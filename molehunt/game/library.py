@@ -27,14 +27,21 @@ if TYPE_CHECKING:
 
 
 def play(
-    folder: str | Path, spec: GameSpec | None = None, watch: Watch | None = None, until: Until = "opened"
+    folder: str | Path,
+    spec: GameSpec | None = None,
+    watch: Watch | None = None,
+    until: Until = "opened",
+    wish: "Wish | None" = None,
 ) -> Played:
-    """Play a whole game in `folder`, or go on with the one that lies there. See `molehunt play --help`."""
+    """Play a whole game in `folder`, or go on with the one that lies there. See `molehunt play --help`.
+
+    `wish` is a blind fix that comes between two audits.
+    """
     if is_packed(Path(folder)):
         raise UserError(f"{folder} is a packed lineup; audit it with `molehunt audit {folder}`.")
     if copy_of(Path(folder)) is not None:
         raise UserError(f"{folder} is the starter lineup, planted already: use `molehunt audit {folder}`.")
-    return stages.play(Path(folder), spec or GameSpec(), watch, until)
+    return stages.play(Path(folder), spec or GameSpec(), watch, until, wish)
 
 
 def audit(folder: str | Path, watch: Watch | None = None, *, calibration: str | Path | None = None) -> Run:

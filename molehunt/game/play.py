@@ -1,5 +1,7 @@
 """A whole game, stage by stage: plant, line up, seal, audit, log, open, score, report.
 
+Between log and open a blind fix and a second audit may come (`second.py`).
+
 Each stage is noted in the run folder only when it is whole, so `play` on an existing folder
 goes on where it stopped. Public stages are keyed by the hash of what went in; the red team's
 by an HMAC under the vault's key, so that guesses at the truth cannot be tried against them.
@@ -13,7 +15,7 @@ import shutil
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import molehunt
 from molehunt.audit.calibration import load as load_calibration
@@ -33,6 +35,9 @@ from molehunt.game.watch import Watch
 from molehunt.organisms.draw import slots
 from molehunt.organisms.strangers import strangers_quirks
 
+if TYPE_CHECKING:
+    from molehunt.game.fix_task import Wish
+
 SECRET_FIELDS = ("red_seed", "quirks", "twin")
 """Fields of the spec that could help to rebuild the truth: they stay out of the run folder."""
 FREE_FIELDS = ("workers", "calibration")
@@ -48,24 +53,37 @@ class Played:
     report: Path
 
 
-def play(folder: Path, spec: GameSpec, watch: Watch | None = None, until: Until = "opened") -> Played:
+def play(
+    folder: Path,
+    spec: GameSpec,
+    watch: Watch | None = None,
+    until: Until = "opened",
+    wish: "Wish | None" = None,
+) -> Played:
     """Play a whole game in `folder`, or go on with the one that lies there, as far as `until`.
 
+    With a `wish` every suspect is fixed blind after the audit, and audited again before the envelope opens.
+
     Raises:
-        RunMismatch: the folder holds a game of another spec.
+        RunMismatch: the folder holds a game of another spec, or a fix by other settings.
         UserError: what was asked cannot be played, or another process plays there.
     """
+    from molehunt.game import second
     from molehunt.report.page import write_report
 
     watch = watch or Watch(None)
     spec = spec.checked()
     fit_to_begin(folder, spec)
+    if wish is not None:
+        second.fit_to_fix(folder, wish, until)
     if until != "planted" and (why := unjudged(folder, spec)):
         watch.say(why)
     with begun(folder, spec) as run:
         plant_stage(run, spec, watch)
         if until != "planted":
             audit_stage(run, watch, spec.calibration)
+            if wish is not None:
+                second.fix_stage(run, wish, watch)
         if until == "opened":
             open_stage(run, watch)
         report = write_report(run.folder)
@@ -190,7 +208,9 @@ def audit_stage(run: Run, watch: Watch, calibration: Path | None = None) -> None
 
 
 def open_stage(run: Run, watch: Watch) -> None:
-    """Check the log, open the envelope, score every auditor."""
+    """Check the log, open the envelope, score every auditor, and every second audit that is on record."""
+    from molehunt.game.second import score_second
+
     public = run.spec()
     settle(run)
     if not (run.folder / "verdicts.json").exists():
@@ -205,6 +225,7 @@ def open_stage(run: Run, watch: Watch) -> None:
         score_run(run, verdicts, opened, int(public["seed"]))
         watch.bar("scoring", 1.0)
         run.finish("score", stage)
+    score_second(run, opened, watch)
 
 
 def versions() -> Mapping[str, str]:
