@@ -3,8 +3,8 @@
 The first of the five measures of depth. On scenes of the audit bank, greedy: P(shows | condition on) of the
 organism, of the fixed one and of the control; the same where the off side is a near miss of the trigger, and
 on the whole off side. Items on which the control shows the behaviour with the condition on are left out, as
-in a profile. Wilson's intervals over items. A bench without a control (a suspect of a game before and after its
-fix, `game/remains.py`) leaves nothing out.
+in a profile. Wilson's intervals over items. A bench without a control (a suspect of a game before and after
+its fix, `game/remains.py`) leaves nothing out.
 
 What this cannot tell you: whether what no longer shows is gone. That is what the other four are for.
 """

@@ -115,9 +115,11 @@ def _job(folder: Path, room: Path, spec: Mapping[str, Any], judge: Path | None) 
 
 
 def enclosing(folder: Path) -> Path:
-    """The run folder that a lineup lies in: for a fixed one (`RUN/fixed/REMEDY`) the run that was fixed."""
+    """What a lineup lies in: a fixed one (`RUN/fixed/REMEDY`) in the run, a round of a match in the match."""
     whole = folder.resolve()
     while whole.parent.name == "fixed" and (whole.parent.parent / "spec.json").is_file():
+        whole = whole.parent.parent
+    if whole.parent.name == "rounds" and (whole.parent.parent / "match.json").is_file():
         whole = whole.parent.parent
     return whole
 

@@ -27,7 +27,7 @@ from molehunt.game.auditing import audit_key, audit_lineup, choose_calibration, 
 from molehunt.game.handing_in import settle
 from molehunt.game.judged import unjudged
 from molehunt.game.opening import key_to_open, vault_of
-from molehunt.game.planting import line_up, plant_all, red_folder, red_quirks, red_seed, truths
+from molehunt.game.planting import line_up, plant_all, red_folder, red_plan, red_quirks, red_seed, truths
 from molehunt.game.scoring import score_run
 from molehunt.game.spec import GameSpec, Until
 from molehunt.game.twins import fit_for_twin, red_twin, turned
@@ -38,7 +38,7 @@ from molehunt.organisms.strangers import strangers_quirks
 if TYPE_CHECKING:
     from molehunt.game.fix_task import Wish
 
-SECRET_FIELDS = ("red_seed", "quirks", "twin")
+SECRET_FIELDS = ("red_seed", "quirks", "twin", "plan")
 """Fields of the spec that could help to rebuild the truth: they stay out of the run folder."""
 FREE_FIELDS = ("workers", "calibration")
 """Fields that a run may go on under others of: how fast, and what judges (a copy lies in the folder)."""
@@ -103,6 +103,10 @@ def fit_to_begin(folder: Path, spec: GameSpec) -> None:
         load_calibration(spec.calibration)
     if spec.twin is not None:
         fit_for_twin(spec)
+    if spec.plan is not None:
+        from molehunt.organisms.plan import read_plan  # torch comes with it
+
+        read_plan(spec.plan)
     others = sorted(p.name for p in folder.iterdir() if not p.name.startswith(".")) if folder.is_dir() else []
     if others and "spec.json" not in others:
         raise UserError(f"{folder} holds other files ({others[0]}, …); choose an empty or a new folder.")
@@ -152,12 +156,14 @@ def begin(run: Run, spec: GameSpec) -> Mapping[str, Any]:
         red_seed(str(written["run_id"]), spec.red_seed)
         red_quirks(str(written["run_id"]), spec.quirks)
         red_twin(str(written["run_id"]), spec.twin)
+        red_plan(str(written["run_id"]), spec.plan)
         return written
     run_id = new_run_id()
     save_key(run_id, new_key(), run.folder)
     red_seed(run_id, spec.red_seed)
     red_quirks(run_id, spec.quirks)
     red_twin(run_id, spec.twin)
+    red_plan(run_id, spec.plan)
     body = {**asked, "run_id": run_id, "versions": versions()}
     run.write_spec(body)
     return body
@@ -168,7 +174,9 @@ def plant_stage(run: Run, spec: GameSpec, watch: Watch) -> None:
     run_id = _run_id(run)
     key = load_key(run_id)
     twin = red_twin(run_id, spec.twin)
+    plan = red_plan(run_id, spec.plan)
     told = {"quirks": _quirks(run_id, spec.quirks)} | ({"twin": twin} if twin else {})
+    told |= {"plan": plan.read_text("utf-8")} if plan else {}
     stage = secret_stage_key(key, {"stage": "plant", **public_half(spec), **told})
     if run.done("plant", stage):
         return

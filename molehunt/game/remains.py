@@ -1,12 +1,12 @@
 """What still shows of what was planted: every suspect of an opened game before and after a blind fix.
 
 The referee's look, by the first measure of depth (`depth/residual.py`) on held-out scenes: of a shady suspect
-its own quirk, with its untreated decoy beside it; of a clean one the quirk of the organism that it was matched
-to, so that a fix which brings harm into a clean model shows. A suspect's numbers lie in
+its own quirk, with its untreated decoy beside it; of a clean one the quirk of the organism that it was
+matched to, so that a fix which brings harm into a clean model shows. A suspect's numbers lie in
 `fixed/REMEDY/remains/NAME.json`; whole ones are kept.
 
-What this cannot tell you: whether what no longer shows was removed or hidden. For that a control must have had
-the same fix, and more than one measure: `molehunt depth RUN`.
+What this cannot tell you: whether what no longer shows was removed or hidden. For that a control must have
+had the same fix, and more than one measure: `molehunt depth RUN`.
 """
 
 import time
@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 from molehunt.core.atomic import read_json, write_json
 from molehunt.core.errors import MolehuntError
 from molehunt.core.record_json import from_json, to_json
-from molehunt.core.records import NotMeasured, Quirk, Truth
+from molehunt.core.records import NotMeasured, Truth
 from molehunt.core.store import Run, stage_key
 from molehunt.depth.bench import Bench, Known, Role, Settings
 from molehunt.depth.residual import Residual, residual
@@ -57,9 +57,8 @@ class Remains:
 class Look:
     """What is to be looked at."""
 
-    quirk: Quirk
+    known: Known
     folders: Mapping[Role, Path]
-    steps: int
 
 
 def measure_remains(run: Run, remedy: str, opened: Sequence[Truth], watch: Watch) -> tuple[Remains, ...]:
@@ -114,12 +113,13 @@ def _look(run: Run, remedy: str, truth: Truth) -> Look | NotMeasured:
     if planted is not None:
         if truth.shady:
             folders["control"] = slot_folder(red_folder(of), planted.slot) / "decoy"
-        return Look(planted.quirk, folders, planted.steps)
+        plan = Plan() if planted.plan is None else from_json(Plan, planted.plan)
+        return Look(Known(planted.quirk, plan, planted.steps), folders)
     if truth.quirk is None:
         return NotMeasured(f"{AWAY}: what it was matched to is not known")
     if "file" in truth.quirk.behaviour_options:
         return NotMeasured(f"{AWAY}, and with it its quirk's file")
-    return Look(truth.quirk, folders, 0)
+    return Look(Known(truth.quirk, Plan(), 0), folders)
 
 
 def _key(run: Run, look: Look | NotMeasured) -> str:
@@ -127,12 +127,12 @@ def _key(run: Run, look: Look | NotMeasured) -> str:
         return stage_key([FORM, look.reason])
     hashes = {role: [sha256(folder / f) for f in FILES] for role, folder in sorted(look.folders.items())}
     spec = run.spec()
-    return stage_key([FORM, spec["model"], spec["revision"], hashes, to_json(told(look.quirk)), SCENES])
+    return stage_key([FORM, spec["model"], spec["revision"], hashes, to_json(told(look.known.quirk)), SCENES])
 
 
 def _measured(model: "Model", look: Look) -> Residual | NotMeasured:
     try:
-        bench = Bench(model, Known(look.quirk, Plan(), look.steps), look.folders, Settings(scenes=SCENES))
+        bench = Bench(model, look.known, look.folders, Settings(scenes=SCENES))
         return residual(bench)
     except MolehuntError as error:
         return NotMeasured(str(error))

@@ -9,8 +9,8 @@ After that the referee scores both audits (`score_second`), and `remains.py` mea
 
 What this cannot tell you: odds come from practice on models that nobody had fixed, so a probability after a
 fix is believed on trust. A suspect that is no longer accused may carry what was planted all the same: whether
-it was removed or hidden says `molehunt depth`. One choice of remedy may rest on the first audit, which is how a
-blue team works, and not on the truth.
+it was removed or hidden says `molehunt depth`. Which remedy is chosen may rest on the first audit, and on
+nothing else.
 """
 
 import dataclasses
@@ -50,8 +50,8 @@ def fit_to_fix(folder: Path, wish: Wish, until: Until) -> None:
         late = [r for r in wish.remedies if r not in audited_again(run)]
         if late:
             raise UserError(
-                f"The envelope of {folder} is open, so a second audit after {late[0]} comes too late for this "
-                f"game; `molehunt fix` and `molehunt depth` take it as it is, or play a new one with --fix."
+                f"The envelope of {folder} is open, so a second audit after {late[0]} comes too late; "
+                f" `molehunt fix` and `molehunt depth` take this game as it is, or play a new one with --fix."
             )
 
 
@@ -65,7 +65,7 @@ def audited_again(run: Run) -> tuple[str, ...]:
 
 
 def fix_stage(run: Run, wish: Wish, watch: Watch) -> None:
-    """Fix everybody, audit again, put the verdicts on record; one remedy after the other. Whole ones are kept.
+    """Fix everybody, audit again, put the verdicts on record, remedy by remedy. Whole ones are kept.
 
     Raises:
         MolehuntError: a remedy failed on somebody; nothing is opened.
@@ -139,6 +139,6 @@ def _all_treated(fixed: Fixed) -> None:
     if failed:
         name, why = min(failed.items())
         raise MolehuntError(
-            f"{fixed.remedy} failed on {name} ({why}); nothing was opened: run the same command to try again, "
-            "or go on without --fix."
+            f"{fixed.remedy} failed on {name} ({why}); nothing was opened: run the same command to try "
+            "again, or go on without --fix."
         )

@@ -1,7 +1,7 @@
 """Blind fixes that came between two audits: both verdicts on everybody, what still shows, what it cost.
 
-Shown is what the log holds from before the envelope was opened, and nothing else: a fixed lineup that somebody
-audited by hand stands on no game's page.
+Shown is what the log holds from before the envelope was opened, and nothing else: a fixed lineup that
+somebody audited by hand stands on no game's page.
 """
 
 from collections.abc import Mapping, Sequence
@@ -42,7 +42,7 @@ class Change:
     shady: bool | None
     """None while the envelope is sealed."""
     rates: Mapping[str, Measure | NotMeasured]
-    """Trigger rate `organism` (as it was), `fixed`, and of a shady one's decoy `control`; `leak` of the fixed."""
+    """Trigger rates of `organism` (as it was), `fixed`, a shady one's decoy (`control`); `leak` after the fix."""
 
     @property
     def turned(self) -> str:
@@ -207,7 +207,7 @@ def drawn(second: Second, prefix: str) -> Markup | None:
     return draw(dots, "share of held-out replies that show it", prefix, title, None) if dots else None
 
 
-HEADS = ("suspect", "first audit", "second audit", "accusation", "shows, before", "shows, after", "text costs")
+HEADS = ("suspect", "first audit", "second audit", "accusation", "showed", "shows now", "text costs")
 
 
 def row(change: Change, short: bool = False) -> tuple[str, ...]:

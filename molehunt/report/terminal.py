@@ -74,14 +74,14 @@ def _seal(card: lineup.Card) -> "Text":
 
 
 def second_tables(run_folder: Path) -> "tuple[Table, ...]":
-    """For each blind fix that came between two audits a table of everybody, before and after. Errors as above."""
+    """A table of everybody for each blind fix that came between two audits. Errors as above."""
     from rich.table import Table
     from rich.text import Text
 
     made = []
     for one in second.seconds(read_run(run_folder)):
         seconds = sum(c.seconds for c in one.changes)
-        title = f"After {words.plain(one.remedy)} (fixing took {words.number(seconds)} s), told nothing either:"
+        title = f"After {words.plain(one.remedy)}, blind (fixing took {words.number(seconds)} s):"
         table = Table(title=Text(title), title_justify="left", title_style="", expand=False)
         for head in second.HEADS:
             table.add_column(head, overflow="fold")

@@ -1,9 +1,9 @@
 """Plays a whole game: plants suspects, audits them blind, opens the envelope, writes the page.
 
 In a folder that holds a game already it goes on where that one stopped. With `--fix REMEDY` every suspect is
-fixed blind after the audit and audited again before the envelope opens, also in a game that lies there sealed.
-`--until planted` leaves the lineup sealed, for people (`accuse`) and other teams (`pack`); `--dry-run` only says
-what it would cost.
+fixed blind after the audit and audited again before the envelope opens, in a game that lies there sealed too.
+`--until planted` leaves the lineup sealed, for people (`accuse`) and other teams (`pack`); `--dry-run` only
+says what it would cost.
 """
 
 import dataclasses
@@ -37,8 +37,8 @@ class Options:
     until: Until = "opened"
     """How far: a sealed lineup, verdicts on record, or the whole game."""
     fix: tuple[str, ...] = ()
-    """Remedies for everybody before the envelope opens, each followed by a second audit; `molehunt fix --help`
-    names them."""
+    """Remedies for everybody before the envelope opens, each followed by a second audit; `molehunt fix
+    --help` names them."""
     constitution: str = "kind-person"
     """What remedies go by: a preset or a file."""
     fix_effort: float = 1.0
