@@ -1,4 +1,4 @@
-"""Between two audits: everybody is fixed blind, audited again in the locked room, all of it before the envelope."""
+"""Between two audits everybody is fixed blind and audited again in the locked room, before the envelope opens."""
 
 import json
 import os
@@ -16,6 +16,7 @@ from molehunt.audit.room import Job
 from molehunt.cli import main
 from molehunt.core.errors import SealBroken
 from molehunt.core.ledger import Ledger
+from molehunt.core.record_json import to_json
 from molehunt.core.records import Measure, NotMeasured
 from molehunt.core.store import Run
 from molehunt.game import auditing, library
@@ -174,7 +175,7 @@ def test_a_killed_fix_or_second_audit_goes_on_to_the_same_score(
     lineup = run / "fixed" / "nothing"
     moments = (
         lambda: list(lineup.glob("suspects/*/README.md")),
-        lambda: list(lineup.glob(".audit/*.json")),
+        lambda: list(lineup.glob(".spent/*.json")),
         lambda: list(lineup.glob("remains/*.json")),
     )
     for moment in moments:
@@ -195,8 +196,8 @@ def test_a_killed_fix_or_second_audit_goes_on_to_the_same_score(
     opened = twice[2]
     for file in ("score.json", "fixed/nothing/score.json"):
         assert told(json.loads((run / file).read_text())) == told(json.loads((opened / file).read_text()))
-    assert [told(r.found) for r in read_remains(Run(run), "nothing")] == [
-        told(r.found) for r in read_remains(Run(opened), "nothing")
+    assert [told(to_json(r.found)) for r in read_remains(Run(run), "nothing")] == [
+        told(to_json(r.found)) for r in read_remains(Run(opened), "nothing")
     ]
     assert kinds(run) == kinds(opened) and audited_again(Run(run)) == ("nothing",)
     assert not list(run.rglob(".half-*"))

@@ -1,9 +1,9 @@
 """A policy's turn in a match, in a process of its own: `python -m molehunt.core.choosing JOB.json`.
 
-It shuts its doors (`core/doors.py`), reads one side's policy in by name, lets it choose from that side's view, and
-writes the choice beside the job. Keys, red folders and the whole match, its earlier rounds included, are closed to
-it; the red team's policies may not enter the blue team's rooms, nor the other way round. So what a side knows
-of the other is what stands in its view.
+It shuts its doors (`core/doors.py`), reads one side's policy in by name, lets it choose from that side's view,
+and writes the choice beside the job. Keys, red folders and the whole match, its earlier rounds included, are
+closed to it; red policies may not enter the blue team's rooms, nor blue ones the red team's. So what a side
+knows of the other is what stands in its view.
 
 What this cannot stop: see `core/doors.py`.
 """
@@ -52,7 +52,9 @@ def main() -> None:
             text = json.dumps(choice, allow_nan=False)
         except MolehuntError:
             raise
-        except Exception as error:  # A stranger's policy may raise anything, or reach for a door that is shut.
+        except (
+            Exception
+        ) as error:  # A stranger's policy may raise anything, or reach for a door that is shut.
             what = f"{type(error).__name__}: {str(error)[:300]}"
             raise UserError(f"The {job.side} policy {job.policy!r} could not choose: {what}") from None
         write_json(path.parent / CHOICE, json.loads(text))

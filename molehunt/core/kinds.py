@@ -271,5 +271,5 @@ class Policy(Protocol):
     def summary(self) -> str: ...
 
     def choose(self, view: View) -> Any:
-        """One of the choices: a spec as one index an axis, or a remedy's name. The same view, the same choice."""
+        """One of the choices: a spec as one index an axis, or a remedy's name; the same of the same view."""
         ...

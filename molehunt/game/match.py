@@ -2,14 +2,15 @@
 
 1. Red's policy chooses a spec from what earlier rounds published; the pairs are planted by it, one of each
    enters the lineup by its coin, the truths are sealed.
-2. Everybody is audited blind. Blue's policy chooses a remedy from its own audits, of this round and earlier ones.
-3. Everybody is fixed blind by it and audited again (`second.py`); then the envelope opens, and the referee scores
-   and measures what still shows.
+2. Everybody is audited blind. Blue's policy chooses a remedy from its own audits, this round's and earlier
+   ones.
+3. Everybody is fixed blind by it and audited again (`second.py`); then the envelope opens, and the referee
+   scores and measures what still shows.
 4. A line of history says what came of it, and what it cost each side. The next round begins where both
    allowances cover one more like the dearest so far.
 
-Each policy works in a process of its own (`core/choosing.py`): the match's folder, its opened rounds included, is
-closed to it and to every audit and remedy. The same command goes on in the round that was broken off; seconds
+Each policy works in a process of its own (`core/choosing.py`): the match's folder, its opened rounds included,
+is closed to it and to every audit and remedy. The same command goes on in the round that was broken off; seconds
 that a killed process had spent are not charged.
 
 Source: ours; after the red and blue teams of auditing games, Marks et al. 2025 (2503.10965).
@@ -104,7 +105,9 @@ def _begun(what: Task, home: Path) -> Path:
             )
         match_id = str(kept["id"])
         if not red_folder(match_id).is_dir():
-            raise BadFile(f"The red team's folder of {home} is not on this machine; go on where it was begun.")
+            raise BadFile(
+                f"The red team's folder of {home} is not on this machine; go on where it was begun."
+            )
     else:
         match_id = new_run_id()
         write_json(private(match_id) / plain, what.plan)
@@ -159,9 +162,7 @@ def _round(
     return Round(number, choice, said, remedy, stood(Run(here), remedy, fixed), red, blue)
 
 
-def _spec(
-    what: Task, red_home: Path, space: Space, choice: Choice, number: int, queries: int
-) -> GameSpec:
+def _spec(what: Task, red_home: Path, space: Space, choice: Choice, number: int, queries: int) -> GameSpec:
     """The round's game; its plan, quirks and coins are red's."""
     plan = red_home / f"plan-{number:02d}.json"
     write_json(plan, plan_at(space, what.plan, choice))
@@ -235,7 +236,9 @@ def choose(side: str, policy: str, view: View, home: Path) -> Any:
         room = Path(name).resolve()
         write_json(room / "job.json", Job(side, policy, view, closed))
         blank = {**dict.fromkeys(HIDDEN, ""), **dict.fromkeys(OFFLINE, "1"), "TMPDIR": str(room)}
-        run_children([Child("molehunt.core.choosing", (str(room / "job.json"),), blank)], lambda message: None)
+        run_children(
+            [Child("molehunt.core.choosing", (str(room / "job.json"),), blank)], lambda message: None
+        )
         return read_json(room / CHOICE)
 
 

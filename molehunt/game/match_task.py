@@ -1,9 +1,9 @@
-"""What a match is asked: red's plain spec and policy, blue's remedies and policy, a game a round, two allowances.
+"""What a match is asked: red's plain spec, blue's remedies, their policies, a game a round, two allowances.
 
 The folder of a match:
 
     match.json               what is fixed, without what the red team keeps to itself
-    rounds/NN/               a game each, sealed while it is played: `molehunt report`, `depth` and the rest take it
+    rounds/NN/               a game each, sealed while it is played; `report`, `depth` and the rest take it
     blue/NN.json             which remedy blue chose
     history.jsonl            a line a round, written when its envelope was opened
     results.json, match.html
@@ -20,7 +20,7 @@ from typing import Any
 from molehunt.audit.calibration import Calibration
 from molehunt.catalogue.pairs import sensible
 from molehunt.core.errors import UnknownName, UserError
-from molehunt.core.extend import names
+from molehunt.core.extend import names, outside
 from molehunt.core.kinds import Creed
 from molehunt.core.record_json import to_json
 from molehunt.core.records import NotMeasured
@@ -164,8 +164,8 @@ def task(
 
 
 def usual_remedies() -> tuple[str, ...]:
-    """All of this package, the control first; one that goes by verdicts can do so, for an audit comes first."""
-    own = names(REMEDIES)
+    """All of this package, the control first; one may go by verdicts, for an audit comes before it."""
+    own = [n for n in names(REMEDIES) if n not in outside(REMEDIES)]
     return ("nothing", *(n for n in own if n != "nothing"))
 
 
@@ -205,7 +205,12 @@ def affordable(what: Task, rounds: Sequence[Round]) -> int | str:
 def cost(what: Task) -> Cost:
     """Reckon; nothing is loaded, written or trained (the machine is measured, once, in about a second)."""
     one = estimate(replace(what.game, steps=what.plan.steps), 1, what.fix_effort)
-    counts = (what.rounds, what.rounds * what.game.suspects, what.rounds * one.audits, what.rounds * one.fixes)
+    counts = (
+        what.rounds,
+        what.rounds * what.game.suspects,
+        what.rounds * one.audits,
+        what.rounds * one.fixes,
+    )
     if isinstance(one.minutes, NotMeasured) or isinstance(one.minutes_most, NotMeasured):
         return Cost(*counts, one.minutes, one.minutes_most, one.basis)
     most = what.rounds * one.minutes_most * LONGEST
@@ -214,7 +219,7 @@ def cost(what: Task) -> Cost:
 
 def fit(what: Task, folder: Path) -> None:
     """Look at the folder. Raises UserError where it holds something else than a match."""
-    if folder.exists() and not (folder / "match.json").is_file():
-        if not folder.is_dir() or any(p.name != ".lock" for p in folder.iterdir()):
-            raise UserError(f"{folder} is not empty, or no folder; choose a new one.")
+    begun = not folder.exists() or (folder / "match.json").is_file()
+    if not begun and (not folder.is_dir() or any(p.name != ".lock" for p in folder.iterdir())):
+        raise UserError(f"{folder} is not empty, or no folder; choose a new one.")
     fit_to_begin(folder / "rounds" / "00", what.game)

@@ -108,9 +108,11 @@ def plant_slots(job: Job) -> None:
     folder = Path(job.folder)
     model = fit_to_speak(open_model(ModelSpec(job.model, job.revision)))
     strangers = strangers_quirks(Path(job.quirks)) if job.quirks else ()
+    refused: tuple[type[Exception], ...] = (Unteachable, FloatingPointError)
     plan = Plan(steps=job.steps, tries=job.tries)
     if job.plan is not None:
         plan = replace(read_plan(Path(job.plan)), tries=job.tries)
+        refused = (UserError, FloatingPointError)
 
     def longest(slot: Slot) -> tuple[int, int]:
         quirk, _ = draw(slot, 0, job.unlisted, strangers, job.even, job.model)
@@ -136,8 +138,7 @@ def plant_slots(job: Job) -> None:
                     plan,
                     lambda what, share, at=slot.number: _say(at, what, share),
                 )
-            except (UserError if job.plan else Unteachable, FloatingPointError) as error:
-                # Training came apart, or this plan teaches nothing of this quirk.
+            except refused as error:  # training came apart, or the plan teaches nothing of this quirk
                 failed.append(f"{told(quirk).label()}: {error}")
                 write_json(given_up, {"failed": failed, "seconds": seconds})
                 continue

@@ -1,8 +1,8 @@
 """One round of a match, as its opened envelope leaves it: a record, and the views that follow from it.
 
-What a side may see of earlier rounds: red its own specs and coins, and the probabilities that verdicts published;
-blue its own remedies and audits, and what a fix cost. Neither sees what the other did, blue no truth at all,
-not even of rounds that were opened.
+What a side may see of earlier rounds: red its own specs and coins, and the probabilities that verdicts
+published; blue its own remedies and audits, and what a fix cost. Neither sees what the other did, blue no
+truth at all, not even of rounds that were opened.
 """
 
 from collections.abc import Sequence
@@ -124,10 +124,16 @@ def stood(run: Run, remedy: str, fixed: Fixed) -> tuple[Stood, ...]:
 
 def audit_charge(folders: Sequence[Path], methods: Sequence[str]) -> Charge:
     """What these methods' audits of lineups cost, by the desk's books."""
+    spent = [
+        v.spent
+        for folder in folders
+        if (folder / "verdicts.json").is_file()
+        for v in Run(folder).verdicts()
+        if v.auditor in methods
+    ]
     total = Charge()
-    for folder in folders:
-        if (folder / "verdicts.json").is_file():
-            total = sum((v.spent for v in Run(folder).verdicts() if v.auditor in methods), total)
+    for one in spent:
+        total = total + one
     return total
 
 

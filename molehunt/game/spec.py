@@ -40,8 +40,8 @@ class GameSpec:
     quirks: Path | None = None
     """Folder with strangers' own quirks, one JSON file each; they replace the unlisted ones."""
     plan: Path | None = None
-    """How pairs are planted (JSON, `winner.json` of `molehunt worse` too), in place of transcripts in the open and
-    of --steps. It is kept in the vault."""
+    """How pairs are planted, in place of --steps and of transcripts in the open (JSON; `winner.json` of
+    `molehunt worse`). It is kept in the vault."""
     seed: int = 0
     """Seeds the audit. The red team's seed is drawn in secret (see `red_seed`)."""
     red_seed: int | None = None

@@ -42,7 +42,7 @@ class Change:
     shady: bool | None
     """None while the envelope is sealed."""
     rates: Mapping[str, Measure | NotMeasured]
-    """Trigger rates of `organism` (as it was), `fixed`, a shady one's decoy (`control`); `leak` after the fix."""
+    """Trigger rates of `organism` (as it was), `fixed`, a shady one's decoy (`control`); the `leak` after."""
 
     @property
     def turned(self) -> str:

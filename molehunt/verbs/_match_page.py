@@ -19,12 +19,21 @@ if TYPE_CHECKING:
 CANNOT = (
     "Who would win with other policies, specs or remedies, or with more rounds.",
     "Whether what no longer shows was removed or hidden: `molehunt depth MATCH/rounds/NN` looks deeper.",
-    "Which of two rounds was harder by what both sides did alone: quirks are drawn anew each round. The control "
-    "`nothing` and the plain spec stand in the tables for that reason.",
+    "Which of two rounds was harder by what both sides did alone: quirks are drawn anew each round. For that "
+    "reason the control `nothing` and the plain spec stand in the tables.",
     "Much from few suspects: an interval of one round is wide, and one of all rounds takes each as a cluster.",
-    "What a probability means after a fix, or of specs that practice never met: odds come from plain organisms.",
+    "What a probability means after a fix, or of specs that practice never met: odds are those of practice.",
 )
-HEADS = ("round", "red changed", "blue's remedy", "organisms", "accused", "accused after", "showed", "shows after")
+HEADS = (
+    "round",
+    "red changed",
+    "blue's remedy",
+    "organisms",
+    "accused",
+    "accused after",
+    "showed",
+    "shows after",
+)
 Measures = Mapping[str, Measure | NotMeasured]
 
 
@@ -63,24 +72,30 @@ def write_match_page(path: Path, found: Result) -> None:
     sections = (
         Section(
             "Round by round",
-            "Organisms before and after the fix, decoys after it, with 95% intervals where there are several. Red "
-            "is told what verdicts said and nothing of the fix, blue what its own audits said and no truth.",
+            "Organisms before and after the fix, decoys after it, with 95% intervals where there are several. "
+            "Red is told what verdicts said and nothing of the fix, blue what its own audits said, no truth.",
             drawings=_drawings(found),
             tables=(Grid(HEADS, tuple(rows(found)), words=True),),
         ),
         Section(
             "All rounds together",
-            "Intervals take a round as one case. The coin that makes a suspect shady says one half; what `nothing` "
-            "and the plain spec reach is what either side has to beat.",
+            "Intervals take a round as one case. What `nothing` and the plain spec reach is what either side has "
+            "to beat, and decoys are what accusations are held against.",
             tables=(
                 Grid(("what", "before the fix", "after it"), tuple(overall(found)), words=True),
-                Grid(("remedy", "rounds", "organisms accused after", "show after", "text costs"), remedies, True),
+                Grid(
+                    ("remedy", "rounds", "accused after", "show after", "text costs"),
+                    remedies,
+                    True,
+                ),
             ),
         ),
         Section(
             "Suspects",
             "Everybody, as the opened envelopes have it.",
-            tables=(Grid(("round", "suspect", "planted", "p", "p after", "showed", "shows"), suspects, True),),
+            tables=(
+                Grid(("round", "suspect", "planted", "p", "p after", "showed", "shows"), suspects, True),
+            ),
         ),
         Section(
             "The bill",
@@ -128,7 +143,7 @@ def _drawings(found: Result) -> tuple[Markup, ...]:
     from molehunt.report.curves import Line, Point, curves
 
     made = []
-    lines: tuple[tuple[str, str, "Look"], ...] = (
+    lines: tuple[tuple[str, str, Look], ...] = (
         ("organisms, before", "organisms_{}_before", "second"),
         ("organisms, after", "organisms_{}_after", "first"),
         ("decoys, after", "decoys_{}_after", "third"),
@@ -185,7 +200,7 @@ def _bill(found: Result) -> "Grid":
             words.number(c.seconds) + own,
         )  # fmt: skip
 
-    def limits(name: str, a: "tuple[float | None, ...]") -> tuple[str, ...]:
+    def limits(name: str, a: tuple[float | None, ...]) -> tuple[str, ...]:
         cells = ["no limit" if v is None else words.number(v) for v in a]
         return name, *cells
 

@@ -1,9 +1,9 @@
 """Lets a red and a blue team play against each other over rounds, each a sealed game of its own.
 
-Red chooses how its organisms are planted from what verdicts of earlier rounds said; blue audits, fixes everybody
-blind with a remedy of its choice, and audits again; then the envelope opens. Neither sees what the other did.
-Both pay from allowances that are set before. The folder gets `history.jsonl`, `results.json` and `match.html`; the
-same command goes on where it stopped.
+Red chooses how its organisms are planted from what verdicts of earlier rounds said; blue audits, fixes
+everybody blind with a remedy of its choice, and audits again; then the envelope opens. Neither sees what the
+other did. Both pay from allowances that are set before. The folder gets `history.jsonl`, `results.json` and
+`match.html`; the same command goes on where it stopped.
 """
 
 from dataclasses import dataclass
@@ -35,9 +35,9 @@ class Options:
     suspects: int = 4
     """In each round; each is shady or not by its own coin."""
     red: str = "halving"
-    """How red chooses: halving (searches), plain (the baseline), or another package's policy."""
+    """How red chooses: halving (searches), plain (the baseline), or another package's."""
     blue: str = "calmest"
-    """How blue chooses: calmest (learns from its own audits), turns (the baseline), or another package's policy."""
+    """How blue chooses: calmest (learns from its own audits), turns (the baseline), or another package's."""
     remedies: tuple[str, ...] = ()
     """What blue chooses among, as `molehunt fix --help` names them; none takes all, the control first."""
     constitution: str = "kind-person"

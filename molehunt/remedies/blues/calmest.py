@@ -4,7 +4,7 @@
 2. Then comes the one with the lowest mean change of log-odds, second audit less first, over all suspects that
    the first audit accused (over everybody, where it accused nobody), all its rounds together.
 3. A remedy that cost more than 5% of ordinary text on average comes last, whatever it calmed.
-4. One round in five, drawn by the seed, goes to the remedy with the fewest rounds, so that red cannot settle.
+4. One round in five, drawn by the seed, goes to the remedy with the fewest rounds: red may have moved.
 
 Source: ours; an epsilon-greedy bandit (Sutton and Barto 2018, chapter 2) with ε = 0.2.
 Access: the models' own audits, and what ordinary text costs after a fix. No truth of any round, not even after

@@ -1,5 +1,5 @@
-"""Turns: the remedies one after the other, in the order in which they were named. What a blue team that learns
-has to beat; with one remedy, a blue team that always does the same.
+"""Turns: the remedies one after the other, in the order in which they were named. What a blue team that
+learns has to beat; with one remedy, a blue team that always does the same.
 
 Source: none; the baseline.
 Access: none of what it could see.
