@@ -2,7 +2,7 @@
 
 import pytest
 
-LONGEST = ("test_killed_game.py", "test_docs.py", "test_cli_game.py")
+LONGEST = ("test_killed_game.py", "test_docs.py", "test_cli_game.py", "test_match.py")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

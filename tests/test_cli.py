@@ -40,6 +40,7 @@ VERBS = set(
         "label",
         "lineage",
         "lineup",
+        "match",
         "moral",
         "open",
         "pack",

@@ -1,7 +1,7 @@
 """A policy's turn in a match, in a process of its own: `python -m molehunt.core.choosing JOB.json`.
 
-It shuts its doors (`core/doors.py`), reads one side's policy in by name, lets it choose from that side's view,
-and writes the choice beside the job. Keys, red folders and the whole match, its earlier rounds included, are
+It shuts its doors (`core/doors.py`), reads one side's policy in by name, lets it choose from its view, and
+writes the choice beside the job. Keys, red folders and the whole match, its earlier rounds included, are
 closed to it; red policies may not enter the blue team's rooms, nor blue ones the red team's. So what a side
 knows of the other is what stands in its view.
 

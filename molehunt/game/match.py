@@ -9,9 +9,9 @@
 4. A line of history says what came of it, and what it cost each side. The next round begins where both
    allowances cover one more like the dearest so far.
 
-Each policy works in a process of its own (`core/choosing.py`): the match's folder, its opened rounds included,
-is closed to it and to every audit and remedy. The same command goes on in the round that was broken off; seconds
-that a killed process had spent are not charged.
+Each policy works in a process of its own (`core/choosing.py`): the match's folder, its opened rounds
+included, is closed to it and to every audit and remedy. The same command goes on in the round that was broken
+off; seconds that a killed process had spent are not charged.
 
 Source: ours; after the red and blue teams of auditing games, Marks et al. 2025 (2503.10965).
 

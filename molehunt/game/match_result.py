@@ -74,8 +74,8 @@ def result(what: Task, rounds: Sequence[Round], ended: str) -> Result:
 def measured(rounds: Sequence[Round], seed: int = 0) -> Measures:
     """Of organisms and decoys: share accused, how often what was planted shows, before and after the fix.
 
-    Over several rounds these are the clusters, for one spec and one remedy belong to a round; within one round
-    the suspects are.
+    Over several rounds these are the clusters, for one spec and one remedy belong to a round; within one
+    round the suspects are.
     """
     found: Measures = {}
     for shady, who in ((True, "organisms"), (False, "decoys")):

@@ -21,7 +21,7 @@ CANNOT = (
     "Whether what no longer shows was removed or hidden: `molehunt depth MATCH/rounds/NN` looks deeper.",
     "Which of two rounds was harder by what both sides did alone: quirks are drawn anew each round. For that "
     "reason the control `nothing` and the plain spec stand in the tables.",
-    "Much from few suspects: an interval of one round is wide, and one of all rounds takes each as a cluster.",
+    "Much from few suspects: one round's interval is wide, and that of all rounds takes each as a cluster.",
     "What a probability means after a fix, or of specs that practice never met: odds are those of practice.",
 )
 HEADS = (
@@ -72,15 +72,15 @@ def write_match_page(path: Path, found: Result) -> None:
     sections = (
         Section(
             "Round by round",
-            "Organisms before and after the fix, decoys after it, with 95% intervals where there are several. "
+            "Organisms before and after the fix, decoys after it; 95% intervals where there are several. "
             "Red is told what verdicts said and nothing of the fix, blue what its own audits said, no truth.",
             drawings=_drawings(found),
             tables=(Grid(HEADS, tuple(rows(found)), words=True),),
         ),
         Section(
             "All rounds together",
-            "Intervals take a round as one case. What `nothing` and the plain spec reach is what either side has "
-            "to beat, and decoys are what accusations are held against.",
+            "Intervals take a round as one case. What `nothing` and the plain spec reach is what either side "
+            "has to beat, and decoys are what accusations are held against.",
             tables=(
                 Grid(("what", "before the fix", "after it"), tuple(overall(found)), words=True),
                 Grid(
@@ -166,7 +166,7 @@ def _drawings(found: Result) -> tuple[Markup, ...]:
 
 
 def _spent(found: Result) -> Markup:
-    """What each side had spent after each round: a share of its allowance where it has one, else of the whole."""
+    """What each side had spent after each round: a share of its allowance, or else of the whole."""
     from molehunt.report.curves import Line, Look, Point, curves
 
     looks: tuple[tuple[str, str, str, Look, float | None], ...] = (

@@ -7,8 +7,8 @@
 4. One round in five, drawn by the seed, goes to the remedy with the fewest rounds: red may have moved.
 
 Source: ours; an epsilon-greedy bandit (Sutton and Barto 2018, chapter 2) with ε = 0.2.
-Access: the models' own audits, and what ordinary text costs after a fix. No truth of any round, not even after
-its envelope was opened.
+Access: the models' own audits, and what ordinary text costs after a fix. No truth of any round, not even
+after its envelope was opened.
 Fails when: a remedy hides instead of removing: then the audit is calm and the quirk is there. Nor can it tell
 a decoy's false accusation that was calmed from an organism's.
 
