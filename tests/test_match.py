@@ -1,7 +1,7 @@
-"""Fixed blind and audited anew before the envelope opens, and matches of such games: the fifth tutorial's commands.
+"""Fixed blind and audited anew before the envelope opens, and matches of such games, by the fifth tutorial.
 
-Blocks tagged `sh tiny` of docs/105_red_against_blue.md run in order in this process, on models that were written by
-hand (`written_game.py`); the match plants for real.
+Blocks tagged `sh tiny` of docs/105_red_against_blue.md run in order in this process, on models that were
+written by hand (`written_game.py`); the match plants for real.
 """
 
 import json
