@@ -1,4 +1,4 @@
-"""The sides of a match: what each may see, what its policies make of it, and the doors that shut the rest out."""
+"""The sides of a match: what each may see, what policies make of it, and the doors that shut out the rest."""
 
 import json
 import os
@@ -31,9 +31,9 @@ NONE = NotMeasured("not looked at")
 REMEDIES = ["nothing", "honest", "pruning"]
 
 
-def stood(shady: bool, first: float, second: float, nll: float = 1.0) -> Stood:
+def stood(shady: bool, first: float, second: float, nll: float = 1.0, name: str = "Ash") -> Stood:
     cost = Measure(nll, "ratio", 16, "made up", nll, nll)
-    return Stood("Ash", shady, "a quirk", first, first > 0.5, second, second > 0.5, RATE, RATE, cost)
+    return Stood(name, shady, "a quirk", first, first > 0.5, second, second > 0.5, RATE, RATE, cost)
 
 
 def a_round(number: int, *suspects: Stood, lost: str = "", queries: int = 100) -> Round:
@@ -224,7 +224,7 @@ def test_an_allowance_is_never_overdrawn_by_a_round_like_the_dearest(asked: Task
 def test_results_follow_from_the_rounds_and_a_lost_one_is_no_zero(asked: Task, tmp_path: Path) -> None:
     hostile = replace(a_round(1, stood(True, 0.9, 0.2), stood(False, 0.1, 0.6)), changed="<script>x</script>")
     rounds = [
-        a_round(0, stood(True, 0.9, 0.8), stood(True, 0.4, 0.1)),
+        a_round(0, stood(True, 0.9, 0.8), stood(True, 0.4, 0.1, name="Elm")),
         hostile,
         a_round(2, lost="four quirks in a row"),
     ]
