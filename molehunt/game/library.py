@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from molehunt.game.deepening import Depths
     from molehunt.game.depth_task import Asked
     from molehunt.game.fix_task import Fixed, Wish
+    from molehunt.game.match_result import Result as Match
     from molehunt.game.replaying import Replayed
     from molehunt.game.worse_result import Result
     from molehunt.organisms.bring import Taken
@@ -89,6 +90,24 @@ def depth(asked: "Asked", watch: Watch | None = None) -> "Depths":
     from molehunt.game.depth_task import task_of
 
     return deepen(task_of(asked), watch)
+
+
+def match(
+    folder: str | Path, game: GameSpec | None = None, *, watch: Watch | None = None, **asked: Any
+) -> "Match":
+    """Play red against blue in `folder`, or go on there; see `molehunt match --help`.
+
+    Args:
+        game: what every round is.
+        asked: rounds, red, blue, remedies, allowances and the rest, as `game.match_task.task` takes them.
+
+    Raises:
+        UserError: no calibration for these auditors, or a folder that holds another match.
+    """
+    from molehunt.game.match import match as play_rounds
+    from molehunt.game.match_task import task
+
+    return play_rounds(task(game or GameSpec(), **asked), folder, watch)
 
 
 def existing(folder: str | Path) -> Run:

@@ -116,7 +116,7 @@ def task(
     calibration: str | Path | None = None,
     plan: Plan | None = None,
     remedies: Sequence[str] = (),
-    rounds: int = 6,
+    rounds: int = 12,
     red: str = RED,
     blue: str = BLUE,
     creed: Creed | None = None,

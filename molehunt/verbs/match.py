@@ -30,7 +30,7 @@ class Options:
 
     folder: Positional[Annotated[Path, arg(metavar="MATCH")]]
     """A new or empty folder, or one in which this match was begun."""
-    rounds: int = 6
+    rounds: int = 12
     """Most rounds; more may be asked for later."""
     suspects: int = 4
     """In each round; each is shady or not by its own coin."""
