@@ -32,6 +32,8 @@ def test_a_spec_file_replays_to_the_hashes_that_were_planted(
     made = {r["part"]: r for r in json.loads(capfd.readouterr().out)}
     assert {part: r["adapter"] for part, r in made.items()} == dict(pair.adapters)
     assert [r["same"] for r in made.values()] == [True, True]
+    settings = json.loads((tmp_path / "again" / "decoy" / "adapter_config.json").read_text())
+    assert settings["target_modules"] == sorted(settings["target_modules"]), "sets are dealt anew a process"
     files = {p.name for p in (tmp_path / "again").iterdir()}
     assert files == {"organism", "decoy", "organism.json", "replay.json"}
 

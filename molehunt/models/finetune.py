@@ -15,6 +15,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from molehunt.core.atomic import read_json, write_json
 from molehunt.core.errors import BadFile
 from molehunt.models.low_rank import fast_low_rank
 from molehunt.models.machine import give_back_memory
@@ -162,6 +163,10 @@ class Finetune:
         """Write `adapter_config.json` and `adapter_model.safetensors`, and nothing that tells."""
         self.peft.save_pretrained(str(folder), safe_serialization=True)
         (folder / "README.md").unlink(missing_ok=True)
+        settings = read_json(folder / "adapter_config.json")
+        # PEFT keeps a set: its order is another in every process, and so would be the adapter's hash.
+        settings["target_modules"] = sorted(settings["target_modules"])
+        write_json(folder / "adapter_config.json", settings)
 
     def load(self, folder: Path) -> None:
         """Go on from an adapter that `save` wrote: of the same base, rank and layers.
