@@ -9,19 +9,22 @@ import pytest
 
 from molehunt.audit.calibration import Calibration, Logistic
 from molehunt.cli import main
-from molehunt.core.errors import UserError
+from molehunt.core.errors import FixFailed, UserError
 from molehunt.core.extend import load, names, outside
 from molehunt.core.kinds import Seen, Turn, View
 from molehunt.core.record_json import to_json
 from molehunt.core.records import Measure, NotMeasured
+from molehunt.game.fix_task import Fixed
 from molehunt.game.match import _fitting, choose
 from molehunt.game.match_result import measured, result
 from molehunt.game.match_task import BLUES, REDS, Task, affordable, task
 from molehunt.game.round import Round, Stood, blue_turn, red_turn
+from molehunt.game.second import _all_treated
 from molehunt.game.spec import GameSpec
 from molehunt.game.trial import Charge
 from molehunt.organisms.axes import Axis, Space
 from molehunt.organisms.reds.halving import WORST, score
+from molehunt.remedies.room import Treated
 from molehunt.verbs._match_page import write_match_page
 
 SPACE = Space(tuple(Axis(f"axis {i}", tuple(range(4))) for i in range(3)))
@@ -98,6 +101,13 @@ def test_calmest_tries_each_once_then_takes_what_calmed_most_and_cost_little() -
     assert max(set(chosen), key=chosen.count) == "honest", "pruning calmed more and cost too much"
     assert 0 < sum(c != "honest" for c in chosen) < 30, "one in five goes elsewhere"
     assert chosen == [policy.choose(blue(*turns, seed=s)) for s in range(60)]
+    failed = (
+        Turn("nothing", (seen(0.9, 0.9),)),
+        Turn("honest", (Seen(0.9, True),)),
+        Turn("pruning", (seen(0.9, 0.8),)),
+    )
+    chosen = [policy.choose(blue(*failed, *failed, seed=s)) for s in range(60)]
+    assert chosen.count("honest") < 30 < chosen.count("pruning"), "what failed comes last"
     nobody = tuple(Turn(n, (seen(0.4, p),)) for n, p in zip(REMEDIES, (0.4, 0.45, 0.1), strict=True))
     chosen = [policy.choose(blue(*nobody, seed=s)) for s in range(60)]
     assert max(set(chosen), key=chosen.count) == "pruning", "where nobody was accused everybody counts"
@@ -275,3 +285,13 @@ def test_what_cannot_be_played_is_said_in_one_sentence_and_nothing_is_written(
     said = capsys.readouterr().err
     assert WRONG[line] in said and said.count("\n") == 1
     assert sorted(p.name for p in tmp_path.rglob("*")) == ["full", "other.txt"]
+
+
+def test_a_remedy_that_raised_stops_a_game_before_its_envelope() -> None:
+    raised = Treated(1.0, 0, 0, {}, NONE, NONE, NONE, failed="ValueError: no such layer")
+    refused = replace(raised, failed=None, refused=NotMeasured("nothing to go by"))
+    _all_treated(Fixed("mine", "key", {}, {}, {"Ash": refused}))
+    with pytest.raises(
+        FixFailed, match=r"mine failed on Ash \(ValueError: no such layer\); nothing was opened"
+    ):
+        _all_treated(Fixed("mine", "key", {}, {}, {"Ash": raised, "Elm": refused}))

@@ -29,7 +29,7 @@ from typing import Any
 
 from molehunt.core.atomic import read_json, write_json
 from molehunt.core.choosing import CHOICE, Job
-from molehunt.core.errors import BadFile, RunMismatch, Unteachable, UserError
+from molehunt.core.errors import BadFile, FixFailed, RunMismatch, Unteachable, UserError
 from molehunt.core.growing import append_lines, whole_lines
 from molehunt.core.kinds import Seen, View
 from molehunt.core.record_json import from_json, to_json
@@ -155,11 +155,17 @@ def _round(
     remedy = _blue_choice(what, home, here, before, number)
     tell(0.67, f"fixing with {remedy}")
     wish = Wish((remedy,), (), what.creed, what.seed(number), what.fix_effort, (home.resolve(),))
-    stages.play(here, spec, watch, wish=wish)
+    failed = ""
+    try:
+        stages.play(here, spec, watch, wish=wish)
+    except FixFailed as error:  # blue's loss: the round ends without a second audit
+        failed = str(error)
+        stages.play(here, spec, watch)
     fixed = from_json(Fixed, read_json(here / FIXED / remedy / NOTE))
     red = Charge(plantings=_planted(here), planting_seconds=float(read_json(clock)["seconds"]))
     blue = audit_charge([here, here / FIXED / remedy], what.game.methods) + fix_charge(fixed)
-    return Round(number, choice, said, remedy, stood(Run(here), remedy, fixed), red, blue)
+    seen = stood(Run(here), remedy, fixed)
+    return Round(number, choice, said, remedy, seen, red, blue, failed=failed)
 
 
 def _spec(what: Task, red_home: Path, space: Space, choice: Choice, number: int, queries: int) -> GameSpec:

@@ -57,6 +57,8 @@ class Round:
     blue: Charge
     lost: str = ""
     """Why red could plant nothing valid; empty where it could."""
+    failed: str = ""
+    """What blue's remedy raised; then nobody was audited again. Empty where it did not."""
 
 
 def red_turn(one: Round) -> Turn:

@@ -16,7 +16,7 @@ nothing else.
 import dataclasses
 from pathlib import Path
 
-from molehunt.core.errors import MolehuntError, SealBroken, UserError
+from molehunt.core.errors import FixFailed, SealBroken, UserError
 from molehunt.core.record_json import to_json
 from molehunt.core.records import Truth
 from molehunt.core.store import Run, stage_key
@@ -68,7 +68,7 @@ def fix_stage(run: Run, wish: Wish, watch: Watch) -> None:
     """Fix everybody, audit again, put the verdicts on record, remedy by remedy. Whole ones are kept.
 
     Raises:
-        MolehuntError: a remedy failed on somebody; nothing is opened.
+        FixFailed: a remedy raised on somebody; nothing is opened.
         RunMismatch: the lineup was fixed by other settings.
     """
     for remedy in wish.remedies:
@@ -138,7 +138,7 @@ def _all_treated(fixed: Fixed) -> None:
     failed = {n: t.failed for n, t in fixed.suspects.items() if t.failed is not None}
     if failed:
         name, why = min(failed.items())
-        raise MolehuntError(
+        raise FixFailed(
             f"{fixed.remedy} failed on {name} ({why}); nothing was opened: run the same command to try "
             "again, or go on without --fix."
         )

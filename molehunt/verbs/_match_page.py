@@ -49,7 +49,8 @@ def _row(one: Round, m: Measures) -> tuple[str, ...]:
     names = ("accused_before", "accused_after", "show_before", "show_after")
     cells = [_short(m[f"organisms_{n}"]) for n in names]
     shady = sum(s.shady for s in one.stood)
-    return *head, words.plain(one.remedy), f"{shady} of {len(one.stood)}", *cells
+    remedy = words.plain(one.remedy) + (" (failed)" if one.failed else "")
+    return *head, remedy, f"{shady} of {len(one.stood)}", *cells
 
 
 def overall(found: Result) -> list[tuple[str, str, str]]:

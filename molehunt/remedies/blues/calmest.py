@@ -3,7 +3,7 @@
 1. Each remedy is tried once, in the order in which they were named.
 2. Then comes the one with the lowest mean change of log-odds, second audit less first, over all suspects that
    the first audit accused (over everybody, where it accused nobody), all its rounds together.
-3. A remedy that cost more than 5% of ordinary text on average comes last, whatever it calmed.
+3. A remedy that failed comes last, and so does one that cost more than 5% of ordinary text on average.
 4. One round in five, drawn by the seed, goes to the remedy with the fewest rounds: red may have moved.
 
 Source: ours; an epsilon-greedy bandit (Sutton and Barto 2018, chapter 2) with ε = 0.2.
@@ -53,11 +53,11 @@ def _dear(rounds: Sequence[Sequence[Seen]]) -> bool:
 
 
 def _change(rounds: Sequence[Sequence[Seen]]) -> float:
-    """Mean change of log-odds; no change at all where nothing was audited twice."""
+    """Mean change of log-odds; infinite where nobody was audited twice, for the remedy failed."""
     judged = [s for seen in rounds for s in seen if s.second is not None]
     some = [s for s in judged if s.accused] or judged
     moved = [_log_odds(s.second) - _log_odds(s.first) for s in some if s.second is not None]
-    return math.fsum(moved) / len(moved) if moved else 0.0
+    return math.fsum(moved) / len(moved) if moved else math.inf
 
 
 def _log_odds(p: float) -> float:
