@@ -248,6 +248,9 @@ def test_results_follow_from_the_rounds_and_a_lost_one_is_no_zero(asked: Task, t
     assert found.spent_blue.queries == 300 and found.spent_red.plantings == 6
     alone = measured([rounds[0]])["organisms_accused_before"]
     assert isinstance(alone, Measure) and alone.low is not None, "within a round suspects are the sample"
+    shown = measured([rounds[0]])["organisms_show_after"]
+    assert isinstance(shown, Measure) and shown.low is not None and shown.low < shown.value, "two alike: wide"
+    assert measured([hostile])["organisms_show_after"] == RATE, "one alone keeps its own interval"
     write_match_page(tmp_path / "match.html", found)
     page = (tmp_path / "match.html").read_text()
     assert "<script" not in page and "&lt;script&gt;" in page and page.count("<svg") == 3

@@ -105,5 +105,8 @@ def _rate(
     rows: Sequence[tuple[str, Measure | NotMeasured]], who: str, seed: int, unit: str = "share"
 ) -> Measure | NotMeasured:
     found = [(c, m) for c, m in rows if isinstance(m, Measure)]
-    how = who if unit != "share" else f"rate of what was planted on held-out scenes, {who}"
-    return stats.mean([m.value for _, m in found], [c for c, _ in found], unit=unit, how=how, seed=seed)
+    where = [c for c, _ in found]
+    if unit == "share":
+        how = f"rate of what was planted on held-out scenes, {who}"
+        return stats.mean_of_rates([m for _, m in found], where, how=how, seed=seed)
+    return stats.mean([m.value for _, m in found], where, unit=unit, how=who, seed=seed)

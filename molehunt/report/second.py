@@ -183,7 +183,7 @@ def _overall(changes: Sequence[Change]) -> tuple[tuple[str, Measure | NotMeasure
         for role, when in (("organism", "before"), ("fixed", "after")):
             found = [(c.name, m) for c in some if isinstance(m := c.rates.get(role), Measure)]
             how = f"trigger rate of what was planted, {who}"
-            value = stats.mean([m.value for _, m in found], [n for n, _ in found], unit="share", how=how)
+            value = stats.mean_of_rates([m for _, m in found], [n for n, _ in found], how=how)
             rows.append((f"{who} show it, {when}", value))
     return tuple(rows)
 

@@ -18,9 +18,9 @@ if TYPE_CHECKING:
 
 CANNOT = (
     "Who would win with other policies, specs or remedies, or with more rounds.",
-    "Whether what no longer shows was removed or hidden: `molehunt depth MATCH/rounds/NN` looks deeper.",
+    "Whether what no longer shows was removed or hidden: molehunt depth MATCH/rounds/NN looks deeper.",
     "Which of two rounds was harder by what both sides did alone: quirks are drawn anew each round. For that "
-    "reason the control `nothing` and the plain spec stand in the tables.",
+    "reason the control “nothing” and the plain spec stand in the tables.",
     "Much from few suspects: one round's interval is wide, and that of all rounds takes each as a cluster.",
     "What a probability means after a fix, or of specs that practice never met: odds are those of practice.",
 )
@@ -80,7 +80,7 @@ def write_match_page(path: Path, found: Result) -> None:
         ),
         Section(
             "All rounds together",
-            "Intervals take a round as one case. What `nothing` and the plain spec reach is what either side "
+            "Intervals take a round as one case. What “nothing” and the plain spec reach is what either side "
             "has to beat, and decoys are what accusations are held against.",
             tables=(
                 Grid(("what", "before the fix", "after it"), tuple(overall(found)), words=True),
@@ -145,9 +145,9 @@ def _drawings(found: Result) -> tuple[Markup, ...]:
 
     made = []
     lines: tuple[tuple[str, str, Look], ...] = (
-        ("organisms, before", "organisms_{}_before", "second"),
-        ("organisms, after", "organisms_{}_after", "first"),
-        ("decoys, after", "decoys_{}_after", "third"),
+        ("before", "organisms_{}_before", "second"),
+        ("after", "organisms_{}_after", "first"),
+        ("decoys after", "decoys_{}_after", "third"),
     )
     for name, up, prefix in (
         ("show", "share of replies that show it", "shows"),
