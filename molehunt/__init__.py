@@ -23,6 +23,7 @@ _WHERE = {
     "bring": "molehunt.game.library",
     "catalogue": "molehunt.game.library",
     "line_up": "molehunt.game.lineup",
+    "match": "molehunt.game.library",
     "moral": "molehunt.character.moral.study",
     "open_model": "molehunt.models.load",
     "plant": "molehunt.game.library",
@@ -33,13 +34,24 @@ _WHERE = {
     "worse": "molehunt.game.library",
 }
 __all__ = [
-    "GameSpec", "__version__", "audit", "bring", "catalogue", "line_up", "moral", "open_model", "plant",
-    "plant_file", "play", "report", "score", "worse",
+    "GameSpec", "__version__", "audit", "bring", "catalogue", "line_up", "match", "moral", "open_model",
+    "plant", "plant_file", "play", "report", "score", "worse",
 ]  # fmt: skip
 
 if TYPE_CHECKING:
     from molehunt.character.moral.study import moral
-    from molehunt.game.library import audit, bring, catalogue, plant, plant_file, play, report, score, worse
+    from molehunt.game.library import (
+        audit,
+        bring,
+        catalogue,
+        match,
+        plant,
+        plant_file,
+        play,
+        report,
+        score,
+        worse,
+    )
     from molehunt.game.lineup import line_up
     from molehunt.game.spec import GameSpec
     from molehunt.models.load import open_model

@@ -41,6 +41,7 @@ VERBS = set(
         "label",
         "lineage",
         "lineup",
+        "match",
         "moral",
         "open",
         "pack",

@@ -33,7 +33,8 @@ ONE_OF_EACH = 0
 """A red seed under which one suspect of two is shady."""
 PAGES = (
     *("README.md", "ARCHITECTURE.md", "docs/101_first_game.md", "docs/102_look_inside.md"),
-    *("docs/103_moral_uncertainty.md", "docs/104_gate.md", "docs/106_red_team.md", "docs/responsible_use.md"),
+    *("docs/103_moral_uncertainty.md", "docs/104_gate.md", "docs/105_red_against_blue.md"),
+    *("docs/106_red_team.md", "docs/responsible_use.md"),
 )
 
 

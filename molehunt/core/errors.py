@@ -9,6 +9,7 @@ MolehuntError
 ├── SealBroken       a vault, log, verdict or commitment that does not verify
 ├── AccessDenied     a suspect was asked for more than the game grants
 │   └── BudgetSpent  … because the allowance is used up
+├── FixFailed        a remedy that raised on a suspect, before the envelope was opened
 ├── LineLost         nobody answers at the referee's desk any more
 └── ModelUnfit       a model that failed what must be proven at load
 """
@@ -57,6 +58,10 @@ class AccessDenied(MolehuntError):
 
 class BudgetSpent(AccessDenied):
     """The allowance of queries, tokens or seconds is used up."""
+
+
+class FixFailed(MolehuntError):
+    """A remedy raised on a suspect; nothing was opened."""
 
 
 class LineLost(MolehuntError):

@@ -43,6 +43,19 @@ def mean(
     )
 
 
+def mean_of_rates(
+    rates: Sequence[Measure], clusters: Clusters, *, how: str, seed: int = 0
+) -> Measure | NotMeasured:
+    """Mean of measured rates; one alone keeps its own interval, all alike get Wilson's over clusters."""
+    if len(rates) == 1:
+        return rates[0]
+    found = mean([r.value for r in rates], clusters, unit="share", how=how, seed=seed)
+    if isinstance(found, NotMeasured) or len(set(clusters)) < 2 or len({r.value for r in rates}) > 1:
+        return found
+    low, high = wilson_of(found.value, len(set(clusters)))
+    return Measure(found.value, "share", found.n, f"{how}; all alike, Wilson's interval", low, high)
+
+
 def student(values: Rows, *, unit: str, how: str) -> Measure | NotMeasured:
     """Mean of a few independent values with Student's t interval; none below three or of all alike."""
     if not len(values):

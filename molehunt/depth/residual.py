@@ -3,7 +3,8 @@
 The first of the five measures of depth. On scenes of the audit bank, greedy: P(shows | condition on) of the
 organism, of the fixed one and of the control; the same where the off side is a near miss of the trigger, and
 on the whole off side. Items on which the control shows the behaviour with the condition on are left out, as
-in a profile. Wilson's intervals over items.
+in a profile. Wilson's intervals over items. A bench without a control (a suspect of a game before and after
+its fix, `game/remains.py`) leaves nothing out.
 
 What this cannot tell you: whether what no longer shows is gone. That is what the other four are for.
 """
@@ -45,20 +46,21 @@ class Residual:
 
 
 def residual(bench: Bench) -> Residual:
-    """Measure all three on the same scenes."""
+    """Measure whoever stands on the bench on the same scenes."""
     on, off = kept(bench, True), kept(bench, False)
     near = _near(bench)
     sides = {"on": on, "off": off, "near": [i for i in off if bench.scenes("audit")[i].wording in near]}
     found: dict[str, dict[str, Measure | NotMeasured]] = {side: {} for side in sides}
-    for done, role in enumerate(JUDGED, 1):
+    roles = _roles(bench)
+    for done, role in enumerate(roles, 1):
         for side, rows in sides.items():
             found[side][role] = _measured(shown_on(bench, role, rows), _how(side))
-        bench.progress(done / len(JUDGED))
+        bench.progress(done / len(roles))
     if bench.known.quirk.condition == "always":
         never = NotMeasured("the condition always holds")
-        found["off"], found["near"] = dict.fromkeys(JUDGED, never), dict.fromkeys(JUDGED, never)
+        found["off"], found["near"] = dict.fromkeys(roles, never), dict.fromkeys(roles, never)
     elif not near:
-        found["near"] = dict.fromkeys(JUDGED, NotMeasured("the condition has no near misses"))
+        found["near"] = dict.fromkeys(roles, NotMeasured("the condition has no near misses"))
     return Residual(
         trigger=found["on"],
         near=found["near"],
@@ -81,7 +83,14 @@ def shown_on(bench: Bench, role: Role, rows: Sequence[int]) -> Shown:
     return shown(bench.subject, [scenes[i] for i in rows], [replies[i] for i in rows])
 
 
+def _roles(bench: Bench) -> list[Role]:
+    """Those of `JUDGED` that stand on the bench."""
+    return [role for role in JUDGED if role in bench.folders]
+
+
 def _wrong(bench: Bench) -> set[str]:
+    if "control" not in bench.folders:
+        return set()
     said = zip(bench.scenes("audit"), bench.replies("control", "audit"), strict=True)
     return {s.item for s, r in said if s.on and bench.shows(s, r)}
 
@@ -115,7 +124,8 @@ def _drop(bench: Bench, rows: Sequence[int]) -> Measure | NotMeasured:
 def _said(bench: Bench, rows: Sequence[int]) -> tuple[Said, ...]:
     scenes = bench.scenes("audit")
     return tuple(
-        Said(_asked(scenes[i]), {role: bench.replies(role, "audit")[i] for role in JUDGED}) for i in rows
+        Said(_asked(scenes[i]), {role: bench.replies(role, "audit")[i] for role in _roles(bench)})
+        for i in rows
     )
 
 

@@ -52,13 +52,14 @@ def audit_lineup(
     practice: bool = False,
     salt: bytes | None = None,
     desk: Desk | None = None,
+    bar: str = "audit",
 ) -> None:
     """Audit everyone in `suspects/` and write evidence, transcripts, verdicts and failures.
 
     Judged by the run's own calibration (`choose_calibration`); in practice, which makes one, by none.
     `salt` stands in for the key's, where there is no key; `desk` for that of the adapters in `suspects/`,
-    where others are to be audited. What a verdict cost is what the desk's books say, whatever the method
-    says of itself.
+    where others are to be audited; `bar` names the progress bar. What a verdict cost is what the desk's books
+    say, whatever the method says of itself.
     """
     from molehunt.models.machine import give_back_memory
 
@@ -88,7 +89,7 @@ def audit_lineup(
                 write_json(run.folder / done, read_json(room / done))
                 books.write(suspect, desk.spent(), [failures.pop(0) for _ in range(len(failures))])
                 give_back_memory()
-            watch.bar("audit", float(message["share"]), f"{suspect}: {message['what']}")
+            watch.bar(bar, float(message["share"]), f"{suspect}: {message['what']}")
 
         run_children([child], heard)
         _take(run, Run(room), desk, [*books.failures(), *failures])
@@ -114,9 +115,11 @@ def _job(folder: Path, room: Path, spec: Mapping[str, Any], judge: Path | None) 
 
 
 def enclosing(folder: Path) -> Path:
-    """The run folder that a lineup lies in: for a fixed one (`RUN/fixed/REMEDY`) the run that was fixed."""
+    """What a lineup lies in: a fixed one (`RUN/fixed/REMEDY`) in the run, a round of a match in the match."""
     whole = folder.resolve()
     while whole.parent.name == "fixed" and (whole.parent.parent / "spec.json").is_file():
+        whole = whole.parent.parent
+    if whole.parent.name == "rounds" and (whole.parent.parent / "match.json").is_file():
         whole = whole.parent.parent
     return whole
 

@@ -25,7 +25,14 @@ from molehunt.depth.bench import Settings
 from molehunt.depth.known import KNOWN
 from molehunt.depth.measures import MEASURES
 from molehunt.depth.relearning import CENSORED, CONTROL_MOST
-from molehunt.game.estimate import REACHED, READ_FLOP, STEP_TOKENS, TRAIN_FLOP, parameters
+from molehunt.game.estimate import (
+    FIX_SECONDS,
+    REACHED,
+    READ_FLOP,
+    STEP_TOKENS,
+    TRAIN_FLOP,
+    parameters,
+)
 from molehunt.game.fix_task import FIXED, NOTE, REMEDIES, Fixed
 from molehunt.game.specimens import Ground, Specimen, ground_of
 from molehunt.remedies.creed import read_creed
@@ -33,8 +40,6 @@ from molehunt.remedies.creed import read_creed
 DEPTH, PLAN = "depth", "plan.json"
 SCENE_TOKENS = 100
 """Tokens that a scene costs: beginnings are shared, the reply's count four times (one by one)."""
-FIX_SECONDS = 120.0
-"""What a fix of the default model takes at an effort of 1, two side by side."""
 
 
 @dataclass(frozen=True)

@@ -33,8 +33,8 @@ from molehunt.game.planting import enter
 from molehunt.game.play import public_half, versions
 from molehunt.game.spec import GameSpec
 from molehunt.game.watch import Watch
+from molehunt.organisms.axes import Choice
 from molehunt.organisms.plan import Plan
-from molehunt.organisms.space import Choice
 from molehunt.organisms.strangers import told
 
 FILE = "trial.json"

@@ -1,7 +1,8 @@
 """The envelope: truths sealed before the audit, opened only after the verdicts are logged.
 
 `seal` writes `vault.sealed` and `commitments.json` (suspect to salted SHA-256) and logs the
-commitments. `log_verdicts` hashes an auditor's verdicts into the log. `open` verifies the
+commitments. `log_verdicts` hashes an auditor's verdicts into the log, `log_second` those of an audit
+that followed a fix. `open` verifies the
 whole log, refuses while no verdict stands in it, checks every truth against its commitment,
 and logs that the envelope is open; a verdict logged later than that never counts.
 """
@@ -20,6 +21,8 @@ from molehunt.core.records import Truth, Verdict
 from molehunt.core.seal import commit, derive, seal, unseal
 
 _LABEL = "truths"
+SECOND = "second_verdicts"
+"""Kind of the log's entry on a second audit, with the remedy that went before it."""
 
 
 @dataclass(frozen=True)
@@ -72,28 +75,43 @@ class Vault:
         if before is None or before.body["hashes"] != hashes:
             self.ledger.append("verdicts", {"auditor": auditor, "hashes": hashes})
 
-    def check_verdicts(self, verdicts: Iterable[Verdict]) -> None:
-        """Hold verdicts against the log.
+    def log_second(self, remedy: str, verdicts: Sequence[Verdict]) -> None:
+        """Put all verdicts of a second audit, on what a remedy made of the suspects, on record in one entry.
+
+        Logging the same again changes nothing.
+
+        Raises:
+            SealBroken: the envelope is open already, or the log does not verify.
+        """
+        entries = self.ledger.verify()
+        if _last(entries, "opened"):
+            raise SealBroken(f"The envelope is open: what was audited after {remedy!r} comes too late.")
+        body = {"remedy": remedy, "hashes": _hashes(verdicts)}
+        before = _second(entries, remedy)
+        if before is None or before.body != body:
+            self.ledger.append(SECOND, body)
+
+    def check_verdicts(self, verdicts: Iterable[Verdict], remedy: str = "") -> None:
+        """Hold verdicts against the log; with a `remedy`, those of the second audit.
 
         Raises:
             SealBroken: one was not logged before the envelope was opened, or was edited or dropped since.
         """
-        given: dict[str, dict[str, str]] = {}
-        for verdict in verdicts:
-            given.setdefault(verdict.auditor, {})[verdict.suspect] = _hash(verdict)
-        entries = self.ledger.verify()
-        opened = next((e.index for e in entries if e.kind == "opened"), len(entries))
-        told = {str(e.body["auditor"]) for e in entries[:opened] if e.kind == "verdicts"}
+        given, entries = _hashes(verdicts), before_opening(self.ledger.verify())
+        told: dict[str, dict[str, str]] = {}
+        if remedy:
+            second = _second(entries, remedy)
+            told = dict(second.body["hashes"]) if second else {}
+        else:
+            told = {str(e.body["auditor"]): e.body["hashes"] for e in entries if e.kind == "verdicts"}
         for auditor in sorted({*given, *told}):
-            hashes = given.get(auditor, {})
-            mine = (e for e in entries[:opened] if e.body.get("auditor") == auditor)
-            logged = _last(mine, "verdicts")
-            if logged is None:
+            if auditor not in told:
                 raise SealBroken(f"No verdict of {auditor!r} was logged before the envelope was opened.")
-            for name in sorted({*hashes, *logged.body["hashes"]}):
+            hashes, logged = given.get(auditor, {}), told[auditor]
+            for name in sorted({*hashes, *logged}):
                 if name not in hashes:
                     raise SealBroken(f"The verdict of {auditor!r} on {name!r} was logged and is now missing.")
-                if logged.body["hashes"].get(name) != hashes[name]:
+                if logged.get(name) != hashes[name]:
                     raise SealBroken(
                         f"The verdict of {auditor!r} on {name!r} is not the one that was logged."
                     )
@@ -132,6 +150,29 @@ class Vault:
                 raise SealBroken(f"The truth about {name!r} is not the one that was committed to.")
             truths.append(from_json(Truth, json.loads(one["truth"])))
         return tuple(truths)
+
+
+def before_opening(entries: Sequence[Entry]) -> Sequence[Entry]:
+    """The entries that stood in the log when the envelope was opened; all, while it is sealed."""
+    return entries[: next((i for i, e in enumerate(entries) if e.kind == "opened"), len(entries))]
+
+
+def second_audits(entries: Sequence[Entry]) -> tuple[str, ...]:
+    """The remedies after which an audit was put on record before the envelope was opened, in that order."""
+    return tuple(dict.fromkeys(str(e.body["remedy"]) for e in before_opening(entries) if e.kind == SECOND))
+
+
+def _second(entries: Sequence[Entry], remedy: str) -> Entry | None:
+    """The last that was logged of the audit after a remedy."""
+    return _last((e for e in entries if e.body.get("remedy") == remedy), SECOND)
+
+
+def _hashes(verdicts: Iterable[Verdict]) -> dict[str, dict[str, str]]:
+    """By auditor and suspect."""
+    found: dict[str, dict[str, str]] = {}
+    for verdict in verdicts:
+        found.setdefault(verdict.auditor, {})[verdict.suspect] = _hash(verdict)
+    return found
 
 
 def _hash(verdict: Verdict) -> str:

@@ -68,6 +68,8 @@ def curves(
         for line in sorted(lines, key=lambda line: line.look != "chance"):
             _draw(axes, line)
         _frame(axes, visible(across), visible(up))
+        if all(p.x == int(p.x) for line in lines for p in line.points if finite(p.x)):
+            axes.xaxis.get_major_locator().set_params(integer=True)  # rounds, layers, tokens
         if marks:
             axes.set_xscale("log")
             axes.set_xticks(list(marks), [f"{m:g}" for m in marks])

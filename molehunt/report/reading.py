@@ -153,11 +153,11 @@ def _baselines(value: Any, path: Path) -> Mapping[str, Numbers]:
     result: dict[str, Numbers] = {}
     for name, body in value.items():
         numbers = body["measures"] if body.get("is") == "Score" else body
-        result[name] = {str(k): _number(v, path) for k, v in numbers.items()}
+        result[name] = {str(k): number(v, path) for k, v in numbers.items()}
     return result
 
 
-def _number(value: Any, path: Path) -> Measure | NotMeasured:
+def number(value: Any, path: Path) -> Measure | NotMeasured:
     missing = isinstance(value, dict) and value.get("is") == "NotMeasured"
     return _record(NotMeasured if missing else Measure, value, path)
 
