@@ -184,8 +184,8 @@ def test_items_are_held_out_of_planting_and_looks_share_none(name: str) -> None:
     looks = items(name, seed=3)
     assert looks == items(name, seed=3) and all(looks)
     for split, look in zip(LOOKS, looks, strict=False):
-        if name != "moral":
-            assert all(split_of(i.cluster) == split for i in look), name
+        held_out = [split_of(i.cluster) for i in look]
+        assert set(held_out) == {split} or (name == "moral" and "plant" not in held_out), name
     seen = [{(i.messages, i.text) for i in look} for look in looks]
     assert len(set().union(*seen)) == sum(map(len, looks)), "nobody is asked the same twice"
     assert all((i.text == "") != (i.messages == ()) for look in looks for i in look)

@@ -1,4 +1,4 @@
-"""The gate: a new version is held against an old one before it may label, judge or train others.
+"""The gate: a new version is held against an old one before it shapes the next.
 
 1. Both answer the items of every measure that has a bound (`gate/comparing.py`), paired.
 2. In a lineage whose first version is not the old one, the new version is held against that one too, under
