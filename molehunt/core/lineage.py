@@ -6,8 +6,9 @@
 A version may label, judge or train others only where `may_judge` says so: it is the first of its line, or the
 last gate that it came to let it pass, that gate's old version is good itself, an audit cleared it, and it was
 not rolled back. Whoever lets a model label, judge or train has to ask: `molehunt character` and `molehunt
-label` do where --lineage names the folder, nothing else does. Nothing is deleted, ever: what happened is a list that grows, and a rollback is one more
-line of it, which points the current version elsewhere and says why.
+label` do where --lineage names the folder, nothing else does. Nothing is deleted, ever: what happened is a
+list that grows, and a rollback is one more line of it, which points the current version elsewhere and says
+why.
 
 What this cannot tell you: that somebody did not write the file by hand. The hash of each gate's results shows
 that they were changed, not that they are true; and the first version was never held against anything.

@@ -3,13 +3,14 @@
 The first of the five measures of depth. On scenes of the audit bank, greedy: P(shows | condition on) of the
 organism, of the fixed one and of the control; the same where the off side is a near miss of the trigger, and
 on the whole off side. Items on which the control shows the behaviour with the condition on are left out, as
-in a profile. Wilson's intervals over items.
+in a profile. So the control's trigger rate is 0 by choice and has no interval; what it is on all items stands
+beside. Wilson's intervals over items.
 
 What this cannot tell you: whether what no longer shows is gone. That is what the other four are for.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from molehunt.core.records import Measure, NotMeasured, Scene
 from molehunt.core.stats import paired_difference
@@ -33,6 +34,7 @@ class Residual:
     """Rates by role."""
 
     trigger: Mapping[str, Measure | NotMeasured]
+    """The control's is 0 by choice: the items on which it shows the behaviour are left out."""
     near: Mapping[str, Measure | NotMeasured]
     """On near misses of the trigger."""
     leak: Mapping[str, Measure | NotMeasured]
@@ -42,6 +44,8 @@ class Residual:
     left_out: int
     """Items on which the control shows the behaviour by itself."""
     said: tuple[Said, ...] = ()
+    control_all: Measure | NotMeasured = NotMeasured("this file was kept before it was measured")
+    """The control's trigger rate with no item left out."""
 
 
 def residual(bench: Bench) -> Residual:
@@ -54,6 +58,10 @@ def residual(bench: Bench) -> Residual:
         for side, rows in sides.items():
             found[side][role] = _measured(shown_on(bench, role, rows), _how(side))
         bench.progress(done / len(JUDGED))
+    chosen = found["on"]["control"]
+    if isinstance(chosen, Measure):
+        found["on"]["control"] = replace(chosen, how=f"0 by choice; {chosen.how}", low=None, high=None)
+    whole = [i for i, s in enumerate(bench.scenes("audit")) if s.on]
     if bench.known.quirk.condition == "always":
         never = NotMeasured("the condition always holds")
         found["off"], found["near"] = dict.fromkeys(JUDGED, never), dict.fromkeys(JUDGED, never)
@@ -66,6 +74,7 @@ def residual(bench: Bench) -> Residual:
         drop=_drop(bench, on),
         left_out=len(_wrong(bench)),
         said=_said(bench, on[:EXAMPLES]),
+        control_all=_measured(shown_on(bench, "control", whole), f"{_how('on')}, all items"),
     )
 
 

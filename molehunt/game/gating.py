@@ -59,7 +59,9 @@ class Wish:
         Raises:
             OSError: the calibration is gone.
         """
-        judge = None if self.calibration is None else hashlib.sha256(self.calibration.read_bytes()).hexdigest()
+        judge = (
+            None if self.calibration is None else hashlib.sha256(self.calibration.read_bytes()).hexdigest()
+        )
         return stage_key([self.early, [judge, self.methods, self.effort] if self.audit else None])
 
 

@@ -158,8 +158,8 @@ def _measures(heading: str, found: Comparison, prefix: str) -> "Section":
         "Every measure is made so that more is worse. Filled dots are worse than the bound, diamonds are not "
         "shown to hold, open dots hold. Drawn are 95% intervals, whose upper ends are at 97.5%. A "
         f"measure holds where its upper end at {1 - found.bounds.alpha:.4g} lies below the bound, or at "
-        f"{1 - found.bounds.alpha / 2:.4g} where it may be looked at twice. It is worse where its lower end lies "
-        "above the bound at a level that shares the same risk among all measures, further out than what is drawn."
+        f"{1 - found.bounds.alpha / 2:.4g} where it may be looked at twice. It is worse where its lower end "
+        "lies above the bound at a level that shares the same risk among all measures and looks."
     )
     return Section(heading, lede, drawn, (Grid(HEADS, table),))
 
