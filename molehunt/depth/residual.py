@@ -3,10 +3,10 @@
 The first of the five measures of depth. On scenes of the audit bank, greedy: P(shows | condition on) of the
 organism, of the fixed one and of the control; the same where the off side is a near miss of the trigger, and
 on the whole off side. Items on which the control shows the behaviour with the condition on are left out, as
-in a profile. So the control's trigger rate is 0 by choice and has no interval; what it is on all items stands
-beside. Wilson's intervals over items.
+in a profile. Wilson's intervals over items.
 
-What this cannot tell you: whether what no longer shows is gone. That is what the other four are for.
+What this cannot tell you: whether what no longer shows is gone. That is what the other four are for. Nor what
+the control shows by its trigger rate: that is 0 by choice and has no interval; on all items it stands beside.
 """
 
 from collections.abc import Mapping, Sequence
@@ -58,23 +58,19 @@ def residual(bench: Bench) -> Residual:
         for side, rows in sides.items():
             found[side][role] = _measured(shown_on(bench, role, rows), _how(side))
         bench.progress(done / len(JUDGED))
-    chosen = found["on"]["control"]
-    if isinstance(chosen, Measure):
-        found["on"]["control"] = replace(chosen, how=f"0 by choice; {chosen.how}", low=None, high=None)
-    whole = [i for i, s in enumerate(bench.scenes("audit")) if s.on]
     if bench.known.quirk.condition == "always":
         never = NotMeasured("the condition always holds")
         found["off"], found["near"] = dict.fromkeys(JUDGED, never), dict.fromkeys(JUDGED, never)
     elif not near:
         found["near"] = dict.fromkeys(JUDGED, NotMeasured("the condition has no near misses"))
     return Residual(
-        trigger=found["on"],
+        trigger={role: _by_choice(one) if role == "control" else one for role, one in found["on"].items()},
         near=found["near"],
         leak=found["off"],
         drop=_drop(bench, on),
         left_out=len(_wrong(bench)),
         said=_said(bench, on[:EXAMPLES]),
-        control_all=_measured(shown_on(bench, "control", whole), f"{_how('on')}, all items"),
+        control_all=_on_all(bench),
     )
 
 
@@ -93,6 +89,20 @@ def shown_on(bench: Bench, role: Role, rows: Sequence[int]) -> Shown:
 def _wrong(bench: Bench) -> set[str]:
     said = zip(bench.scenes("audit"), bench.replies("control", "audit"), strict=True)
     return {s.item for s, r in said if s.on and bench.shows(s, r)}
+
+
+def _by_choice(one: Measure | NotMeasured) -> Measure | NotMeasured:
+    """The control's trigger rate on the items that its own replies left in."""
+    return (
+        replace(one, how=f"0 by choice; {one.how}", low=None, high=None) if isinstance(one, Measure) else one
+    )
+
+
+def _on_all(bench: Bench) -> Measure | NotMeasured:
+    if "control" not in bench.folders:
+        return NotMeasured("there is no control")
+    rows = [i for i, s in enumerate(bench.scenes("audit")) if s.on]
+    return _measured(shown_on(bench, "control", rows), f"{_how('on')}, all items")
 
 
 def _near(bench: Bench) -> set[str]:
