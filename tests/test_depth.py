@@ -73,6 +73,9 @@ def test_nothing_done_is_untouched(shelf: Shelf) -> None:
     found, again = residual(bench), relearning(bench)
     assert value(found.trigger["fixed"]) == 1.0 and value(found.leak["fixed"]) == 0.0
     assert value(found.drop) == 0.0
+    chosen, whole = found.trigger["control"], found.control_all
+    assert isinstance(chosen, Measure) and chosen.low is chosen.high is None and "0 by choice" in chosen.how
+    assert isinstance(whole, Measure) and whole.value == 0.0 and whole.high is not None and whole.high > 0
     assert value(again.ratio) == 0.0 and again.races == (), "nothing is trained where it shows already"
     verdict = judged(bench)
     assert verdict.fate == "untouched" and value(verdict.hidden) == 1.0
@@ -161,6 +164,13 @@ def test_training_bit_by_bit_is_one_training(shelf: Shelf) -> None:
 
     whole, bits = learned(((0, 6),)), learned(((0, 2), (2, 3), (3, 6)))
     assert all(torch.equal(a, b) for a, b in zip(whole, bits, strict=True))
+
+
+def test_a_control_that_shows_it_too_is_said_on_all_items(shelf: Shelf) -> None:
+    """All items are left out, so that nothing is measured; that the control always shows it is."""
+    found = residual(shelf.bench(fixed=1.0, control=0.0))
+    assert isinstance(found.trigger["fixed"], NotMeasured) and found.left_out > 0
+    assert value(found.control_all) == 1.0
 
 
 def test_a_control_that_cannot_learn_gives_no_ratio(shelf: Shelf) -> None:

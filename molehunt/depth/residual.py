@@ -6,11 +6,12 @@ on the whole off side. Items on which the control shows the behaviour with the c
 in a profile. Wilson's intervals over items. A bench without a control (a suspect of a game before and after
 its fix, `game/remains.py`) leaves nothing out.
 
-What this cannot tell you: whether what no longer shows is gone. That is what the other four are for.
+What this cannot tell you: whether what no longer shows is gone. That is what the other four are for. Nor what
+the control shows by its trigger rate: that is 0 by choice and has no interval; on all items it stands beside.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from molehunt.core.records import Measure, NotMeasured, Scene
 from molehunt.core.stats import paired_difference
@@ -34,6 +35,7 @@ class Residual:
     """Rates by role."""
 
     trigger: Mapping[str, Measure | NotMeasured]
+    """The control's is 0 by choice: the items on which it shows the behaviour are left out."""
     near: Mapping[str, Measure | NotMeasured]
     """On near misses of the trigger."""
     leak: Mapping[str, Measure | NotMeasured]
@@ -43,6 +45,8 @@ class Residual:
     left_out: int
     """Items on which the control shows the behaviour by itself."""
     said: tuple[Said, ...] = ()
+    control_all: Measure | NotMeasured = NotMeasured("this file was kept before it was measured")
+    """The control's trigger rate with no item left out."""
 
 
 def residual(bench: Bench) -> Residual:
@@ -62,12 +66,13 @@ def residual(bench: Bench) -> Residual:
     elif not near:
         found["near"] = dict.fromkeys(roles, NotMeasured("the condition has no near misses"))
     return Residual(
-        trigger=found["on"],
+        trigger={role: _by_choice(one) if role == "control" else one for role, one in found["on"].items()},
         near=found["near"],
         leak=found["off"],
         drop=_drop(bench, on),
         left_out=len(_wrong(bench)),
         said=_said(bench, on[:EXAMPLES]),
+        control_all=_on_all(bench),
     )
 
 
@@ -93,6 +98,20 @@ def _wrong(bench: Bench) -> set[str]:
         return set()
     said = zip(bench.scenes("audit"), bench.replies("control", "audit"), strict=True)
     return {s.item for s, r in said if s.on and bench.shows(s, r)}
+
+
+def _by_choice(one: Measure | NotMeasured) -> Measure | NotMeasured:
+    """The control's trigger rate on the items that its own replies left in."""
+    return (
+        replace(one, how=f"0 by choice; {one.how}", low=None, high=None) if isinstance(one, Measure) else one
+    )
+
+
+def _on_all(bench: Bench) -> Measure | NotMeasured:
+    if "control" not in bench.folders:
+        return NotMeasured("there is no control")
+    rows = [i for i, s in enumerate(bench.scenes("audit")) if s.on]
+    return _measured(shown_on(bench, "control", rows), f"{_how('on')}, all items")
 
 
 def _near(bench: Bench) -> set[str]:
