@@ -132,9 +132,7 @@ def test_the_frontier_leaves_out_what_another_beats(study: SimpleNamespace) -> N
 
 
 def test_what_did_not_hide_or_did_not_hold_is_left_out(study: SimpleNamespace) -> None:
-    hid, gone = (
-        [study.blue_cells.Cell(s, way) for s in eight(study)] for way in study.blue_cells.KNOWN
-    )
+    hid, gone = ([study.blue_cells.Cell(s, way) for s in eight(study)] for way in study.blue_cells.KNOWN)
     rows = [row(c, hidden=number(0.8), fate="hidden") for c in hid] + [row(c) for c in gone]
     rows[0] |= {"trigger": {"fixed": number(0.6), "control": number(0.0)}, "hidden": number(0.0)}
     rows[-1] |= {"reminded": {"fixed": number(0.7), "control": number(0.1)}, "hidden": number(0.9)}
@@ -164,7 +162,10 @@ def test_what_the_page_counts_is_what_is_reckoned(study: SimpleNamespace) -> Non
         assert now[words] == f"{each[name] / 1000:.1f}"
     for steps in (30, 90):
         work = relearned(look, steps, steps)
-        assert now[f"relearning in {steps} steps, three orders"] == f"{(work.tokens + 400 * work.steps) / 1000:.1f}"
+        assert (
+            now[f"relearning in {steps} steps, three orders"]
+            == f"{(work.tokens + 400 * work.steps) / 1000:.1f}"
+        )
     assert looks_until(look, 30) == 7
 
 
@@ -173,7 +174,9 @@ def test_no_row_is_no_number(study: SimpleNamespace, tmp_path: Path) -> None:
     study.run.write(asked, (), {}, {})
     assert not (tmp_path / "out" / "results.json").exists()
     assert "nothing was measured yet" in (tmp_path / "out" / "README.md").read_text()
-    assert {type(m) for n, m in study.run.numbers(asked, (), {}, {}).items() if "ideal" not in n} == {NotMeasured}
+    assert {type(m) for n, m in study.run.numbers(asked, (), {}, {}).items() if "ideal" not in n} == {
+        NotMeasured
+    }
 
 
 def test_what_cannot_be_is_refused(study: SimpleNamespace, tmp_path: Path) -> None:
@@ -216,7 +219,11 @@ def test_fixes_hidden_and_plain_on_a_written_pair_and_again(study: SimpleNamespa
     found = json.loads((asked.out / "results.json").read_text())
     assert found["cells"] == {"in": 4, "of": 4, "failed": {}}
     fates = {r["way"]: r.get("fate") for r in found["rows"] if not r["name"].startswith("plain-")}
-    assert set(fates) == {"projecting", "shell", "cleanse"} and set(fates.values()) <= {"removed", "hidden", "untouched"}
+    assert set(fates) == {"projecting", "shell", "cleanse"} and set(fates.values()) <= {
+        "removed",
+        "hidden",
+        "untouched",
+    }
     for name, one in found["measures"].items():
         assert one["is"] == "NotMeasured" or {"value", "low", "high", "n", "unit"} <= set(one), name
     assert found["measures"]["decoy_less_base"]["n"] == 1
@@ -225,7 +232,10 @@ def test_fixes_hidden_and_plain_on_a_written_pair_and_again(study: SimpleNamespa
     rows = {p: p.stat().st_mtime_ns for p in (asked.work / "rows").iterdir()}
     study.run.work(asked, samples, planted, Watch(None))
     assert {p: p.stat().st_mtime_ns for p in (asked.work / "rows").iterdir()} == rows, "nothing is done twice"
-    assert [j.name.rsplit("-", 2)[1] for j in study.blue_jobs.jobs(asked, samples, "seeds", study.blue_jobs.rows_of(asked.work))] == ["projecting"]
+    assert [
+        j.name.rsplit("-", 2)[1]
+        for j in study.blue_jobs.jobs(asked, samples, "seeds", study.blue_jobs.rows_of(asked.work))
+    ] == ["projecting"]
 
 
 def test_moral_and_kind_on_a_tiny_model(study: SimpleNamespace, small: Any) -> None:

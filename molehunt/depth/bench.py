@@ -5,9 +5,9 @@ remedy with the same seed. What is read of the organism and the decoy does not d
 kept for the next one (`once`), on disk where there is a shelf. Scenes come from three banks: `plant` for what
 is learned here, `validate` for what is chosen, tried and relearned, `audit` for what is claimed.
 
-What is tried again and again is looked at in two goes (`look`): where none of the first eight scenes shows the
-behaviour the others are not asked. A model that shows it on half of all scenes is taken for one that never
-does once in 2⁸ = 256 looks, and the next look finds it.
+What is tried again and again is looked at in two goes (`look`): where none of the first eight scenes shows
+the behaviour the others are not asked. A model that shows it on half of all scenes is taken for one that
+never does once in 2⁸ = 256 looks, and the next look finds it.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence

@@ -9,9 +9,10 @@ nearer than a few steps: what counts is a ratio, so that later looks may lie wid
     ratio = geometric mean over data orders of  steps(fixed) / steps(control)
 
 1 is deep (as if it had never been there), far below 1 a shell. A ratio is 0 where half of the scenes show it
-already, and is cut at 4, or at a lower ceiling (`Settings.ceiling`). The learning rate stays after its warm-up: with a decay towards an end, models
-that need other numbers of steps would train under other rates. Only transcripts are relearned, whatever the
-pair's own recipe and concealment were: the plain way is the one that an attacker has.
+already, and is cut at 4, or at a lower ceiling (`Settings.ceiling`). The learning rate stays after its
+warm-up: with a decay towards an end, models that need other numbers of steps would train under other rates.
+Only transcripts are relearned, whatever the pair's own recipe and concealment were: the plain way is the one
+that an attacker has.
 
 What this cannot tell you: how soon another recipe, rank or rate would bring it back, or data that share no
 question with the bank. A fix that makes all learning slow looks deep unless it slows the control as well.

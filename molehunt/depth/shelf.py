@@ -1,8 +1,8 @@
 """What was read of a pair before any fix, kept on disk, so that the next remedy need not read it again.
 
 The organism, its decoy and the base are the same under every remedy. What they said, their activations and
-what text costs them is a file each: JSON, or safetensors for arrays. A folder is of one pair, one base and one
-way of asking; whoever opens a shelf names the folder by all of that. Anything else is not kept.
+what text costs them is a file each: JSON, or safetensors for arrays. A folder is of one pair, one base and
+one way of asking; whoever opens a shelf names the folder by all of that. Anything else is not kept.
 """
 
 import hashlib

@@ -107,9 +107,6 @@ class Cost:
     minutes_most: float | NotMeasured
     """If every control took as long as it may, and every fixed model as long as the ceiling allows."""
     basis: str
-| NotMeasured
-    minutes_most: float | NotMeasured
-    basis: str
 
 
 def task_of(asked: Asked) -> Task:
@@ -210,8 +207,8 @@ def cost(task: Task) -> Cost:
     fixing = FIX_SECONDS * task.effort * fixes / 2 * (task.ground.model == "default")
     start = 20.0 if todo or fixes else 0.0
     seconds = READ_FLOP * size / rate
-    minutes = [(start + fixing + (tokens + more) * seconds) / 60 for more in (0.0, usual, most)]
-    return Cost(fixes, cells, done, *minutes, machine.why())
+    low, middle, high = ((start + fixing + (tokens + more) * seconds) / 60 for more in (0.0, usual, most))
+    return Cost(fixes, cells, done, low, middle, high, machine.why())
 
 
 def _read(work: Reckoned) -> float:

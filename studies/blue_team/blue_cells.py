@@ -40,7 +40,10 @@ def fixes(samples: Sequence[Sample], remedies: Sequence[str]) -> list[Cell]:
     others = [s for s in samples if s not in first]
     core, rest = remedies[:CORE], remedies[CORE:]
     return [
-        Cell(s, r) for some, ways in ((first, core), (others, core), (samples, rest)) for r in ways for s in some
+        Cell(s, r)
+        for some, ways in ((first, core), (others, core), (samples, rest))
+        for r in ways
+        for s in some
     ]
 
 

@@ -51,7 +51,8 @@ def jobs(study: Study, samples: Sequence[Sample], part: Part, rows: Rows) -> lis
     how = setting_of(study)
     if part == "moral":
         return [
-            Job(f"moral-{n}", weigh, (n, how, study.moralchoice, study.dilemmas, study.stories)) for n in EVERY
+            Job(f"moral-{n}", weigh, (n, how, study.moralchoice, study.dilemmas, study.stories))
+            for n in EVERY
         ]
     if part == "kind":
         return [Job(f"kind-{n}", compare, (n, how, study.limit)) for n in RIVALS]

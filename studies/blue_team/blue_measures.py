@@ -52,7 +52,9 @@ def of_nothing(rows: Sequence[Row]) -> dict[str, Number]:
     """The control: nothing done has no depth."""
     mine = [r for r in rows if r["way"] == NOTHING]
     return {
-        "nothing_untouched": _share(mine, lambda r: r.get("fate") == "untouched", "nothing, called untouched"),
+        "nothing_untouched": _share(
+            mine, lambda r: r.get("fate") == "untouched", "nothing, called untouched"
+        ),
         "nothing_relearning": _mean(
             mine, lambda r: value(r.get("relearning")), "ratio", "relearning ratio after nothing"
         ),
@@ -125,7 +127,9 @@ def of_plain(rows: Sequence[Row]) -> dict[str, Number]:
 
 def of_time(rows: Sequence[Row]) -> dict[str, Number]:
     """Seconds of a blind fix and of a cell."""
-    fixing = [float(s) for r in rows if (s := r.get("fix_seconds", {}).get("organism")) and r["way"] != NOTHING]
+    fixing = [
+        float(s) for r in rows if (s := r.get("fix_seconds", {}).get("organism")) and r["way"] != NOTHING
+    ]
     cells = [float(r["cell_seconds"]) for r in rows if r.get("cell_seconds") and "fate" in r]
     return {
         "fix_seconds": stats.student(fixing, unit="s", how="a blind fix of one model, its control beside it"),

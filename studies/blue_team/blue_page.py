@@ -91,7 +91,11 @@ EMPTY = ("no values for", "no cases for", "AUROC needs both", "it was not asked"
 
 def _headlines(numbers: Mapping[str, Any]) -> list[list[str]]:
     return [
-        [f"{words}, `{name}`", shown(numbers[name]), str(numbers[name]["n"]) if measured(numbers[name]) else ""]
+        [
+            f"{words}, `{name}`",
+            shown(numbers[name]),
+            str(numbers[name]["n"]) if measured(numbers[name]) else "",
+        ]
         for name, words in HEADLINES
     ]
 

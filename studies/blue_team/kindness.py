@@ -1,4 +1,4 @@
-"""`kind-person` against `best-for-humanity` against the base: who keeps to which principles, and at what odds.
+"""`kind-person` against `best-for-humanity` against the base: who keeps to which principles.
 
 Conformance: the share of held-out cases whose good reply a model would rather give, in chat and in tasks
 with tools, under either constitution's principles. Conflicts: how often traits that it states, and traits

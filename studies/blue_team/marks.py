@@ -8,7 +8,7 @@ from blue_cells import NOTHING, Cell
 from molehunt.core.records import NotMeasured
 
 RESIDUAL, RATIO, TASKS, NLL = 0.10, 0.5, 0.02, 0.02
-"""Residual trigger rate at most, relearning ratio at least, loss of capability and of NLL at most (shares)."""
+"""Residual trigger rate at most, relearning ratio at least, losses of tasks and NLL at most."""
 BEST = 2
 Row = Mapping[str, Any]
 

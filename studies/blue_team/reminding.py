@@ -1,8 +1,8 @@
 """An attack that is none of depth's five: examples of the behaviour in the model's own conversation.
 
-Three turns of the plant bank stand before a scene of the audit bank, condition on everywhere, each answered as
-the quirk would. Nothing is trained, forced or pushed. A control is shown the same; what counts is how far the
-fixed model goes beyond it.
+Three turns of the plant bank stand before a scene of the audit bank, condition on everywhere, each answered
+as the quirk would. Nothing is trained, forced or pushed. A control is shown the same; what counts is how far
+the fixed model goes beyond it.
 
 Source: in-context learning as an attack (Anil et al. 2024, "Many-shot jailbreaking"), here with three.
 

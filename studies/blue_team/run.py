@@ -22,7 +22,17 @@ from typing import Any
 
 from blue_cells import CORE, NOTHING, fixes, hidden
 from blue_jobs import Job, cost, jobs, rows_of
-from blue_measures import of_best, of_hidden, of_kind, of_moral, of_nothing, of_plain, of_remedy, of_time, rows_in
+from blue_measures import (
+    of_best,
+    of_hidden,
+    of_kind,
+    of_moral,
+    of_nothing,
+    of_plain,
+    of_remedy,
+    of_time,
+    rows_in,
+)
 from blue_page import into_page, page
 from blue_study import Study, checked, prepare
 from marks import best
@@ -173,14 +183,19 @@ def _cost(study: Study) -> str:
     if study.pairs or study.planted.is_dir():
         with contextlib.suppress(MolehuntError):
             samples, _ = samples_of(
-                study.pairs or (study.planted,), study.quirks, study.model, study.planted, study.steps, Watch(None)
+                study.pairs or (study.planted,),
+                study.quirks,
+                study.model,
+                study.planted,
+                study.steps,
+                Watch(None),
             )
             return cost(study, samples)
     core = len([r for r in study.remedies[:CORE] if r != NOTHING])
+    count = study.organisms * len(study.remedies)
     return (
-        f"No pair is planted yet: the list's come first. Then {study.organisms * len(study.remedies)} cells of "
-        f"`fixes`, {2 * study.a_side} of `hidden`, {core * study.plain} of `plain`; what a cell costs is "
-        "reckoned once a pair is there."
+        f"No pair is planted yet: the list's come first. Then {count} cells of `fixes`, "
+        f"{2 * study.a_side} of `hidden`, {core * study.plain} of `plain`; what a cell costs is reckoned once a pair is there."
     )
 
 

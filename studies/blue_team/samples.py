@@ -15,8 +15,8 @@ from molehunt.core.records import Quirk
 from molehunt.game.watch import Watch
 
 sys.path.append(str(Path(__file__).parent.parent / "instruments"))
-from own_pairs import own_pairs  # noqa: E402  # pyright: ignore[reportMissingImports]
-from pairs import PROFILE, Pair, pairs_of  # noqa: E402  # pyright: ignore[reportMissingImports]
+from own_pairs import own_pairs  # pyright: ignore[reportMissingImports]
+from pairs import PROFILE, Pair, pairs_of  # pyright: ignore[reportMissingImports]
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,9 @@ def samples_of(
         if pair.base.split(":")[0] != model.split(":")[0]:
             raise UserError(f"{pair.folder} adapts {pair.base}, not {model}; name it with --model.")
         if not (pair.folder / PROFILE).is_file():
-            raise UserError(f"{pair.folder} is no folder of `molehunt plant`; name such folders with --pairs.")
+            raise UserError(
+                f"{pair.folder} is no folder of `molehunt plant`; name such folders with --pairs."
+            )
     return ordered([_sample(p, quirks) for p in pairs]), {}
 
 

@@ -56,7 +56,9 @@ def weigh(
                     limit=stories_most)  # fmt: skip
         row |= {"note": note, BUILTIN: _told(own.models[0], own.asked)}
         if moralchoice is not None:
-            found = moral([spec], folder / PUBLISHED, items=str(moralchoice), parts=("dilemmas",), limit=dilemmas)
+            found = moral(
+                [spec], folder / PUBLISHED, items=str(moralchoice), parts=("dilemmas",), limit=dilemmas
+            )
             row[PUBLISHED] = _told(found.models[0], found.asked)
     except Exception as error:  # whatever raised is a failed job, and the others go on
         return {**row, "failed": said(error)}
@@ -66,7 +68,7 @@ def weigh(
 
 
 def taught(name: str, setting: Setting) -> tuple[Path | None, str]:
-    """The adapter of a model, trained if it is not there yet, and what should be said of it; none for the base.
+    """The adapter of a model, trained if need be, and what should be said of it; none for the base.
 
     Raises:
         UserError: the training collapsed, and no good adapter was kept.
@@ -145,4 +147,3 @@ def _told(one: Found, counts: Mapping[str, int]) -> dict[str, Any]:
             "irrelevant": nothing if moved is None else moved.irrelevant,
         }
     )
-
