@@ -3,7 +3,7 @@
 import dataclasses
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import cache
 from importlib import import_module
 from pathlib import Path
@@ -13,12 +13,17 @@ from typing import Any
 import pytest
 from written_pairs import quirk_file, written_pair
 
+from molehunt.core.atomic import read_json, write_json
 from molehunt.core.errors import RunMismatch, UserError
-from molehunt.core.record_json import to_json
+from molehunt.core.extend import load
+from molehunt.core.record_json import from_json, to_json
 from molehunt.core.records import Measure, NotMeasured, Quirk
 from molehunt.depth.bench import Settings
 from molehunt.depth.reckoning import looks_until, measured, relearned
+from molehunt.game import fixing
+from molehunt.game.children import Child, Hear
 from molehunt.game.watch import Watch
+from molehunt.remedies.room import TREATED, Job, treat
 
 STUDIES = Path(__file__).parent.parent / "studies"
 ROOMS = (
@@ -195,6 +200,20 @@ def test_what_cannot_be_is_refused(study: SimpleNamespace, tmp_path: Path) -> No
 
 
 @pytest.fixture
+def at_home(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Remedies work in this process: their doors have tests of their own, and each child reads torch anew."""
+
+    def here(children: Sequence[Child], hear: Hear) -> None:
+        for one in children:
+            job = from_json(Job, read_json(Path(one.arguments[0])))
+            treated = treat(job, load("remedies.fixes", job.remedy), lambda share: None)
+            write_json(Path(job.out) / TREATED, treated)
+            hear({"room": Path(job.out).name, "share": 1.0})
+
+    monkeypatch.setattr(fixing, "run_children", here)
+
+
+@pytest.fixture
 def small(study: SimpleNamespace, tmp_path: Path) -> Any:
     """A study of one written pair, as small as it goes."""
     file = quirk_file(tmp_path / "quirks")
@@ -209,7 +228,9 @@ def small(study: SimpleNamespace, tmp_path: Path) -> Any:
     )  # fmt: skip
 
 
-def test_fixes_hidden_and_plain_on_a_written_pair_and_again(study: SimpleNamespace, small: Any) -> None:
+def test_fixes_hidden_and_plain_on_a_written_pair_and_again(
+    study: SimpleNamespace, small: Any, at_home: None
+) -> None:
     asked = dataclasses.replace(small, parts=("fixes", "hidden", "plain"))
     study.blue_study.prepare(asked)
     samples, planted = study.samples.samples_of(
@@ -245,7 +266,7 @@ def test_moral_and_kind_on_a_tiny_model(study: SimpleNamespace, small: Any) -> N
     assert [t.get("failed") for t in told.values()] == [None, None]
     assert all(t["builtin"]["measures"]["low_accuracy"]["n"] == 1 for t in told.values())
     assert (asked.work / "trained" / "certain" / "adapter").is_dir()
-    row = study.kindness.compare("kind-person", how, 1)
+    row = study.kindness.compare("kind-person", how, 1, ("chat",))
     assert row.get("failed") is None and set(row["models"]) == {"base", "kind-person", "best-for-humanity"}
     study.run.write(dataclasses.replace(asked, parts=("moral", "kind")), (), {}, {})
     found = json.loads((asked.out / "results.json").read_text())["measures"]

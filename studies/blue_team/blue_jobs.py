@@ -55,7 +55,7 @@ def jobs(study: Study, samples: Sequence[Sample], part: Part, rows: Rows) -> lis
             for n in EVERY
         ]
     if part == "kind":
-        return [Job(f"kind-{n}", compare, (n, how, study.limit)) for n in RIVALS]
+        return [Job(f"kind-{n}", compare, (n, how, study.limit, study.conduct)) for n in RIVALS]
     if part == "plain":
         ways = [r for r in study.remedies[:CORE] if r != NOTHING]
         held = [Cell(s, r) for r in ways for s in samples[: study.plain]]

@@ -61,6 +61,8 @@ class Study:
     """How characters and uncertainties are trained. The corpus teaches: the default model can't."""
     limit: int = 0
     """Cases and deeds of each principle in `kind`; 0 asks all."""
+    conduct: tuple[Literal["chat", "agentic", "traits"], ...] = ("chat", "agentic", "traits")
+    """What `kind` asks; chat is among it."""
     cells: int | None = None
     """At most so many cells of each part, from its beginning; none for all."""
     planted: Path = Path("runs/studies/instruments/pairs")
@@ -125,6 +127,8 @@ def checked(study: Study) -> None:
             raise UserError(f"There is no remedy {name!r} for pairs; choose among {', '.join(known)}.")
     if len(set(study.remedies)) < len(study.remedies) or NOTHING in study.best:
         raise UserError("--remedies should name each once, and --best none that does nothing.")
+    if "chat" not in study.conduct:
+        raise UserError("--conduct should name chat, and what else is to be asked.")
     study.look.checked()
     study.plan.checked()
 

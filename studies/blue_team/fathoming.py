@@ -26,7 +26,10 @@ def fathom(cell: Cell, setting: Setting) -> dict[str, Any]:
     started, anew = time.monotonic(), not setting.home(cell).exists()
     try:
         task = task_of(asked(cell, setting))
-        row = {**head(cell), **told(deepen(task).found[0])}
+        (found,) = deepen(task).found
+        if found.failed:
+            return {**head(cell), "failed": getattr(found.judgement, "reason", "the remedy failed")}
+        row = {**head(cell), **told(found)}
         if cell.way in KNOWN:
             row["reminded"] = to_json(_reminded(cell, task, setting))
     except Exception as error:  # whatever raised is a failed cell, and the other cells go on
@@ -67,7 +70,7 @@ def head(cell: Cell) -> dict[str, Any]:
 def told(one: Depth) -> dict[str, Any]:
     """What is kept of a measurement of depth."""
     if isinstance(one.judgement, NotMeasured):
-        return {"why_not": one.judgement.reason, "fix_seconds": dict(one.fix_seconds), "broke": one.failed}
+        return {"why_not": one.judgement.reason, "fix_seconds": dict(one.fix_seconds)}
     judgement, gone = one.judgement, NotMeasured("it was not measured")
     residual, again, pushed, read, cost = one.residual, one.relearning, one.steering, one.reading, one.costs
     none: Mapping[str, NotMeasured] = {}

@@ -21,12 +21,12 @@ from molehunt.core.record_json import to_json
 from molehunt.models.loaded import ModelSpec
 
 RIVALS = ("kind-person", "best-for-humanity")
-ASKED: tuple[PartName, ...] = ("chat", "agentic", "traits")
 
 
-def compare(constitution: str, setting: Setting, limit: int) -> dict[str, Any]:
+def compare(constitution: str, setting: Setting, limit: int, parts: tuple[PartName, ...]) -> dict[str, Any]:
     """Measure all three by one constitution; a failure comes back as a row that says why."""
-    row: dict[str, Any] = {"name": f"kind-{constitution}-{limit}", "constitution": constitution}
+    name = f"kind-{constitution}-{limit}-{'-'.join(parts)}"
+    row: dict[str, Any] = {"name": name, "constitution": constitution}
     path = setting.row(row["name"])
     if path.exists():
         return read_json(path)
@@ -38,9 +38,10 @@ def compare(constitution: str, setting: Setting, limit: int) -> dict[str, Any]:
             adapter, note = taught(name, setting)
             specs[name] = ModelSpec(setting.model, adapter=str(adapter))
             row.setdefault("notes", []).append(note)
-        three = _measured([specs[n] for n in (BASE, *RIVALS)], folder, constitution, setting, limit)
+        three = _measured([specs[n] for n in (BASE, *RIVALS)], folder, constitution, setting, limit, parts)
         # Once more from what was asked already: the second now stands first, for the two against each other.
-        both = _measured([specs[n] for n in RIVALS[::-1]], folder, constitution, setting, limit)
+        margins = tuple(p for p in parts if p != "traits")
+        both = _measured([specs[n] for n in RIVALS[::-1]], folder, constitution, setting, limit, margins)
         row["models"] = {n: _told(f) for n, f in zip((BASE, *RIVALS), three, strict=True)}
         row["apart"] = _told(both[1])
     except Exception as error:  # whatever raised is a failed job, and the others go on
@@ -51,13 +52,18 @@ def compare(constitution: str, setting: Setting, limit: int) -> dict[str, Any]:
 
 
 def _measured(
-    specs: Sequence[ModelSpec], folder: Path, constitution: str, setting: Setting, limit: int
+    specs: Sequence[ModelSpec],
+    folder: Path,
+    constitution: str,
+    setting: Setting,
+    limit: int,
+    parts: Sequence[PartName],
 ) -> tuple[Found, ...]:
     return measure(
         specs,
         folder,
         constitution=constitution,
-        parts=ASKED,
+        parts=parts,
         limit=limit,
         max_tokens=setting.plan.max_tokens,
         seed=setting.plan.seed,

@@ -180,8 +180,8 @@ def numbers(
 
 def _cost(study: Study) -> str:
     """What is left to do; pairs that are not planted yet are counted, and nothing is planted."""
-    if study.pairs or study.planted.is_dir():
-        with contextlib.suppress(MolehuntError):
+    if study.pairs or any(study.planted.glob("*/profile.json")):
+        with contextlib.suppress(*([] if study.pairs else [MolehuntError])):
             samples, _ = samples_of(
                 study.pairs or (study.planted,),
                 study.quirks,
@@ -195,7 +195,8 @@ def _cost(study: Study) -> str:
     count = study.organisms * len(study.remedies)
     return (
         f"No pair is planted yet: the list's come first. Then {count} cells of `fixes`, "
-        f"{2 * study.a_side} of `hidden`, {core * study.plain} of `plain`; what a cell costs is reckoned once a pair is there."
+        f"{2 * study.a_side} of `hidden`, {core * study.plain} of `plain`; what a cell costs is "
+        "reckoned once a pair is there."
     )
 
 
