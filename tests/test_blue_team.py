@@ -217,7 +217,9 @@ def at_home(monkeypatch: pytest.MonkeyPatch) -> None:
 def small(study: SimpleNamespace, tmp_path: Path) -> Any:
     """A study of one written pair, as small as it goes."""
     file = quirk_file(tmp_path / "quirks")
-    written_pair(tmp_path / "pairs" / "one", file)
+    pair = written_pair(tmp_path / "pairs" / "one", file)
+    short = dataclasses.replace(pair, steps=12)  # what is trained here is a multiple of these
+    write_json(tmp_path / "pairs" / "one" / "profile.json", short)
     plan = dataclasses.replace(
         study.blue_study.Study().plan, steps=1, prefer_steps=0, batch=2, max_tokens=4, limit=2, checks=1
     )

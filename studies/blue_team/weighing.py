@@ -10,6 +10,7 @@ import fcntl
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -96,6 +97,7 @@ def plan_of(name: str, plan: Plan) -> Plan:
     return replace(plan, toward="certain" if name == "certain" else "calibrated")
 
 
+@cache
 def ideal() -> Mapping[str, Any]:
     """Update slopes of a chooser that follows Bayes' rule with the reliability that is stated."""
     what = Materials(stories=stories())
