@@ -228,7 +228,7 @@ def open_stage(run: Run, watch: Watch) -> None:
     vault.check_verdicts(verdicts)
     opened = vault.open(key_to_open(run.folder, str(public["run_id"])))
     stage = stage_key({"stage": "score", "verdicts": to_json(verdicts)})
-    if not run.done("score", stage):
+    if not run.done("score", stage) or not (run.folder / "score.json").exists():
         watch.bar("scoring", 0.0)
         score_run(run, verdicts, opened, int(public["seed"]))
         watch.bar("scoring", 1.0)

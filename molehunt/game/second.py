@@ -17,6 +17,7 @@ import dataclasses
 from pathlib import Path
 
 from molehunt.core.errors import FixFailed, SealBroken, UserError
+from molehunt.core.on_record import before_opening, second_audits
 from molehunt.core.record_json import to_json
 from molehunt.core.records import Truth
 from molehunt.core.store import Run, stage_key
@@ -30,7 +31,6 @@ from molehunt.game.planting import FILES
 from molehunt.game.scoring import score_run
 from molehunt.game.spec import Until
 from molehunt.game.watch import Watch
-from molehunt.referee.vault import before_opening, second_audits
 
 
 def fit_to_fix(folder: Path, wish: Wish, until: Until) -> None:
