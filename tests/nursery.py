@@ -10,6 +10,7 @@ alone is not worth a server), and one with strangers on its path: those that try
     python tests/nursery.py DOOR      serve, until standard input closes
 """
 
+import contextlib
 import json
 import os
 import socket
@@ -78,7 +79,7 @@ def _receive(door: socket.socket) -> None:
     met: dict[str, warm.Server | None] = {}
     while True:
         link, _ = door.accept()
-        with link:
+        with link, contextlib.suppress(OSError, ValueError):  # whoever asked was killed meanwhile
             server = _server(met, json.loads(link.makefile().readline()))
             link.sendall(f"{server.address if server else ''}\n".encode())
 
