@@ -97,7 +97,7 @@ def audit_lineup(
 
 
 def forget_unbooked(folder: Path) -> None:
-    """Suspects who were done when a kill came before their cost was booked are audited again: same, and paid."""
+    """Whoever was done when a kill came, but whose cost was not booked yet, is audited again."""
     for done in (folder / DONE).glob("*.json"):
         if not (folder / BOOKS / done.name).exists():
             done.unlink()
