@@ -14,6 +14,7 @@ from molehunt.core.extend import load, names, outside
 from molehunt.core.kinds import Seen, Turn, View
 from molehunt.core.record_json import to_json
 from molehunt.core.records import Measure, NotMeasured
+from molehunt.game.auditing import forget_unbooked
 from molehunt.game.fix_task import Fixed
 from molehunt.game.match import _fitting, choose
 from molehunt.game.match_result import measured, result
@@ -288,6 +289,14 @@ def test_what_cannot_be_played_is_said_in_one_sentence_and_nothing_is_written(
     said = capsys.readouterr().err
     assert WRONG[line] in said and said.count("\n") == 1
     assert sorted(p.name for p in tmp_path.rglob("*")) == ["full", "other.txt"]
+
+
+def test_who_was_done_but_not_booked_when_a_kill_came_is_audited_again(tmp_path: Path) -> None:
+    for name in (".audit/Ash.json", ".audit/Elm.json", ".spent/Ash.json"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text("{}")
+    forget_unbooked(tmp_path)
+    assert [p.name for p in (tmp_path / ".audit").iterdir()] == ["Ash.json"]
 
 
 def test_a_remedy_that_raised_stops_a_game_before_its_envelope() -> None:

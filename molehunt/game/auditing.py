@@ -65,6 +65,7 @@ def audit_lineup(
 
     own = run.folder / CALIBRATION
     judge = own if own.exists() and not practice else None
+    forget_unbooked(run.folder)
     books = _Books(run.folder / BOOKS)
     failures: list[Failure] = []
     desk = desk or desk_for(run.folder, spec, salt or salt_of(run.folder, str(spec["run_id"])))
@@ -93,6 +94,13 @@ def audit_lineup(
 
         run_children([child], heard)
         _take(run, Run(room), desk, [*books.failures(), *failures])
+
+
+def forget_unbooked(folder: Path) -> None:
+    """Whoever was done when a kill came, but whose cost was not booked yet, is audited again."""
+    for done in (folder / DONE).glob("*.json"):
+        if not (folder / BOOKS / done.name).exists():
+            done.unlink()
 
 
 def _job(folder: Path, room: Path, spec: Mapping[str, Any], judge: Path | None) -> Job:
@@ -186,7 +194,6 @@ def _at_cost(
         who = (verdict.suspect, verdict.auditor)
         if verdict.auditor in methods:
             alone = methods[verdict.auditor] == "open_weights"
-            # A kill between a finding and its booking leaves no account but the method's own.
             booked = spent.get(who, verdict.spent if not alone else Spent())
             cost[who] = booked + (verdict.spent if alone else Spent())
     return [
