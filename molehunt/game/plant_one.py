@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, TypedDict, Unpack
 
 from molehunt.catalogue.pairs import refuse
 from molehunt.core.atomic import whole_folder, write_json, write_jsonl
-from molehunt.core.errors import UserError
+from molehunt.core.errors import CameApart, UserError
 from molehunt.core.extend import load
 from molehunt.core.records import Failure, Quirk, Spent
 from molehunt.game.planting import FILES
@@ -67,8 +67,8 @@ def plant_one(quirk: Quirk, target: Path, watch: Watch | None = None, **how: Unp
 
     Raises:
         UnknownName: no such recipe, concealment or harmless behaviour.
-        UserError: the folder holds something else, settings or a pair that don't go together, or a
-            training that came apart.
+        UserError: the folder holds something else, or settings or a pair that don't go together.
+        CameApart: the training did.
     """
     if how.get("decoy_check", 0) and how.get("decoy_check", 0) < LEAST_CHECKED:
         raise UserError(
@@ -108,7 +108,7 @@ def plant_one(quirk: Quirk, target: Path, watch: Watch | None = None, **how: Unp
                 opened, quirk, twin, half, seed, plan, lambda what, share: watch.bar("planting", share, what)
             )
         except FloatingPointError as error:
-            raise UserError(f"The training came apart: {error}.") from None
+            raise CameApart(f"The training came apart: {error}.") from None
         if ladder and pair.profile.valid:
             climb(
                 opened,
