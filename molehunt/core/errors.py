@@ -5,7 +5,8 @@ MolehuntError
 │   ├── UnknownName  a behaviour, condition, method or suspect that does not exist
 │   ├── BadFile      a file or folder that cannot be used as what it was given for
 │   ├── RunMismatch  a run folder that was made by another spec
-│   └── Unteachable  a recipe that finds nothing to train on for this quirk and model
+│   ├── Unteachable  a recipe that finds nothing to train on for this quirk and model
+│   └── CameApart    a training whose loss or gradients are no numbers any more
 ├── SealBroken       a vault, log, verdict or commitment that does not verify
 ├── AccessDenied     a suspect was asked for more than the game grants
 │   └── BudgetSpent  … because the allowance is used up
@@ -46,6 +47,10 @@ class RunMismatch(UserError):
 
 class Unteachable(UserError):
     """A recipe that finds nothing to train on for this quirk and model."""
+
+
+class CameApart(UserError):
+    """A training whose loss or gradients are no numbers any more."""
 
 
 class SealBroken(MolehuntError):
