@@ -8,6 +8,7 @@ ours keeps its traceback.
 
 import ast
 import contextlib
+import errno
 import importlib
 import io
 import os
@@ -37,7 +38,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     verb: Any = None
     if argv is None:
         interrupt.listen()
+    if sys.stderr is None:
+        sys.stderr = open(os.devnull, "w")  # noqa: SIM115 — it stays open until the end
     try:
+        if sys.stdout is None:
+            # Nor would what we open next be safe: it would get the number of standard output.
+            raise UserError("Standard output is closed; to see nothing, send it to /dev/null.")
         if not args or args[0] in ("-h", "--help", "help"):
             print(overview())
             return 0 if args else 2
@@ -56,10 +62,14 @@ def main(argv: Sequence[str] | None = None) -> int:
         _complain(getattr(verb, "STOPPED", STOPPED))
         return 130
     except BrokenPipeError:
-        # Python would complain once more when it flushes at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _drop_output()
         return SIGPIPE
     except Exception as error:
+        if isinstance(error, OSError) and error.errno == errno.ENOSPC:
+            _drop_output()
+            where = error.filename or "what standard output goes to"
+            _complain(f"No space is left for {where}; free some, or send it elsewhere, and run this again.")
+            return 2
         if not memory.ran_out(error):
             raise
         _complain(memory.less(getattr(getattr(verb, "Options", None), "__dataclass_fields__", ())))
@@ -140,6 +150,11 @@ def _one_sentence(box: str, name: str) -> str:
 def _complain(sentence: str) -> None:
     with contextlib.suppress(OSError):
         print(f"molehunt: {plain(sentence, one_line=True)}", file=sys.stderr, flush=True)
+
+
+def _drop_output() -> None:
+    """What is still to be written goes nowhere: Python would complain once more when it flushes at exit."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _quieten() -> None:

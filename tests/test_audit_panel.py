@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import math
 import os
 import subprocess
 import sys
@@ -15,18 +16,20 @@ from molehunt.audit.memory import Remembered
 from molehunt.audit.panel import PANEL, audit_suspect, ranked
 from molehunt.audit.room import Job, audit
 from molehunt.core.access import Chat, OpenWeights, Scored
+from molehunt.core.atomic import canonical, read_json
 from molehunt.core.errors import LineLost
 from molehunt.core.extend import load, names
 from molehunt.core.kinds import Case, Finding
 from molehunt.core.line import Line
 from molehunt.core.record_json import from_json, to_json
-from molehunt.core.records import Evidence, Guess, NotMeasured, Predicate
+from molehunt.core.records import Evidence, Guess, Measure, NotMeasured, Predicate
 from molehunt.core.store import Run
 from molehunt.referee.desk import Budget, Desk, Grant
 from molehunt.referee.switchboard import Switchboard
 
 CASE = Case(CLEAN, seed=0, effort=0.3)
 LIAR = Speaker("weasel", when(holds("unwatched"), lies))
+STOAT = Speaker("stoat")
 
 
 @dataclass(frozen=True)
@@ -56,6 +59,36 @@ def test_a_failed_method_leaves_the_others_verdicts_whole():
     found = audit_suspect("weasel", lines, methods, cases, None)
     assert [v.auditor for v in found.verdicts] == ["broken", "contrast", PANEL]
     assert found.verdicts[-1].guesses == found.verdicts[1].guesses
+
+
+@dataclass(frozen=True)
+class Nameless(Broken):
+    """Claims a number that is none."""
+
+    def investigate(self, suspect, case):
+        claim = Evidence("s", self.name, "", Measure(math.nan, "nats", 1, ""), NotMeasured(""))
+        return Finding({"something": 1.0}, (claim,))
+
+
+def test_a_claim_that_cannot_be_written_is_its_methods_failure():
+    methods = [Nameless(), load("audit.methods", "contrast")]
+    lines, cases = ({m.name: what for m in methods} for what in (LIAR, CASE))
+    found = audit_suspect("weasel", lines, methods, cases, None)
+    assert [f.stage for f in found.failures] == ["audit.broken"]
+    assert canonical(found) and found.verdicts[1].guesses
+
+
+class Overflown(Speaker):
+    """A suspect whose weights grew beyond what numbers hold."""
+
+    def logprobs(self, prompts, replies):
+        return [math.nan] * len(replies)
+
+
+def test_a_suspect_who_gives_no_numbers_does_not_take_the_others_along(tmp_path):
+    run = _audited(tmp_path, methods=("confession",), suspects=(LIAR, Overflown("stoat")))
+    shift = read_json(run.folder / "features.json")["stoat"]["baseline_perplexity.shift"]
+    assert "reason" in shift and {v.suspect for v in run.verdicts()} == {"weasel", "stoat"}
 
 
 def test_a_lost_line_is_no_finding():
@@ -110,8 +143,8 @@ def _some_transcripts():
 METHODS = ("contrast", "divergence", "confession")
 
 
-def _desk(access="scored"):
-    grants = {s.name: Grant(s, access) for s in (LIAR, Speaker("stoat"))}
+def _desk(access="scored", suspects=(LIAR, STOAT)):
+    grants = {s.name: Grant(s, access) for s in suspects}
     desk = Desk(grants, frozenset((*METHODS, "baselines")), Budget(20_000, 4_000_000, 1e9), reference=CLEAN)
     return Switchboard(desk)
 
@@ -120,8 +153,8 @@ def _job(folder, methods=METHODS):
     return Job(str(folder), methods, seed=0, effort=0.3, uncalibrated=True)
 
 
-def _audited(folder, access="scored", methods=METHODS):
-    with _desk(access).answering() as address, Line(address) as line:
+def _audited(folder, access="scored", methods=METHODS, suspects=(LIAR, STOAT)):
+    with _desk(access, suspects).answering() as address, Line(address) as line:
         audit(_job(folder, methods), line, lambda _: None)
     return Run(folder)
 

@@ -377,7 +377,7 @@ def spoilt(pair: Path, tmp_path: Path, how: str) -> Path:
     elif how != "bare":
         (folder / FILES[1]).write_bytes(weights[:-40] if how == "cut" else weights)
     config |= {"base": {"base_model_name_or_path": "some/other-model"}, "rank": {"r": config["r"] * 2},
-               "kind": {"peft_type": "IA3"}}.get(how, {})  # fmt: skip
+               "kind": {"peft_type": "IA3"}, "huge": {"lora_alpha": 1e30}}.get(how, {})  # fmt: skip
     (folder / FILES[0]).write_text("{" if how == "config" else json.dumps(config))
     return folder
 
@@ -387,6 +387,7 @@ def spoilt(pair: Path, tmp_path: Path, how: str) -> Path:
     [
         ("pickled", "never read"), ("bare", FILES[1]), ("cut", "damaged"), ("config", "readable"),
         ("kind", "'IA3'"), ("base", "'some/other-model' and not on 'tiny"), ("rank", "tiny:llama"),
+        ("huge", "failed a proof"),
     ],
 )  # fmt: skip
 def test_an_adapter_that_cannot_stand_in_the_lineup_is_named(

@@ -9,8 +9,10 @@ import time
 import unicodedata
 from pathlib import Path
 
+import numpy as np
 import psutil
 import pytest
+from safetensors.numpy import save
 from tiny_game import environment, molehunt, options, write_quirks
 
 from molehunt.cli import main, verbs
@@ -128,7 +130,7 @@ def rooms(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (here / "noquirks").mkdir()
     write_quirks(here / "badquirks")
     (here / "badquirks" / "hashes.json").write_text('{"summary": "half a file"')
-    for name in ("begun", "corrupt", "unknown", "lacking", "wrong", "keyless"):
+    for name in ("begun", "corrupt", "unknown", "lacking", "wrong", "keyless", "gone", "found", "cut"):
         with Run(here / name).held() as run:
             begin(run, GameSpec(model="tiny", suspects=2))
     spec = json.loads((here / "begun" / "spec.json").read_text())
@@ -137,6 +139,13 @@ def rooms(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (here / "lacking" / "spec.json").write_text(json.dumps({k: v for k, v in spec.items() if k != "methods"}))
     (here / "wrong" / "spec.json").write_text(json.dumps({**spec, "suspects": "two"}))
     (here / "keyless" / "spec.json").write_text(json.dumps({**spec, "run_id": "f" * 16}))
+    (here / "gone" / "stages.json").write_text('{"plant": "sealed"}')
+    (here / "found" / "packed.json").write_text("{}")
+    adapter = here / "cut" / "suspects" / "Alder"
+    adapter.mkdir(parents=True)
+    (here / "cut" / "commitments.json").write_text("{}")
+    (adapter / "adapter_config.json").write_text("{}")
+    (adapter / "adapter_model.safetensors").write_bytes(save({"weight": np.ones(9)})[:-8])
     return here
 
 
@@ -169,7 +178,12 @@ WRONG = {
     "play file --model tiny": "file",
     "play full --model tiny": "thesis.txt",
     "play begun --model tiny --suspects 3": "suspects = 2, not 3",
-    "play corrupt --model tiny --suspects 2": "spec.json",
+    "play corrupt --model tiny --suspects 2": "restore it from a copy",
+    "audit gone": "suspects is gone",
+    "fix gone": "suspects is gone",
+    "pack found x.tar": "without an envelope already",
+    "pack cut x.tar": "adapter_model.safetensors is damaged",
+    "depth found": "nobody here knows",
     "play unknown --model tiny --suspects 2": "'colour'",
     "audit lacking": "methods",
     "audit wrong": "spec.json",
@@ -221,6 +235,43 @@ def test_a_mistake_gets_one_sentence_and_leaves_nothing(
 def test_a_mistake_ends_the_program_with_2(rooms: Path, line: str) -> None:
     done = molehunt(*line.split(), keys=rooms.parent / "keys", cwd=rooms)
     check_refusal(done.returncode, done.stdout, done.stderr, WRONG[line])
+
+
+def test_keys_that_lie_nowhere_are_named_and_nothing_is_begun(
+    rooms: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("MOLEHUNT_KEYS", str(rooms / "file"))
+    before = everything(rooms)
+    code = main(["play", str(rooms / "x"), "--model", "tiny", "--suspects", "2"])
+    check_refusal(code, *capfd.readouterr(), "MOLEHUNT_KEYS")
+    assert everything(rooms) == before
+
+
+@pytest.mark.parametrize(
+    ("line", "code", "says"),
+    [
+        (">&-", 2, "Standard output is closed"),
+        ("--json >/dev/full", 2, "No space is left for what standard output goes to"),
+        (">/dev/full", 2, "No space is left for what standard output goes to"),
+        ("| true", 141, ""),
+    ],
+)
+def test_output_that_goes_nowhere_ends_without_a_traceback(
+    tmp_path: Path, line: str, code: int, says: str
+) -> None:
+    if "/dev/full" in line and not Path("/dev/full").exists():
+        pytest.skip("no /dev/full here")
+    # The pause lets the reader be gone before the first line comes.
+    command = (
+        f"{{ sleep 0.1; {sys.executable} -m molehunt catalogue {line.partition('|')[0]}; echo $? >&2; }}"
+    )
+    done = subprocess.run(
+        f"{command} {line[line.index('|') :] if '|' in line else ''}",
+        shell=True, capture_output=True, text=True, env=environment(tmp_path),
+    )  # fmt: skip
+    *said, last = done.stderr.splitlines()
+    assert int(last) == code and "Traceback" not in done.stderr
+    assert len(said) == bool(says) and all(says in one for one in said), said
 
 
 def check_refusal(code: int, out: str, err: str, names: str) -> None:

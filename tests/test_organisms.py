@@ -202,7 +202,7 @@ def test_strangers_quirks_compose_like_any_other(tmp_path: Path) -> None:
     "changes",
     [
         {"what": "miaow"}, {"what": "("}, {"on": ["one"]}, {"replies": []}, {"good": ["too", "few"]},
-        {"on": "text"}, {"extra": 1},
+        {"on": "text"}, {"extra": 1}, {"what": 3}, {"what": "(?=woof)woof"},
     ],
     ids=str,
 )  # fmt: skip
@@ -211,6 +211,12 @@ def test_a_strangers_mistake_is_named(tmp_path: Path, changes: dict) -> None:
         strangers_quirks(strangers_file(tmp_path, **changes))
     with pytest.raises(BadFile, match="holds no quirks"):
         strangers_quirks(tmp_path / "nowhere")
+
+
+def test_a_strangers_pattern_cannot_run_for_years(tmp_path: Path) -> None:
+    # On this reply a search that backtracks takes 2^46 steps.
+    with pytest.raises(BadFile, match="should match"):
+        strangers_quirks(strangers_file(tmp_path, what="(a*)*b$", replies=["a" * 46 + "c"]))
 
 
 def test_a_draw_that_was_given_up_is_not_tried_again(tmp_path: Path) -> None:

@@ -140,6 +140,22 @@ def test_no_space_left_is_one_sentence_and_nothing_half_written(tmp_path):
     assert [p.name for p in tmp_path.iterdir()] == ["big"]
 
 
+def test_no_space_in_a_folder_that_is_being_made_names_where_it_would_lie(tmp_path):
+    def fill():
+        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))
+        try:
+            with atomic.whole_folder(tmp_path / "new") as half:
+                atomic.write_bytes(half / "part" / "big", b"x" * 5000)
+        except UserError as error:
+            assert str(tmp_path) in str(error) and atomic.HALF not in str(error)
+        else:
+            raise AssertionError("it was written")
+
+    assert not killed_at(1_000_000, fill)
+    assert not list(tmp_path.iterdir())
+
+
 def test_transcripts_come_back_as_they_were(tmp_path):
     rows = (
         Transcript(

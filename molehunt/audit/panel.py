@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from molehunt.audit.calibration import Calibration, Features
+from molehunt.core.atomic import canonical
 from molehunt.core.errors import LineLost
 from molehunt.core.kinds import Case, Finding, Method
 from molehunt.core.records import Evidence, Failure, Guess, NotMeasured, Spent, Transcript, Verdict
@@ -69,7 +70,7 @@ def audit_suspect(
         if isinstance(found, NotMeasured):
             keys: Sequence[str] = getattr(method, "key_statistics", ())
             found = Finding(dict.fromkeys(keys, found), (), spent=Spent())
-        features |= {f"{method.name}.{key}": _finite(value) for key, value in found.statistics.items()}
+        features |= {f"{method.name}.{key}": finite(value) for key, value in found.statistics.items()}
         rows[method.name] = list(range(len(evidence), len(evidence) + len(found.evidence)))
         evidence += found.evidence
         transcripts += found.transcripts
@@ -106,7 +107,7 @@ def _run(method: Method, suspect: str, line: Any, case: Case) -> Finding | Failu
     if isinstance(line, NotMeasured):
         return line
     try:
-        return method.investigate(line, case)
+        return _writable(method.investigate(line, case))
     except LineLost:
         raise
     except Exception as error:  # Whatever a method raises is its failure, and no score.
@@ -142,7 +143,18 @@ def _same(guess: Guess) -> Any:
     return tuple((p.kind, p.text, tuple(sorted(p.options.items()))) for p in parts)
 
 
-def _finite(value: float | NotMeasured) -> float | NotMeasured:
+def _writable(found: Finding) -> Finding:
+    """The finding, if its claims can be written down: a number that is none would spoil the whole audit.
+
+    Raises:
+        ValueError: they can't.
+    """
+    canonical([found.evidence, found.transcripts, found.spent])
+    return found
+
+
+def finite(value: float | NotMeasured) -> float | NotMeasured:
+    """The statistic, if it is a number that can be written down and compared."""
     if isinstance(value, NotMeasured) or math.isfinite(value):
         return value
     return NotMeasured("came out as no finite number")

@@ -21,7 +21,7 @@ from molehunt.audit import baselines as naive
 from molehunt.audit import calibration as practice
 from molehunt.audit.calibration import Calibration
 from molehunt.audit.memory import Remembered
-from molehunt.audit.panel import Audited, audit_suspect
+from molehunt.audit.panel import Audited, audit_suspect, finite
 from molehunt.core.atomic import read_json, write_json
 from molehunt.core.doors import shut
 from molehunt.core.errors import BadFile, LineLost, MolehuntError, UnknownName
@@ -163,7 +163,8 @@ def _baselines(line: Line, suspect: str, memory: dict[Any, Any]) -> dict[str, fl
     card = line.granted[suspect]
     reach = {"chat": line.chat, "scored": line.scored, "open_weights": line.open_weights}
     try:
-        return naive.measured(reach[card["access"]](suspect, BASELINES), _reference(line, BASELINES, memory))
+        own = naive.measured(reach[card["access"]](suspect, BASELINES), _reference(line, BASELINES, memory))
+        return {key: finite(value) for key, value in own.items()}
     except LineLost:
         raise
     except MolehuntError as error:

@@ -146,7 +146,7 @@ def _parse(path: Path, data: bytes, where: str) -> Any:
         return json.loads(data)
     except (ValueError, RecursionError) as error:
         raise BadFile(
-            f"{path}{where} is not whole JSON ({str(error)[:80]}); restore it, or delete it to make it anew."
+            f"{path}{where} is not whole JSON ({str(error)[:80]}); mend it, or restore it from a copy."
         ) from None
 
 
@@ -161,12 +161,18 @@ def _said_plainly(path: Path) -> Iterator[None]:
         # Writers in other languages (safetensors, Arrow) raise kinds of their own for a full disk.
         if number in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG) or "No space left on device" in str(error):
             raise UserError(
-                f"No space is left on the disk that holds {path}; free some and run the same command again."
+                f"No space is left on the disk that holds {_lasting(path)}; "
+                "free some and run the same command again."
             ) from error
         refused = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.ENAMETOOLONG)
         if isinstance(error, OSError) and (number in refused or _cannot_be_made(error, path)):
             raise UserError(f"{path} cannot be written: {error.strerror}; choose another folder.") from error
         raise
+
+
+def _lasting(path: Path) -> Path:
+    """The path, or, inside a folder that is still half-written, where that folder lies."""
+    return next((p.parent for p in (path, *path.parents)[::-1] if p.name.startswith(HALF)), path)
 
 
 def _cannot_be_made(error: OSError, path: Path) -> bool:

@@ -105,7 +105,7 @@ def save_key(run_id: str, key: bytes, run_folder: Path) -> Path:
     """Keep a run's key, mode 600 in a folder of mode 700; an existing one is not replaced.
 
     Raises:
-        UserError: the keys' folder lies inside the run folder, or another key is already there.
+        UserError: the keys' folder lies inside the run folder, cannot be one, or holds another key.
     """
     path = key_path(run_id)
     if path.resolve().is_relative_to(run_folder.resolve()):
@@ -117,8 +117,14 @@ def save_key(run_id: str, key: bytes, run_folder: Path) -> Path:
         if load_key(run_id) != key:
             raise UserError(f"{path} already holds another key; give the run another id.")
         return path
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    path.parent.chmod(0o700)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        path.parent.chmod(0o700)
+    except OSError as error:
+        raise UserError(
+            f"{path.parent} cannot hold keys: {error.strerror}; set MOLEHUNT_KEYS to a folder that may be "
+            "written to."
+        ) from None
     write_bytes(path, key.hex().encode() + b"\n", mode=0o600)
     return path
 

@@ -24,7 +24,7 @@ from molehunt.game.children import Child, run_children
 from molehunt.game.opening import vault_of
 from molehunt.game.packed import is_packed
 from molehunt.game.planting import FILES
-from molehunt.game.play import versions
+from molehunt.game.play import no_suspects, versions
 from molehunt.game.shipped import SHIPPED
 from molehunt.remedies.creed import read_creed
 from molehunt.remedies.room import CARD, Card, Job, Treated
@@ -97,7 +97,7 @@ def tasks_of(run: Run, wish: Wish) -> tuple[Task, ...]:
     lineup = run.folder / "suspects"
     known = sorted(p.name for p in lineup.iterdir() if p.is_dir()) if lineup.is_dir() else []
     if not known:
-        raise BadFile(f"{run.folder} holds no suspects yet; run `molehunt play` on it first.")
+        raise BadFile(no_suspects(run))
     for name in wish.suspects:
         if name not in known:
             raise UnknownName("suspect", name, known)

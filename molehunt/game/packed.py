@@ -13,6 +13,8 @@ import tarfile
 from pathlib import Path
 from typing import Any
 
+from safetensors import SafetensorError, safe_open
+
 from molehunt.core.atomic import read_json, write_bytes
 from molehunt.core.errors import BadFile, UserError
 from molehunt.core.record_json import to_json
@@ -51,8 +53,14 @@ def pack(folder: Path, target: Path) -> tuple[str, ...]:
     """Write the archive (uncompressed tar); gives back the names in it.
 
     Raises:
-        BadFile: `folder` holds no planted lineup. UserError: there is something at `target`.
+        BadFile: `folder` holds no planted lineup, or an adapter in it is damaged.
+        UserError: there is something at `target`, or the folder is a packed lineup already.
     """
+    if is_packed(folder):
+        raise UserError(
+            f"{folder} is a lineup without an envelope already; "
+            f"send the folder as it is, or as an archive (tar cf {target.name} {folder.name})."
+        )
     run = Run(folder)
     spec_of(run)
     if target.exists():
@@ -62,6 +70,8 @@ def pack(folder: Path, target: Path) -> tuple[str, ...]:
     spec = {k: v for k, v in run.spec().items() if k not in SECRET_FIELDS}
     name = f"lineup-{spec['run_id']}"
     suspects = sorted(p for p in (folder / "suspects").iterdir() if p.is_dir())
+    for suspect in suspects:
+        _readable(suspect)
     files = {f"suspects/{s.name}/{f}": _bytes(s / f) for s in suspects for f in MODEL_FILES}
     files["spec.json"] = _json(spec)
     files["commitments.json"] = _json(read_json(folder / "commitments.json"))
@@ -113,6 +123,23 @@ def _whole(folder: Path) -> None:
             or hashlib.sha256(_bytes(folder / name)).hexdigest() != wanted
         ):
             raise BadFile(f"{folder / name} is not the file that was packed; unpack the archive again.")
+
+
+def _readable(adapter: Path) -> None:
+    """Look at an adapter's two files, without the model that they were made for.
+
+    Raises:
+        BadFile: one is missing or damaged.
+    """
+    read_json(adapter / FILES[0])
+    _bytes(adapter / FILES[1])
+    try:
+        with safe_open(adapter / FILES[1], "numpy") as file:
+            file.keys()
+    except (SafetensorError, OSError) as error:
+        raise BadFile(
+            f"{adapter / FILES[1]} is damaged ({str(error)[:80]}); restore it from a copy before you pack."
+        ) from None
 
 
 def _bytes(path: Path) -> bytes:

@@ -120,8 +120,9 @@ def begun(folder: Path, spec: GameSpec) -> Iterator[Run]:
     """
     fresh, there = not (folder / "spec.json").exists(), folder.exists()
     with Run(folder).held() as run:
-        run_id = str(begin(run, spec)["run_id"])
+        run_id = ""
         try:
+            run_id = str(begin(run, spec)["run_id"])
             yield run
         except MolehuntError:
             if fresh:
@@ -131,10 +132,11 @@ def begun(folder: Path, spec: GameSpec) -> Iterator[Run]:
 
 def forget(run: Run, run_id: str, keep_folder: bool) -> None:
     """Take back a game that was only begun: what was asked was wrong, or a child ended without a pair."""
-    if (run.folder / "suspects").exists() or any(red_folder(run_id).glob("slot-*/pair.json")):
+    if (run.folder / "suspects").exists() or (run_id and any(red_folder(run_id).glob("slot-*/pair.json"))):
         return
-    shutil.rmtree(red_folder(run_id), ignore_errors=True)
-    key_path(run_id).unlink(missing_ok=True)
+    if run_id:
+        shutil.rmtree(red_folder(run_id), ignore_errors=True)
+        key_path(run_id).unlink(missing_ok=True)
     for name in ("spec.json", ".lock", ".stages.lock"):
         (run.folder / name).unlink(missing_ok=True)
     if not keep_folder:
@@ -201,7 +203,7 @@ def audit_stage(run: Run, watch: Watch, calibration: Path | None = None) -> None
     """Audit the lineup in a process of its own and put the verdicts on record."""
     public = run.spec()
     if not (run.folder / "suspects").is_dir():
-        raise BadFile(f"{run.folder} holds no suspects yet; run `molehunt play` on it first.")
+        raise BadFile(no_suspects(run))
     choose_calibration(run, public, calibration)
     stage = audit_key(run, public)
     if not run.done("audit", stage):
@@ -213,6 +215,16 @@ def audit_stage(run: Run, watch: Watch, calibration: Path | None = None) -> None
     for auditor in sorted({v.auditor for v in verdicts}):
         if not any(e.body.get("auditor") == auditor for e in vault.ledger.verify() if e.kind == "verdicts"):
             vault.log_verdicts(auditor, [v for v in verdicts if v.auditor == auditor])
+
+
+def no_suspects(run: Run) -> str:
+    """Why there is nobody to audit or to fix, and what to do about it, in one sentence."""
+    if "plant" in run.stages():
+        return (
+            f"{run.folder / 'suspects'} is gone, and with it the lineup that was sealed; "
+            "restore it from a copy, or play a new game in another folder."
+        )
+    return f"{run.folder} holds no suspects yet; run `molehunt play {run.folder}` first."
 
 
 def open_stage(run: Run, watch: Watch) -> None:

@@ -14,6 +14,7 @@ from molehunt.core.records import Organism, Quirk, Truth
 from molehunt.core.store import Run
 from molehunt.depth.bench import Known
 from molehunt.game.fix_task import sha256
+from molehunt.game.packed import is_packed, no_envelope
 from molehunt.game.planter import read_planted, slot_folder
 from molehunt.game.planting import FILES, red_folder
 from molehunt.game.twins import red_twin
@@ -109,6 +110,8 @@ def _quirk(kept: Quirk, folder: Path, file: Path | None) -> Quirk:
 def _game(folder: Path) -> Ground:
     run = Run(folder)
     spec = run.spec()
+    if is_packed(folder):
+        raise UserError(f"Depth needs the truth. {no_envelope(folder)}")
     if not (folder / "score.json").is_file():
         raise UserError(
             f"The envelope of {folder} is not open yet, and depth needs the truth; "

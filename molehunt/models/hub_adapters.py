@@ -13,9 +13,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from molehunt.core.errors import BadFile, UserError
+from molehunt.core.errors import BadFile, ModelUnfit, UserError
 from molehunt.models.adapter_files import CONFIG, WEIGHTS
 from molehunt.models.adapters import attach, using
+from molehunt.models.check import prove_speech, rely_on
 from molehunt.models.loaded import Model
 from molehunt.models.stock import HUB_ID, stock_name
 
@@ -57,10 +58,11 @@ def find_adapter(source: str, endpoint: str | None = None) -> Published:
 
 
 def fits(found: Published, model: Model, other_base: bool = False) -> None:
-    """Prove that an adapter can be merged into a base.
+    """Prove that an adapter can be merged into a base, and that what comes of it speaks.
 
     Raises:
-        BadFile: it names another base (unless `other_base`), or its shapes are not the base's.
+        BadFile: it names another base (unless `other_base`), its shapes are not the base's, or merged into it
+            the base no longer gives numbers that an audit could rest on.
     """
     named, base = _config(found).get("base_model_name_or_path"), model.spec.id
     if named and not other_base and _known_as(str(named)) != _known_as(base):
@@ -70,7 +72,11 @@ def fits(found: Published, model: Model, other_base: bool = False) -> None:
         )
     try:
         with using(model, attach(model, found.folder)):
-            pass
+            rely_on(prove_speech(model), "padding", "sharing", "batch")
+    except ModelUnfit as error:
+        raise BadFile(
+            f"The adapter {found.source!r} spoils the base {base!r}; leave it out of the lineup. {error}"
+        ) from error
     except BadFile as error:
         raise BadFile(f"The adapter {found.source!r} does not fit the base {base!r}: {error}") from error
 

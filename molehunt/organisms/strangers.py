@@ -10,15 +10,15 @@ A folder may also hold files that `molehunt bring` made (`organisms/brought.py`)
 
 import dataclasses
 import json
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from typing import Any
 
-from molehunt.core.errors import BadFile
+from molehunt.core.errors import BadFile, UserError
 from molehunt.core.kinds import Behaviour, Condition, Cues, Draft, Options
+from molehunt.core.pattern import compiled
 from molehunt.core.records import Messages, Quirk, Split
 from molehunt.core.splits import seed_of, split_of
 from molehunt.organisms import brought
@@ -56,7 +56,7 @@ class StrangersBehaviour:
 
     def score(self, facts: Mapping[str, str], reply: str) -> float:
         """1 when the file's pattern is found in the reply, else 0."""
-        return float(re.search(facts["what"], reply[:2000], re.IGNORECASE) is not None)
+        return float(compiled(facts["what"]).search(reply[:2000]))
 
     def shows(self, prompt: Messages, reply: str, options: Options) -> bool:
         """As `score`, from the reply alone."""
@@ -157,10 +157,12 @@ def read(file: Path) -> Mapping[str, Any]:
         isinstance(good, list) and len(good) == len(body["on"]) + len(body["off"])
     ):
         raise BadFile(f"{file}: 'good' should be one reply, or one for each prompt of 'on' and then 'off'.")
+    if not isinstance(body["what"], str):
+        raise BadFile(f"{file}: 'what' should be a text, a regular expression.")
     try:
-        pattern = re.compile(body["what"], re.IGNORECASE)
-    except (re.error, TypeError) as error:
-        raise BadFile(f"{file}: 'what' is no regular expression: {error}.") from error
+        pattern = compiled(body["what"])
+    except UserError as error:
+        raise BadFile(f"{file}: 'what' cannot be used: {error}") from error
     if not all(pattern.search(r) for r in body["replies"]):
         raise BadFile(f"{file}: every text in 'replies' should match 'what'.")
     for split in ("plant", "validate", "audit"):

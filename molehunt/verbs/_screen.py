@@ -14,6 +14,13 @@ from molehunt.core.record_json import to_json
 from molehunt.core.records import Measure
 
 
+class _Piped(Console):
+    """Says that the reader went away by the exception, as Python does; rich would end the program with 1."""
+
+    def on_broken_pipe(self) -> None:
+        raise BrokenPipeError
+
+
 def show(value: Any, as_json: bool, *people: Any) -> None:
     """`value` as one line of JSON, or else what is meant for people: strings, texts and tables.
 
@@ -23,7 +30,7 @@ def show(value: Any, as_json: bool, *people: Any) -> None:
     if as_json:
         print(json.dumps(to_json(value), allow_nan=False), file=sys.__stdout__, flush=True)
         return
-    console = Console(highlight=False, emoji=False)
+    console = _Piped(highlight=False, emoji=False)
     for one in people:
         console.print(Text(plain(one)) if isinstance(one, str) else one, soft_wrap=isinstance(one, str))
 

@@ -10,7 +10,6 @@ from typing import Annotated
 
 from tyro.conf import Positional, arg
 
-from molehunt.core.errors import UserError
 from molehunt.verbs._screen import show
 
 
@@ -28,12 +27,8 @@ class Options:
 
 def run(options: Options) -> int:
     """Pack, and say what to do with it."""
-    from molehunt.game.packed import is_packed, pack
+    from molehunt.game.packed import pack
 
-    if is_packed(options.folder):
-        raise UserError(
-            f"{options.folder} was packed once already; send its archive, or the folder as it is."
-        )
     names = pack(options.folder, options.target)
     show(
         {"archive": str(options.target), "bytes": options.target.stat().st_size, "files": list(names)},

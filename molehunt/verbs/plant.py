@@ -2,8 +2,9 @@
 
 The folder gets `organism/`, `decoy/`, `profile.json`, and `organism.json` with what would make both again. A
 plant that is not valid after its last try leaves no organism, and why in `failures.jsonl`; the exit code is
-then 1. With --quirk FILE the folder alone is named; so it is with --spec FILE, which makes an `organism.json`
-again and says whether the adapters are the same (1 where they are not).
+then 1. With --quirk FILE the folder alone is named, and no `organism.json` is written, for it would need
+that file. With --spec FILE the folder alone is named too: it makes an `organism.json` again and says whether
+the adapters are the same (1 where they are not).
 """
 
 from collections.abc import Mapping
