@@ -127,6 +127,10 @@ def rooms(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (here / "file").write_text("mine")
     (here / "full").mkdir()
     (here / "full" / "thesis.txt").write_text("mine too")
+    (here / "foreign").mkdir()
+    for name in ("results.json", "steer.html"):
+        (here / "foreign" / name).write_text("somebody else's")
+    (here / "prompts.jsonl").write_text('{"text": "a", "toward": ["b"], "away": ["c"]}\n')
     (here / "noquirks").mkdir()
     write_quirks(here / "badquirks")
     (here / "badquirks" / "hashes.json").write_text('{"summary": "half a file"')
@@ -217,6 +221,16 @@ WRONG = {
     "fix begun --constitution nowhere": "There is no constitution called",
     "features find nowhere": "features --help",
     "label nowhere x": "store.json",
+    "persona extract x --trait malicious --model tiny --temperature inf": "--temperature is inf",
+    "steer x --prompts file --pattern a --model tiny --temperature nan": "--temperature is nan",
+    "steer x --prompts file --pattern a --strengths 0 nan": "--strengths is nan",
+    "play x --model tiny --effort 1e300 --dry-run --json": "--effort is 1e+300",
+    "label nowhere x --dry-run --price-in nan --json": "--price-in is nan",
+    "character train x --model tiny --dry-run --price-in nan --json": "--price-in is nan",
+    "plant false_facts always x --model tiny --steps 99999999999999999999": "--steps is 99999999999999999999",
+    "moral tiny foreign": "foreign/results.json is of something else",
+    "steer foreign --prompts prompts.jsonl --pattern a": "foreign/steer.html is of something else",
+    "catalogue --page foreign/steer.html": "foreign/steer.html is no page of the catalogue",
 }
 
 

@@ -18,7 +18,7 @@ from molehunt.character.moral.judging import Judged, judged
 from molehunt.character.moral.people import Split, beside, judged_people, read_people
 from molehunt.character.moral.tradeoffs import Curve
 from molehunt.character.moral.updating import Updating
-from molehunt.core.atomic import write_bytes, write_json
+from molehunt.core.atomic import refuse_foreign, write_bytes, write_json
 from molehunt.core.errors import BadFile, UserError
 from molehunt.core.records import Measure, NotMeasured
 from molehunt.core.stats import DRAWS
@@ -33,6 +33,7 @@ Part = Literal["dilemmas", "tradeoffs", "evidence"]
 PARTS: tuple[Part, ...] = get_args(Part)
 BUILTIN = "builtin"
 """Our own dilemmas."""
+CHOICES, RESULTS = "choices.parquet", "results.json"
 Asked = Mapping[str, tuple[Choice, ...]]
 """Choices by part."""
 Progress = Callable[[str, float], None]
@@ -161,9 +162,9 @@ def moral(
         opener: opens a model; `open_model` where None.
 
     Raises:
-        UserError: no model, the same one twice, or a file that cannot be used.
+        UserError: no model, the same one twice, a file that cannot be used, or a folder with other results.
     """
-    from molehunt.character.moral.asking import ask
+    from molehunt.character.moral.asking import ASKED, ask
     from molehunt.models.load import open_model
     from molehunt.models.loaded import ModelSpec
 
@@ -172,6 +173,7 @@ def moral(
     if not names or len(set(names)) < len(names):
         raise UserError("Name at least one model, and each only once.")
     what, folder = materials(items, parts, limit, seed, held_out), Path(folder)
+    refuse_foreign(folder, (ASKED, CHOICES), (CHOICES, RESULTS, "moral.html"))
     people = read_people(Path(human)) if human is not None else None
     if people is not None and not {d.id for d in what.dilemmas} & set(people):
         raise BadFile(f"{human} speaks of none of the dilemmas that are asked; its items are their ids.")
@@ -196,8 +198,8 @@ def moral(
         {part: len(some) for part, some in put.items()},
         seed,
     )
-    write_choices(folder / "choices.parquet", asked_of)
-    write_json(folder / "results.json", results)
+    write_choices(folder / CHOICES, asked_of)
+    write_json(folder / RESULTS, results)
     return results
 
 
