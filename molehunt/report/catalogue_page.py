@@ -17,7 +17,7 @@ from typing import Any
 from markupsafe import Markup
 
 from molehunt.core.atomic import write_bytes
-from molehunt.core.errors import BadFile
+from molehunt.core.errors import BadFile, UserError
 from molehunt.core.records import Measure, NotMeasured
 from molehunt.report import words
 from molehunt.report.page import HERE, environment, policy
