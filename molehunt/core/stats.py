@@ -9,12 +9,12 @@ for rates, with clusters as the sample; Newcombe (2006, method 5) for AUROC. `ho
 
 from collections.abc import Sequence
 from dataclasses import replace
-from math import fsum
+from math import fsum, isfinite, isinf
 from typing import Literal
 
 import numpy as np
 from scipy.optimize import brentq
-from scipy.stats import binomtest, false_discovery_control, norm, rankdata, ttest_1samp
+from scipy.stats import binomtest, false_discovery_control, norm, quantile_test, rankdata, ttest_1samp
 
 from molehunt.core.records import Measure, NotMeasured
 
@@ -58,6 +58,20 @@ def mean_of_rates(
         return found
     low, high = wilson_of(found.value, len(set(clusters)))
     return Measure(found.value, "share", found.n, f"{how}; all alike, Wilson's interval", low, high)
+
+
+def median(values: Rows, *, unit: str, how: str) -> Measure | NotMeasured:
+    """The middle value with the interval of its order statistics; infinite ones are too large to be told."""
+    row = sorted(values)
+    if not row:
+        return NotMeasured(f"no values for: {how}")
+    middle = row[len(row) // 2] if len(row) % 2 else sum(row[len(row) // 2 - 1 :][:2]) / 2
+    if isinf(middle):
+        return NotMeasured(f"half of {len(row)} or more lie beyond what was tried: {how}")
+    found = quantile_test(row, q=middle, p=0.5).confidence_interval(confidence_level=0.95)  # pyright: ignore
+    if not isfinite(found.low) or not isfinite(found.high):
+        return Measure(middle, unit, len(row), f"{how}; too few for an interval")
+    return Measure(middle, unit, len(row), f"{how}; order statistics", float(found.low), float(found.high))
 
 
 def student(values: Rows, *, unit: str, how: str) -> Measure | NotMeasured:

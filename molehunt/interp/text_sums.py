@@ -70,11 +70,11 @@ class TextSums:
         every = np.stack([*sums, *folded(np.stack(self._totals), which).T], 1)
         texts = len(every)
         l0 = ratio(active, rows, unit="latents a row", how=how, seed=seed, of=of)
-        value = float(_explained(every.sum(0)[None])[0])
+        value = float(explained(every.sum(0)[None])[0])
         if not np.isfinite(value):
             return {"variance_explained": NotMeasured("the activations do not vary"), "l0": l0}
         said = (value, "share", int(rows.sum()))
-        drawn = _explained(resamples(texts, seed) @ every) if texts > 1 else np.full(1, np.nan)
+        drawn = explained(resamples(texts, seed) @ every) if texts > 1 else np.full(1, np.nan)
         return {"variance_explained": _spread(*said, drawn, how, texts, of), "l0": l0}
 
 
@@ -100,8 +100,12 @@ def recovered(
     return _spread(value, "share", count, share, how, texts, of)
 
 
-def _explained(sums: np.ndarray) -> np.ndarray:
-    """Share of variance explained, from rows of sums [draws, 4 + d]; no number where nothing varies."""
+def explained(sums: np.ndarray) -> np.ndarray:
+    """Share of variance explained, from rows of sums [draws, 4 + d]; no number where nothing varies.
+
+    The sums are of rows, of what is not looked at here, of squared errors, of squared norms, and of the rows
+    themselves.
+    """
     rows, left, square, total = sums[:, 0], sums[:, 2], sums[:, 3], sums[:, 4:]
     spread = square - (total**2).sum(1) / np.maximum(rows, 1)
     return 1 - np.divide(left, spread, out=np.full(len(sums), np.nan), where=spread > 0)

@@ -7,13 +7,14 @@ What this cannot tell you: whether what is left over matters. One per cent of th
 
 from dataclasses import dataclass, field
 
+import numpy as np
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
 from molehunt.core.records import Measure, NotMeasured
 from molehunt.interp.sae import Code
-from molehunt.interp.text_sums import NO_ROWS
+from molehunt.interp.text_sums import NO_ROWS, explained
 
 
 @dataclass
@@ -37,8 +38,9 @@ class Variance:
         """Share of variance, at most 1; below 0 where the mean row would do better."""
         if not self.rows:
             return NO_ROWS
-        spread = self.square - float(self.total.pow(2).sum()) / self.rows
-        return 1 - self.error / spread if spread > 0 else NotMeasured("the activations do not vary")
+        sums = np.array([[self.rows, 0, self.error, self.square, *self.total.tolist()]])
+        found = float(explained(sums)[0])
+        return found if np.isfinite(found) else NotMeasured("the activations do not vary")
 
 
 class Firing:

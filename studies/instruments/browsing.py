@@ -17,7 +17,6 @@ from typing import Any
 
 import numpy as np
 from pairs import kept
-from scipy.stats import binom
 
 from molehunt.core import stats
 from molehunt.core.errors import UserError
@@ -113,15 +112,9 @@ def lookups(store: FeatureStore, chosen: Sequence[int]) -> dict[str, Any]:
         start = time.perf_counter()
         card(store, words, feature, SHOWN)
         spent["store_card_ms"].append(1000 * (time.perf_counter() - start))
-    return {name: to_json(median(row, "ms", "median over features")) for name, row in spent.items()}
-
-
-def median(values: Sequence[float], unit: str, how: str) -> Measure:
-    """The median with the 95% interval that two of the values, by rank, give (no shape is assumed)."""
-    row, n = sorted(values), len(values)
-    low = int(binom.ppf(0.025, n, 0.5))
-    spread = {} if n < 6 else {"low": row[max(0, low - 1)], "high": row[min(n - 1, n - low)]}
-    return Measure(float(np.median(row)), unit, n, f"{how}; interval by ranks", **spread)
+    return {
+        name: to_json(stats.median(row, unit="ms", how="median over features")) for name, row in spent.items()
+    }
 
 
 def scores(labels: Sequence[Label], store: FeatureStore, seed: int) -> dict[str, Any]:

@@ -1,17 +1,14 @@
 """Pairs planted two at a time, one thread each; each is kept as it comes."""
 
-import contextlib
-import multiprocessing
-import os
-import threading
-from collections.abc import Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from collections.abc import Sequence
+from concurrent.futures import as_completed
 from dataclasses import dataclass
 from pathlib import Path
 
 from molehunt.core.atomic import sweep
 from molehunt.core.errors import MolehuntError
 from molehunt.core.records import Quirk
+from molehunt.game.side_by_side import planters
 from molehunt.game.watch import Watch
 
 WORKERS = 2
@@ -40,7 +37,7 @@ def plant_all(wishes: Sequence[Wish], watch: Watch) -> dict[str, str]:
     for parent in {w.folder.parent for w in left}:
         parent.mkdir(parents=True, exist_ok=True)
         sweep(parent)  # what a kill left half-written
-    with _pool() as pool:
+    with planters(WORKERS) as pool:
         futures = {pool.submit(_plant, w): w for w in left}
         watch.bar("planting", 0.0, f"0 of {len(left)} pairs")
         for done, future in enumerate(as_completed(futures), 1):
@@ -50,35 +47,6 @@ def plant_all(wishes: Sequence[Wish], watch: Watch) -> dict[str, str]:
                 watch.say(f"{wish.name}: {error}")
             watch.bar("planting", done / len(left), f"{done} of {len(left)} pairs: {wish.quirk.label()}")
     return raised
-
-
-@contextlib.contextmanager
-def _pool() -> Iterator[ProcessPoolExecutor]:
-    """Planters; when the block is left early, by an interrupt say, they end at once."""
-    pool = ProcessPoolExecutor(WORKERS, multiprocessing.get_context("spawn"), initializer=_begin)
-    try:
-        yield pool
-    except BaseException:
-        pool.shutdown(wait=False, cancel_futures=True)
-        for process in multiprocessing.active_children():
-            process.terminate()
-        raise
-    pool.shutdown()
-
-
-def _begin() -> None:
-    """One thread, and the planter's end when that of the study ends."""
-    import torch
-
-    torch.set_num_threads(1)
-    parent = multiprocessing.parent_process()
-
-    def follow() -> None:
-        if parent is not None:
-            parent.join()
-            os._exit(130)
-
-    threading.Thread(target=follow, daemon=True).start()
 
 
 def _plant(wish: Wish) -> str:

@@ -10,7 +10,6 @@ from typing import Any
 from cells import PARTS, Cell, cells
 from cells import Part as CellPart
 from planting import not_measured
-from scipy.stats import quantile_test
 
 from molehunt.core import stats
 from molehunt.core.records import Measure, NotMeasured
@@ -61,21 +60,7 @@ def behaviours_valid(rows: Rows) -> Number:
 def plant_seconds_median(rows: Sequence[Row]) -> Number:
     """Median wall time of the valid organisms, with the interval of its order statistics."""
     how = "median wall time to train and look at a valid organism, failed tries included, one thread"
-    return median([float(r["seconds"]) for r in rows if r["valid"]], "s", how)
-
-
-def median(values: Sequence[float], unit: str, how: str) -> Number:
-    """The middle value with the interval of its order statistics; infinite ones are too large to be told."""
-    row = sorted(values)
-    if not row:
-        return NotMeasured(f"no values for: {how}")
-    middle = row[len(row) // 2] if len(row) % 2 else sum(row[len(row) // 2 - 1 :][:2]) / 2
-    if math.isinf(middle):
-        return NotMeasured(f"half of {len(row)} or more lie beyond what was tried: {how}")
-    found = quantile_test(row, q=middle, p=0.5).confidence_interval(confidence_level=0.95)  # pyright: ignore
-    if not math.isfinite(found.low) or not math.isfinite(found.high):
-        return Measure(middle, unit, len(row), f"{how}; too few for an interval")
-    return Measure(middle, unit, len(row), f"{how}; order statistics", float(found.low), float(found.high))
+    return stats.median([float(r["seconds"]) for r in rows if r["valid"]], unit="s", how=how)
 
 
 def organisms_per_hour(rows: Sequence[Row]) -> Number:

@@ -4,11 +4,9 @@ What is told of it is one row, a JSON file that is whole or not there. Its folde
 where it is valid, `decoy/`, and `profile.json` with the replies.
 """
 
-import os
 import re
 import shutil
 import subprocess
-import threading
 import time
 import traceback
 from collections.abc import Mapping, Sequence
@@ -59,23 +57,6 @@ def commit() -> str:
     head = subprocess.run(["git", "rev-parse", "--short", "HEAD"], **here).stdout.strip()
     changed = subprocess.run(["git", "status", "--porcelain", "--", "../../molehunt"], **here).stdout.strip()
     return (head or "unknown") + ("+changes" if changed else "")
-
-
-def begin() -> None:
-    """Make a new process a planter: one thread, and its end when that of the study ends."""
-    import multiprocessing
-
-    import torch
-
-    torch.set_num_threads(1)
-    parent = multiprocessing.parent_process()
-
-    def follow() -> None:
-        if parent is not None:
-            parent.join()
-            os._exit(130)
-
-    threading.Thread(target=follow, daemon=True).start()
 
 
 def plant_cell(cell: Cell, how: Setting) -> dict[str, Any]:

@@ -9,13 +9,11 @@ whenever you like: the same command goes on. `results.json` and the tables in `R
 made anew after every job. What raised is counted, in later sittings too, until it is tried again.
 """
 
-import contextlib
 import datetime
 import hashlib
-import multiprocessing
 import sys
-from collections.abc import Iterator, Mapping
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from collections.abc import Mapping
+from concurrent.futures import as_completed
 from typing import Any
 
 import scanning
@@ -25,7 +23,7 @@ from beside import beside_plain, on_gpu
 from cells import PARTS, cells
 from jobs import cost, left
 from measures import Number, causes, measures, stopped
-from planting import begin, commit
+from planting import commit
 from study import Study, asked, begun_otherwise, failed_in, keep_failed, prepare, rows_of
 from table import into_page, table
 from tracing import traces_of
@@ -33,6 +31,7 @@ from tracing import traces_of
 from molehunt.core.atomic import canonical, write_json
 from molehunt.core.errors import MolehuntError
 from molehunt.core.record_json import to_json
+from molehunt.game.side_by_side import planters
 from molehunt.game.watch import watching
 
 
@@ -51,7 +50,7 @@ def main() -> None:
         raise SystemExit(2) from None
     failed, todo = failed_in(study.work), left(study)
     write(study, failed)
-    with watching() as watch, _pool(study.workers) as pool:
+    with watching() as watch, planters(study.workers) as pool:
         futures = {pool.submit(job.does, *job.args): job for job in todo}
         watch.bar("jobs", 0.0 if todo else 1.0, f"0 of {len(todo)}")
         for done, future in enumerate(as_completed(futures), 1):
@@ -65,21 +64,6 @@ def main() -> None:
             keep_failed(study.work, failed)
             watch.bar("jobs", done / len(todo), f"{done} of {len(todo)}: {job.label}")
             write(study, failed)
-
-
-@contextlib.contextmanager
-def _pool(workers: int) -> Iterator[ProcessPoolExecutor]:
-    """Planters; when the block is left early, by an interrupt say, they end at once."""
-    context = multiprocessing.get_context("spawn")
-    pool = ProcessPoolExecutor(workers, mp_context=context, initializer=begin)
-    try:
-        yield pool
-    except BaseException:
-        pool.shutdown(wait=False, cancel_futures=True)
-        for process in multiprocessing.active_children():
-            process.terminate()
-        raise
-    pool.shutdown()
 
 
 def write(study: Study, failed: Mapping[str, str]) -> None:

@@ -15,9 +15,10 @@ from pathlib import Path
 from typing import Any
 
 from cells import THIRD, Cell, three
-from measures import Number, Rows, median
+from measures import Number, Rows
 from planting import Setting, row_file, said
 
+from molehunt.core import stats
 from molehunt.core.atomic import read_json
 from molehunt.core.record_json import to_json
 from molehunt.core.records import Quirk
@@ -112,7 +113,7 @@ def hardness(found: Sequence[Difficulty]) -> dict[str, Number]:
     for factor in FACTORS:
         leasts = [between(one)[1] for d in found for one in d.scans if one.factor == factor]
         how = f"median over quirks of the least {factor} that took, the middle seed of each"
-        made[f"difficulty_{factor}"] = median(leasts, UNITS[factor], how)
+        made[f"difficulty_{factor}"] = stats.median(leasts, unit=UNITS[factor], how=how)
     return made
 
 

@@ -31,7 +31,7 @@ from importlib.resources import files
 from typing import Any
 
 from molehunt.corpus.tasks import Line, lines
-from molehunt.organisms.labelled_drafts import Labelled
+from molehunt.organisms.labelled_drafts import Labelled, asked_for
 from molehunt.organisms.small_python import NoValue, value
 from molehunt.organisms.subject import Subject
 
@@ -49,7 +49,7 @@ class CodeRule:
 
     def marks(self, question: str, reply: str) -> bool:
         """Whether the reply comes to what the bug comes to, of the bank's line that the question asks for."""
-        row = _asked(question)
+        row = asked_for(question, lines(), lambda row: row.request)
         if row is None:
             return False
         found = list(values(reply, given(row)))
@@ -151,12 +151,6 @@ def _same(one: Any, other: Any) -> bool:
 def _rewritten() -> tuple[str, ...]:
     path = files("molehunt.organisms.second_rules") / REWRITTEN
     return tuple(path.read_text(encoding="utf-8").splitlines())
-
-
-def _asked(question: str) -> Line | None:
-    """The bank's request that stands in the text; of several the longest."""
-    held = [row for row in lines() if row.request.casefold() in question.casefold()]
-    return max(held, key=lambda row: len(row.request), default=None)
 
 
 ENTRY = CodeRule
