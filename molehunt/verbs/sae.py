@@ -14,6 +14,7 @@ from typing import Any, Literal
 
 from tyro.conf import Positional
 
+from molehunt.core.alone import alone
 from molehunt.core.errors import UserError
 from molehunt.game.watch import watching
 from molehunt.verbs._chats import make_chats
@@ -111,7 +112,7 @@ def _train(options: Options) -> int:
     if options.against and options.source is not None:
         raise UserError("A crosscoder reads both models side by side; leave out --source.")
     seen: dict[str, dict[str, Any]] = {}
-    with watching() as watch:
+    with alone(options.folder), watching() as watch:
         rows = rows_of(options, watch)
         how = {
             "spec": {n: getattr(spec, n) for n in names},
