@@ -8,8 +8,11 @@
 Names are resolved when they are first used, so that `import molehunt` takes milliseconds.
 """
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from __future__ import annotations
+
+TYPE_CHECKING = False  # as `typing` has it; the less is imported here, the sooner Ctrl-C is listened for
+if TYPE_CHECKING:
+    from typing import Any
 
 __version__ = "0.1.0"
 
@@ -43,6 +46,8 @@ if TYPE_CHECKING:
 
 def __getattr__(name: str) -> Any:
     if name in _WHERE:
+        from importlib import import_module
+
         return getattr(import_module(_WHERE[name]), name)
     raise AttributeError(f"molehunt has no {name!r}; it has {', '.join(__all__)}")
 

@@ -236,6 +236,21 @@ def test_a_mistake_ends_the_program_with_2(rooms: Path, line: str) -> None:
     check_refusal(done.returncode, done.stdout, done.stderr, WRONG[line])
 
 
+def test_ctrl_c_while_the_program_is_still_being_read_in_ends_it_in_silence() -> None:
+    code = """
+import os, signal, sys
+import molehunt.__main__ as begin
+class Interrupted:
+    def find_spec(self, name, *more):
+        if name.startswith("molehunt"):
+            os.kill(os.getpid(), signal.SIGINT)
+sys.meta_path.insert(0, Interrupted())
+begin.main()
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert (done.returncode, done.stdout, done.stderr) == (130, "", "")
+
+
 def test_keys_that_lie_nowhere_are_named_and_nothing_is_begun(
     rooms: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
@@ -249,10 +264,10 @@ def test_keys_that_lie_nowhere_are_named_and_nothing_is_begun(
 @pytest.mark.parametrize(
     ("line", "code", "says"),
     [
-        (">&-", 2, "Standard output is closed"),
-        ("--json >/dev/full", 2, "No space is left for standard output"),
-        (">/dev/full", 2, "No space is left for standard output"),
-        ("| true", 141, ""),
+        ("--version >&-", 2, "Standard output is closed"),
+        ("constitution list --json >/dev/full", 2, "No space is left for standard output"),
+        ("constitution list >/dev/full", 2, "No space is left for standard output"),
+        ("constitution list | true", 141, ""),
     ],
 )
 def test_output_that_goes_nowhere_ends_without_a_traceback(
@@ -263,7 +278,7 @@ def test_output_that_goes_nowhere_ends_without_a_traceback(
     # The pause lets the reader be gone before the first line comes.
     where, pipe, reader = line.partition("|")
     done = subprocess.run(
-        f"{{ sleep 0.1; {sys.executable} -m molehunt catalogue {where}; echo $? >&2; }} {pipe} {reader}",
+        f"{{ sleep 0.1; {sys.executable} -m molehunt {where}; echo $? >&2; }} {pipe} {reader}",
         shell=True, capture_output=True, text=True, env=environment(tmp_path),
     )  # fmt: skip
     *said, last = done.stderr.splitlines()
