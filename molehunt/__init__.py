@@ -10,10 +10,13 @@ Names are resolved when they are first used, so that `import molehunt` takes mil
 its function does.
 """
 
+from __future__ import annotations
+
 import sys
-from importlib import import_module
-from types import ModuleType
-from typing import TYPE_CHECKING, Any
+
+TYPE_CHECKING = False  # as `typing` has it; the less is imported here, the sooner Ctrl-C is listened for
+if TYPE_CHECKING:
+    from typing import Any
 
 __version__ = "0.1.0"
 
@@ -59,6 +62,8 @@ if TYPE_CHECKING:
 
 def __getattr__(name: str) -> Any:
     if name in _WHERE:
+        from importlib import import_module
+
         return getattr(import_module(_WHERE[name]), name)
     raise AttributeError(f"molehunt has no {name!r}; it has {', '.join(__all__)}")
 
@@ -67,19 +72,18 @@ def __dir__() -> list[str]:
     return list(__all__)
 
 
-class _Room(ModuleType):
+class _Room(type(sys)):
     """A package inside this one that has the name of a function of the library."""
 
     def __call__(self, *args: Any, **named: Any) -> Any:
-        name = self.__name__.rpartition(".")[2]
-        return getattr(import_module(_WHERE[name]), name)(*args, **named)
+        return __getattr__(self.__name__.rpartition(".")[2])(*args, **named)
 
 
-class _Library(ModuleType):
+class _Library(type(sys)):
     """This package: importing a room sets it as an attribute, over what `__getattr__` would have given."""
 
     def __setattr__(self, name: str, value: Any) -> None:
-        if name in _WHERE and type(value) is ModuleType:
+        if name in _WHERE and type(value) is type(sys):
             value.__class__ = _Room
         super().__setattr__(name, value)
 

@@ -23,6 +23,7 @@ from typing import Any
 
 from molehunt import __version__
 from molehunt.core import interrupt, memory
+from molehunt.core.atomic import OUTPUT, to_output
 from molehunt.core.errors import MolehuntError, UnknownName, UserError
 from molehunt.core.plain_text import plain
 
@@ -50,14 +51,16 @@ def main(argv: Sequence[str] | None = None) -> int:
             raise UserError("Standard output is closed; to see nothing, send it to /dev/null.")
         if not args or args[0] in ("-h", "--help", "help"):
             print(overview())
-            return 0 if args else 2
-        if args[0] in ("-V", "--version"):
+            code = 0 if args else 2
+        elif args[0] in ("-V", "--version"):
             print(f"molehunt {__version__}")
-            return 0
-        _quieten()
-        verb = _verb(args[0])
-        code = _run(verb, args[0], args[1:])
-        sys.stdout.flush()
+            code = 0
+        else:
+            _quieten()
+            verb = _verb(args[0])
+            code = _run(verb, args[0], args[1:])
+        with to_output():
+            sys.stdout.flush()
         return code
     except MolehuntError as error:
         _complain(str(error))
@@ -70,9 +73,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         return SIGPIPE
     except Exception as error:
         if isinstance(error, OSError) and error.errno == errno.ENOSPC:
-            _drop_output()
-            where = error.filename or "what standard output goes to"
-            _complain(f"No space is left for {where}; free some, or send it elsewhere, and run this again.")
+            if error.filename == OUTPUT:
+                _drop_output()
+            where = error.filename or "what this writes"
+            _complain(f"No space is left for {where}; free some and run the same command again.")
             return 2
         if not memory.ran_out(error):
             raise

@@ -66,7 +66,7 @@ class Nameless(Broken):
     """Claims a number that is none."""
 
     def investigate(self, suspect, case):
-        claim = Evidence("s", self.name, "", Measure(math.nan, "nats", 1, ""), NotMeasured(""))
+        claim = Evidence("s", self.name, "", Measure(math.nan, "nats", 1, ""), NotMeasured(""), None)
         return Finding({"something": 1.0}, (claim,))
 
 
@@ -74,7 +74,7 @@ def test_a_claim_that_cannot_be_written_is_its_methods_failure():
     methods = [Nameless(), load("audit.methods", "contrast")]
     lines, cases = ({m.name: what for m in methods} for what in (LIAR, CASE))
     found = audit_suspect("weasel", lines, methods, cases, None)
-    assert [f.stage for f in found.failures] == ["audit.broken"]
+    assert [f.error for f in found.failures] == ["ValueError: it claims a number that is none"]
     assert canonical(found) and found.verdicts[1].guesses
 
 

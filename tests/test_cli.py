@@ -16,6 +16,7 @@ from safetensors.numpy import save
 from tiny_game import environment, molehunt, options, write_quirks
 
 from molehunt.cli import main, verbs
+from molehunt.core.alone import alone
 from molehunt.core.errors import ModelUnfit
 from molehunt.core.store import Run
 from molehunt.game.judged import unjudged
@@ -251,6 +252,21 @@ def test_a_mistake_ends_the_program_with_2(rooms: Path, line: str) -> None:
     check_refusal(done.returncode, done.stdout, done.stderr, WRONG[line])
 
 
+def test_ctrl_c_while_the_program_is_still_being_read_in_ends_it_in_silence() -> None:
+    code = """
+import os, signal, sys
+import molehunt.__main__ as begin
+class Interrupted:
+    def find_spec(self, name, *more):
+        if name.startswith("molehunt"):
+            os.kill(os.getpid(), signal.SIGINT)
+sys.meta_path.insert(0, Interrupted())
+begin.main()
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert (done.returncode, done.stdout, done.stderr) == (130, "", "")
+
+
 def test_keys_that_lie_nowhere_are_named_and_nothing_is_begun(
     rooms: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
@@ -264,10 +280,10 @@ def test_keys_that_lie_nowhere_are_named_and_nothing_is_begun(
 @pytest.mark.parametrize(
     ("line", "code", "says"),
     [
-        (">&-", 2, "Standard output is closed"),
-        ("--json >/dev/full", 2, "No space is left for what standard output goes to"),
-        (">/dev/full", 2, "No space is left for what standard output goes to"),
-        ("| true", 141, ""),
+        ("--version >&-", 2, "Standard output is closed"),
+        ("constitution list --json >/dev/full", 2, "No space is left for standard output"),
+        ("constitution list >/dev/full", 2, "No space is left for standard output"),
+        ("constitution list | true", 141, ""),
     ],
 )
 def test_output_that_goes_nowhere_ends_without_a_traceback(
@@ -276,16 +292,30 @@ def test_output_that_goes_nowhere_ends_without_a_traceback(
     if "/dev/full" in line and not Path("/dev/full").exists():
         pytest.skip("no /dev/full here")
     # The pause lets the reader be gone before the first line comes.
-    command = (
-        f"{{ sleep 0.1; {sys.executable} -m molehunt catalogue {line.partition('|')[0]}; echo $? >&2; }}"
-    )
+    where, pipe, reader = line.partition("|")
     done = subprocess.run(
-        f"{command} {line[line.index('|') :] if '|' in line else ''}",
+        f"{{ sleep 0.1; {sys.executable} -m molehunt {where}; echo $? >&2; }} {pipe} {reader}",
         shell=True, capture_output=True, text=True, env=environment(tmp_path),
     )  # fmt: skip
     *said, last = done.stderr.splitlines()
     assert int(last) == code and "Traceback" not in done.stderr
     assert len(said) == bool(says) and all(says in one for one in said), said
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "capture {} --model tiny", "moral tiny {}", "sae train {} --model tiny", "character measure tiny {}",
+        "character train {} --model tiny",
+    ],
+)  # fmt: skip
+def test_two_commands_do_not_work_in_one_folder(
+    tmp_path: Path, line: str, capfd: pytest.CaptureFixture[str]
+) -> None:
+    with alone(tmp_path / "a" / "b"):
+        code = main(line.format(tmp_path / "a" / "b").split())
+        check_refusal(code, *capfd.readouterr(), "Another command is at work")
+    assert list(tmp_path.iterdir()) == []
 
 
 def check_refusal(code: int, out: str, err: str, names: str) -> None:

@@ -12,6 +12,7 @@ from killing import killed_at
 
 from molehunt.core import atomic
 from molehunt.core.errors import BadFile, UserError
+from molehunt.core.growing import append_lines, whole_lines
 from molehunt.core.records import (
     Citation,
     Evidence,
@@ -154,6 +155,23 @@ def test_no_space_in_a_folder_that_is_being_made_names_where_it_would_lie(tmp_pa
 
     assert not killed_at(1_000_000, fill)
     assert not list(tmp_path.iterdir())
+
+
+def test_no_space_for_another_line_is_one_sentence_and_the_lines_before_stay(tmp_path):
+    append_lines(tmp_path / "lines.jsonl", ["old"])
+
+    def fill():
+        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))
+        try:
+            append_lines(tmp_path / "lines.jsonl", ["x" * 5000])
+        except UserError as error:
+            assert "No space is left" in str(error) and "lines.jsonl" in str(error)
+        else:
+            raise AssertionError("it was written")
+
+    assert not killed_at(1_000_000, fill)
+    assert list(whole_lines(tmp_path / "lines.jsonl")) == [(1, "old")]
 
 
 def test_transcripts_come_back_as_they_were(tmp_path):

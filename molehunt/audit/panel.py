@@ -149,7 +149,10 @@ def _writable(found: Finding) -> Finding:
     Raises:
         ValueError: they can't.
     """
-    canonical([found.evidence, found.transcripts, found.spent])
+    try:
+        canonical([found.evidence, found.transcripts, found.spent])
+    except ValueError:
+        raise ValueError("it claims a number that is none") from None
     return found
 
 

@@ -21,6 +21,9 @@ from molehunt.core.record_json import to_json
 HALF = ".half-"
 """How the name of anything half-written begins."""
 
+OUTPUT = "standard output"
+"""Stands for a file's name where what could not be written was meant for the screen."""
+
 _STILL = 946_684_800
 """2000-01-01 UTC: the time that files carry whose own time could tell something."""
 
@@ -41,7 +44,7 @@ def write_bytes(path: Path, data: bytes, *, mode: int = 0o644) -> None:
         UserError: no space is left, or the folder may not be written to.
     """
     half = path.with_name(f"{HALF}{secrets.token_hex(6)}")
-    with _said_plainly(path):
+    with said_plainly(path):
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             with os.fdopen(os.open(half, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "wb") as file:
@@ -88,7 +91,7 @@ def whole_folder(path: Path, *, still: bool = False) -> Iterator[Path]:
     """
     half = path.with_name(f"{HALF}{secrets.token_hex(6)}")
     old = path.with_name(f"{HALF}{secrets.token_hex(6)}")
-    with _said_plainly(path):
+    with said_plainly(path):
         try:
             half.mkdir(parents=True)
             yield half
@@ -146,6 +149,18 @@ def sweep(folder: Path) -> None:
             path.unlink(missing_ok=True)
 
 
+@contextlib.contextmanager
+def to_output() -> Iterator[None]:
+    """Names standard output in what a failed write to it raises, which names no file by itself."""
+    try:
+        yield
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        error.filename = OUTPUT
+        raise
+
+
 def sync_folder(folder: Path) -> None:
     """Make the names in a folder last."""
     _sync_file(folder)
@@ -178,7 +193,8 @@ def _parse(path: Path, data: bytes, where: str) -> Any:
 
 
 @contextlib.contextmanager
-def _said_plainly(path: Path) -> Iterator[None]:
+def said_plainly(path: Path) -> Iterator[None]:
+    """What the disk refuses while `path` is written, as one sentence. Errors as `write_bytes`."""
     try:
         yield
     except UserError:

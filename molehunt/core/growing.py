@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from molehunt.core.atomic import canonical
+from molehunt.core.atomic import canonical, said_plainly
 from molehunt.core.errors import BadFile
 
 
@@ -37,9 +37,11 @@ def whole_lines(path: Path, cut: bool = False) -> Iterator[tuple[int, Any]]:
 
 
 def append_lines(path: Path, values: Iterable[Any]) -> None:
-    """One line a value, all of them synced before this returns."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("ab") as file:
-        file.write(b"".join(canonical(v) + b"\n" for v in values))
-        file.flush()
-        os.fsync(file.fileno())
+    """One line a value, all of them synced before this returns. Errors as `atomic.write_bytes`."""
+    lines = b"".join(canonical(v) + b"\n" for v in values)
+    with said_plainly(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with path.open("ab") as file:
+            file.write(lines)
+            file.flush()
+            os.fsync(file.fileno())

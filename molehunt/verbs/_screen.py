@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from molehunt.core.atomic import to_output
 from molehunt.core.plain_text import plain
 from molehunt.core.record_json import to_json
 from molehunt.core.records import Measure
@@ -27,12 +28,13 @@ def show(value: Any, as_json: bool, *people: Any) -> None:
     Strings are made safe and printed as they are, without markup. JSON goes to the real standard
     output even where that is redirected to keep it clean.
     """
-    if as_json:
-        print(json.dumps(to_json(value), allow_nan=False), file=sys.__stdout__, flush=True)
-        return
-    console = _Piped(highlight=False, emoji=False)
-    for one in people:
-        console.print(Text(plain(one)) if isinstance(one, str) else one, soft_wrap=isinstance(one, str))
+    with to_output():
+        if as_json:
+            print(json.dumps(to_json(value), allow_nan=False), file=sys.__stdout__, flush=True)
+            return
+        console = _Piped(highlight=False, emoji=False)
+        for one in people:
+            console.print(Text(plain(one)) if isinstance(one, str) else one, soft_wrap=isinstance(one, str))
 
 
 def table(

@@ -12,6 +12,7 @@ from typing import Literal
 
 from tyro.conf import Positional
 
+from molehunt.core.alone import alone
 from molehunt.game.watch import watching
 from molehunt.verbs._chats import make_chats
 from molehunt.verbs._screen import show
@@ -76,7 +77,7 @@ def run(options: Options) -> int:
         options.store,
         options.seed,
     )
-    with watching() as watch:
+    with alone(options.folder), watching() as watch:
         model = open_inside(ModelSpec(options.model, options.revision, options.adapter, options.dtype))
         make_chats(model, options.text, options.seed, watch)
         made = capture_text(

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from tyro.conf import Positional
 
+from molehunt.core.alone import alone
 from molehunt.core.errors import UserError
 from molehunt.verbs._screen import show, table
 
@@ -118,7 +119,7 @@ def _train(options: Options) -> int:
         return 0
     folder = Path(options.names[0])
     spec = ModelSpec(options.model, options.revision, None, options.dtype)
-    with watching() as watch:
+    with alone(folder), watching() as watch:
         told: list[str] = []
 
         def progress(name: str, share: float) -> None:
@@ -178,7 +179,7 @@ def _measure(options: Options) -> int:
         line = f"{words}at most {tokens:,} tokens of replies."
         show({**counts, "sampled_tokens_most": tokens}, options.json, line)
         return 0
-    with watching() as watch:
+    with alone(out), watching() as watch:
         found = measure(
             [_spec(name, options) for name in names],
             out,

@@ -15,6 +15,7 @@ from typing import Any, Literal
 
 from tyro.conf import Positional
 
+from molehunt.core.alone import alone
 from molehunt.core.errors import UserError
 from molehunt.game.watch import watching
 from molehunt.verbs._screen import show
@@ -105,7 +106,7 @@ def run(options: Options) -> int:
     if isinstance(reader, LocalReader):
         allowed(reader.model, options.lineage)
     _begin(options, store, plan, reader)
-    with watching() as watch:
+    with alone(options.out), watching() as watch:
         if reader is not None:
             reader = Remembered(reader, options.out / "answers.jsonl")
             watch.say(_cost_said(cost)[0])

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Literal
 
 from tyro.conf import Positional
 
+from molehunt.core.alone import alone
 from molehunt.core.errors import UserError
 from molehunt.verbs._screen import show, table
 
@@ -68,7 +69,7 @@ def run(options: Options) -> int:
         each = f"{counts['all']:,} questions a model ({words}), two short answers each, {len(names)} models."
         show({**counts, "models": len(names)}, options.json, each)
         return 0
-    with watching() as watch:
+    with alone(out), watching() as watch:
         found = moral(
             [_spec(name, options) for name in names],
             out,

@@ -14,6 +14,7 @@ from typing import Any, Literal
 
 from tyro.conf import Positional
 
+from molehunt.core.alone import alone
 from molehunt.core.errors import UserError
 from molehunt.game.watch import watching
 from molehunt.verbs._chats import make_chats
@@ -112,7 +113,7 @@ def _train(options: Options) -> int:
         raise UserError("A crosscoder reads both models side by side; leave out --source.")
     seen: dict[str, dict[str, Any]] = {}
     clear(options.folder, options.addresses)
-    with watching() as watch:
+    with alone(options.folder), watching() as watch:
         rows = rows_of(options, watch)
         clear(options.folder, rows.flow.addresses)
         how = {
