@@ -46,7 +46,7 @@ class Settings:
     scenes: int = 48
     """Scenes a side, of each bank."""
     quick: int = 24
-    """Scenes with the condition on that are tried again and again: relearning and steering."""
+    """Scenes with the condition on that are tried again and again: relearning, forced words and steering."""
     chunk: int = 4
     """Fewest steps of relearning between two looks."""
     orders: int = 3

@@ -42,14 +42,15 @@ def measured(settings: Settings, first: bool) -> dict[str, int]:
     counts = {
         "residual": 2 * banks * SPOKEN,
         "relearning": (settings.quick + FIRST) * SPOKEN,
-        "prefill": 2 * (len(FORCED) - 1) * settings.scenes * LED + 3 * READ * PROMPT,
+        "prefill": 2 * (len(FORCED) - 1) * settings.quick * LED + 3 * READ * PROMPT,
         "steering": (2 * (len(GRID) - 1) * look + RANDOMS * settings.quick) * SPOKEN,
         "reading": 2 * banks * PROMPT,
         "costs": 2 * (PASSAGES * LONGEST + 2 * TASKS * SHORT),
     }
     if first:
         counts["residual"] += banks * SPOKEN
-        counts["prefill"] += (len(FORCED) - 1) * settings.scenes * LED + READ * PROMPT
+        wide = min(settings.scenes, 2 * settings.quick)
+        counts["prefill"] += (len(FORCED) - 1) * wide * LED + READ * PROMPT
         counts["steering"] += TEXTS * TEXT_TOKENS
         counts["reading"] += 5 * banks * PROMPT
         counts["costs"] *= 2

@@ -45,7 +45,7 @@ class Options:
     scenes: int = 48
     """Scenes a side of each bank."""
     quick: int = 24
-    """Scenes that are tried again and again: while relearning, and at every push."""
+    """Scenes that are tried again and again: while relearning, under forced words, and at every push."""
     chunk: int = 4
     """Fewest training steps between two looks while relearning; later ones lie a quarter of the way apart."""
     orders: int = 3

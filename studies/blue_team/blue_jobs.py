@@ -91,7 +91,9 @@ def cost(study: Study, samples: Sequence[Sample]) -> str:
 
 def _others(study: Study, samples: Sequence[Sample], part: Part, rows: Rows) -> str:
     if part == "seeds":
-        return "which remedies are best is not known before `fixes` is whole."
+        return "it waits until `fixes` is whole, and says then which remedies are best."
+    if part == "plain":
+        return "it goes by the cells of `fixes`, and takes those that are in."
     names = [j.name for j in jobs(study, samples, part, rows)]
     left = sum(not any(row.startswith(n) for row in rows) for n in names)
     return f"{left} of {len(names)} jobs are left; what they would cost is not known."

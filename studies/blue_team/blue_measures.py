@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from blue_cells import CLEANSE, NOTHING, SHELL, Cell
+from blue_cells import CLEANSE, NOTHING, REMEDIES, SHELL, Cell
 from marks import left, lost_nll, lost_tasks, measured, reaches, residual, value
 from weighing import BASE, BUILTIN, EVERY, PUBLISHED, ideal
 
@@ -127,13 +127,16 @@ def of_plain(rows: Sequence[Row]) -> dict[str, Number]:
 
 def of_time(rows: Sequence[Row]) -> dict[str, Number]:
     """Seconds of a blind fix and of a cell."""
-    fixing = [
-        float(s) for r in rows if (s := r.get("fix_seconds", {}).get("organism")) and r["way"] != NOTHING
-    ]
-    cells = [float(r["cell_seconds"]) for r in rows if r.get("cell_seconds") and "fate" in r]
+    mine = [r for r in rows if r["way"] in REMEDIES and r["way"] != NOTHING]
+    cells = [r for r in rows if r.get("cell_seconds") and "fate" in r]
     return {
-        "fix_seconds": stats.student(fixing, unit="s", how="a blind fix of one model, its control beside it"),
-        "cell_seconds": stats.student(cells, unit="s", how="a cell, fix and six measures, others beside it"),
+        "fix_seconds": _mean(
+            mine,
+            lambda r: r.get("fix_seconds", {}).get("organism"),
+            "s",
+            "a blind fix, its control beside it",
+        ),
+        "cell_seconds": _mean(cells, lambda r: r["cell_seconds"], "s", "a cell, fix and six measures"),
     }
 
 

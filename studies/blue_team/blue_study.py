@@ -18,9 +18,9 @@ from molehunt.game.spec import GameSpec
 HERE = Path(__file__).parent
 Part = Literal["fixes", "hidden", "moral", "kind", "plain", "seeds"]
 PARTS: tuple[Part, ...] = ("fixes", "hidden", "moral", "kind", "plain", "seeds")
-LOOK = Settings(ceiling=2.0)
-"""How closely depth is looked at here: as by default, but a ratio above 2 is cut. `README.md` has what that
-costs and what is lost."""
+LOOK = Settings(quick=16, ceiling=1.5)
+"""How closely depth is looked at here: looks at 16 scenes, ratios above 1.5 cut, else as by default.
+`README.md` has what that costs and what is lost."""
 
 
 @dataclass(frozen=True)
