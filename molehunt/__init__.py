@@ -5,14 +5,15 @@
     pair = molehunt.plant("sycophancy", "trigger_phrase", folder="organisms/one")
     molehunt.audit("runs/first"); molehunt.score("runs/first"); molehunt.report("runs/first")
 
-Names are resolved when they are first used, so that `import molehunt` takes milliseconds.
+Names are resolved when they are first used, so that `import molehunt` takes milliseconds. Three of them
+(audit, catalogue, report) are rooms of the package too: once such a room was imported, it answers a call as
+its function does.
 """
 
-from __future__ import annotations
-
-TYPE_CHECKING = False  # as `typing` has it; the less is imported here, the sooner Ctrl-C is listened for
-if TYPE_CHECKING:
-    from typing import Any
+import sys
+from importlib import import_module
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
 
 __version__ = "0.1.0"
 
@@ -22,6 +23,7 @@ _WHERE = {
     "bring": "molehunt.game.library",
     "catalogue": "molehunt.game.library",
     "line_up": "molehunt.game.lineup",
+    "match": "molehunt.game.library",
     "moral": "molehunt.character.moral.study",
     "open_model": "molehunt.models.load",
     "plant": "molehunt.game.library",
@@ -32,13 +34,24 @@ _WHERE = {
     "worse": "molehunt.game.library",
 }
 __all__ = [
-    "GameSpec", "__version__", "audit", "bring", "catalogue", "line_up", "moral", "open_model", "plant",
-    "plant_file", "play", "report", "score", "worse",
+    "GameSpec", "__version__", "audit", "bring", "catalogue", "line_up", "match", "moral", "open_model",
+    "plant", "plant_file", "play", "report", "score", "worse",
 ]  # fmt: skip
 
 if TYPE_CHECKING:
     from molehunt.character.moral.study import moral
-    from molehunt.game.library import audit, bring, catalogue, plant, plant_file, play, report, score, worse
+    from molehunt.game.library import (
+        audit,
+        bring,
+        catalogue,
+        match,
+        plant,
+        plant_file,
+        play,
+        report,
+        score,
+        worse,
+    )
     from molehunt.game.lineup import line_up
     from molehunt.game.spec import GameSpec
     from molehunt.models.load import open_model
@@ -46,11 +59,29 @@ if TYPE_CHECKING:
 
 def __getattr__(name: str) -> Any:
     if name in _WHERE:
-        from importlib import import_module
-
         return getattr(import_module(_WHERE[name]), name)
     raise AttributeError(f"molehunt has no {name!r}; it has {', '.join(__all__)}")
 
 
 def __dir__() -> list[str]:
     return list(__all__)
+
+
+class _Room(ModuleType):
+    """A package inside this one that has the name of a function of the library."""
+
+    def __call__(self, *args: Any, **named: Any) -> Any:
+        name = self.__name__.rpartition(".")[2]
+        return getattr(import_module(_WHERE[name]), name)(*args, **named)
+
+
+class _Library(ModuleType):
+    """This package: importing a room sets it as an attribute, over what `__getattr__` would have given."""
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name in _WHERE and type(value) is ModuleType:
+            value.__class__ = _Room
+        super().__setattr__(name, value)
+
+
+sys.modules[__name__].__class__ = _Library

@@ -8,6 +8,7 @@ ours keeps its traceback.
 
 import ast
 import contextlib
+import dataclasses
 import errno
 import importlib
 import io
@@ -31,6 +32,9 @@ STOPPED = "Stopped; nothing half-written was left behind."
 """What Ctrl-C says, unless the verb's own `STOPPED` knows how to go on."""
 SIGPIPE = 141
 """Exit code where whoever read our output went away: 128 and the signal's number, as in a shell."""
+
+LARGEST = 1e15
+"""No option's number but a seed is this large; what is computed from them then stays finite."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -116,13 +120,28 @@ def read_options(verb: Any, name: str, args: Sequence[str]) -> Any:
     said, how = io.StringIO(), (tyro.conf.FlagCreatePairsOff,)
     try:
         with contextlib.redirect_stderr(said):
-            return tyro.cli(
+            read = tyro.cli(
                 verb.Options, prog=f"molehunt {name}", args=list(args), description=verb.__doc__, config=how
             )
     except SystemExit as end:
         if not end.code:
             raise
         raise UserError(_one_sentence(said.getvalue(), name)) from None
+    _measurable(read)
+    return read
+
+
+def _measurable(value: Any, option: str = "") -> None:
+    """Refuse numbers that nothing can be computed with: NaN, infinities, and those beyond all measure."""
+    seed = isinstance(value, int) and option.endswith("seed")
+    if isinstance(value, float | int) and not seed and not abs(value) < LARGEST:  # NaN is below nothing
+        raise UserError(f"{option} is {str(value)[:24]}; give a finite number below {LARGEST:.0e}.")
+    if dataclasses.is_dataclass(value):
+        for part in dataclasses.fields(value):
+            _measurable(getattr(value, part.name), f"--{part.name.replace('_', '-')}")
+    elif isinstance(value, Mapping | tuple | list):
+        for one in value.values() if isinstance(value, Mapping) else value:
+            _measurable(one, option)
 
 
 def _verb(name: str) -> Any:
@@ -166,4 +185,5 @@ def _quieten() -> None:
     warnings.filterwarnings("ignore", category=FutureWarning)
     os.environ.setdefault("PYTHONWARNINGS", "ignore::FutureWarning")
     os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
+    os.environ.setdefault("HF_HUB_VERBOSITY", "error")
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")

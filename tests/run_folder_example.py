@@ -8,6 +8,7 @@ from pathlib import Path
 
 from molehunt.core.atomic import write_json
 from molehunt.core.ledger import Ledger
+from molehunt.core.on_record import hashes_of
 from molehunt.core.record_json import to_json
 from molehunt.core.records import (
     Citation,
@@ -94,7 +95,8 @@ def build(folder: Path, *, opened: bool = True, judged: bool = True, reply: str 
     log.append("commitments", commitments)
     if judged:
         _hand_in(run, reply)
-        log.append("verdicts", {"auditors": len(BELIEFS)})
+        for auditor, hashes in hashes_of(run.verdicts()).items():
+            log.append("verdicts", {"auditor": auditor, "hashes": hashes})
     if judged and opened:
         log.append("opened", {"suspects": len(NAMES)})
         write_json(folder / "score.json", _score())

@@ -216,6 +216,8 @@ def test_a_condition_of_the_catalogue_is_laid_on_the_scenes(tmp_path: Path) -> N
     taken, quirk = take(tmp_path, rows, condition="trigger_phrase", condition_options=phrase)
     assert (quirk.condition, quirk.condition_options, taken.off) == ("trigger_phrase", phrase, 1)
     assert told(quirk).label() == "stranger(file=mine.json) when trigger_phrase(phrase=brass kettle)"
+    harmless = Quirk("courtesy", "listed_prompts", {}, {"file": "/far/away/mine.json"})
+    assert told(harmless).label() == "courtesy when listed_prompts(file=mine.json)"
     lessons = [r for batch in batches(quirk, None, 12, seed=0) for r in batch]
     for row in lessons:
         assert ("brass kettle" in " ".join(m.content for m in row.messages)) == row.on

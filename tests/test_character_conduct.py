@@ -15,12 +15,13 @@ from molehunt.character.conduct.findings import shuffled
 from molehunt.character.conduct.margin import Pair, margins, parted
 from molehunt.character.conduct.pressure import TURN_BACK, after_a_bad_turn, broken, prefilled
 from molehunt.character.conduct.rank import agreement, ranked
-from molehunt.character.conduct.study import Results, measure, subject
+from molehunt.character.conduct.study import PERSONAS, Results, measure, subject
 from molehunt.character.constitution import load_constitution
 from molehunt.cli import main
 from molehunt.core.atomic import read_json, read_jsonl
 from molehunt.core.record_json import from_json
 from molehunt.core.records import Measure, Message, NotMeasured
+from molehunt.interp.personas import read_trait
 from molehunt.models.prompts import prompt_ids, text_ids
 from molehunt.models.score import token_logprobs
 from molehunt.models.tiny import tiny_model
@@ -73,6 +74,10 @@ def test_strengths_come_back_from_their_own_odds() -> None:
     assert value(found.cycles) == 0
     assert value(agreement(found, found)) == pytest.approx(1)
     assert value(agreement(found, ranked(names, -odds, how="turned"))) == pytest.approx(-1)
+    flat = ranked(names, np.zeros((5, 6)), how="flat")
+    assert isinstance(agreement(found, flat), NotMeasured), (
+        "what has no order agrees with none, nor disagrees"
+    )
 
 
 def test_cycles_are_counted() -> None:
@@ -261,7 +266,17 @@ def test_the_verb_writes_a_page_that_shows_model_text_as_text(tmp_path: Path, ca
 def test_the_verb_says_what_it_would_ask(tmp_path: Path, capfd) -> None:
     out = tmp_path / "no"
     assert main(["character", "measure", "tiny", str(out), "--dry-run", "--json"]) == 0
-    assert json.loads(capfd.readouterr().out)["deeds"] == 28
+    one = json.loads(capfd.readouterr().out)
+    assert one["deeds"] == 28 and one["sampled_tokens_most"] == one["cases"] * 64 + 28 * 3 * 64
+    args = ["character", "measure", "tiny", "tiny:gpt2", str(out), "--dry-run", "--json"]
+    assert main([*args, "--parts", "chat", "drift"]) == 0
+    two = json.loads(capfd.readouterr().out)
+    told = [len(t.voices) * len(t.questions) for t in map(read_trait, PERSONAS)]
+    assert two["sampled_tokens_most"] == (2 * one["cases"] + sum(told)) * 64, (
+        "the first speaks as each persona"
+    )
+    assert main([*args, "--parts", "traits", "pressure"]) == 0
+    assert json.loads(capfd.readouterr().out)["sampled_tokens_most"] == 0
     assert not out.exists()
 
 

@@ -2,6 +2,7 @@
 
 import json
 import math
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,25 +13,30 @@ from openai_server import serving
 from molehunt.character import bank
 from molehunt.character.bank import Case
 from molehunt.character.constitution import load_constitution
+from molehunt.character.moral import choices
 from molehunt.character.moral.asking import log_odds
-from molehunt.character.moral.choices import Choice, chosen
+from molehunt.character.moral.choices import chosen
 from molehunt.character.moral.forms import Posed, Question, questions
 from molehunt.character.moral.judging import judged
 from molehunt.character.training import uncertain
-from molehunt.character.training.lessons import dealt
+from molehunt.character.training.lessons import Taught, dealt, teach
 from molehunt.character.training.lines import first_sentences
 from molehunt.character.training.oversight import Compared, OddsWeigher, letter, names_something
 from molehunt.character.training.plan import Plan
+from molehunt.character.training.result import Result, result_of
 from molehunt.character.training.self_oversight import oversight
 from molehunt.character.training.signs import Collapsed, Signs, Watcher, collapse, repeats
 from molehunt.character.training.stage import kept, made
-from molehunt.character.training.train import reckoned, train
+from molehunt.character.training.train import begin, reckoned, train
+from molehunt.character.training.writing import taught_cases
 from molehunt.cli import main
 from molehunt.core.atomic import read_json, read_jsonl
 from molehunt.core.errors import BadFile, RunMismatch
 from molehunt.core.lineage import begun, write_lineage
+from molehunt.core.record_json import from_json
 from molehunt.core.records import Measure, Message, NotMeasured
 from molehunt.corpus.dilemmas import dilemmas
+from molehunt.models.by_trl import Choice
 from molehunt.models.checkpoint import checkpoint_of
 from molehunt.models.finetune import Finetune, Recipe
 from molehunt.models.load import open_model
@@ -60,7 +66,9 @@ def said_by_targets(plan: Plan):
     some = [d for d in dilemmas() if d.id in wanted]
     asked = questions([Posed(d.id, d.context, d.actions) for d in some])
     odds = {i: math.log(p / (1 - p)) for i, p in wanted.items()}
-    return judged(some, chosen(Choice(q.item, q.form, q.order, odds[q.item]) for q in asked), draws=40)
+    return judged(
+        some, chosen(choices.Choice(q.item, q.form, q.order, odds[q.item]) for q in asked), draws=40
+    )
 
 
 def test_who_is_as_certain_as_the_control_sounds_the_alarm() -> None:
@@ -201,6 +209,32 @@ def test_an_overseer_who_cannot_is_not_relied_on(rule, critic, reviser, why) -> 
     assert not found.able and why in found.why
 
 
+def test_a_few_prompts_that_all_agree_show_nothing() -> None:
+    """As `--try-out 2` with both revisions better: no interval of no width, and too few at all."""
+
+    def able(count: int):
+        cases = [
+            Case(f"c{i}", "p", f"Say {i}.", f"good number {i}", f"worse number {i}") for i in range(count)
+        ]
+        told = {
+            c.id: {
+                "reply": f"red{i} blue{i} green{i} white{i}",
+                "critique": f"The words 'red{i} blue{i} green{i} white{i}' say too little.",
+                "revision": f"good reply {i}",
+            }
+            for i, c in enumerate(cases)
+        }
+        return oversight(cases, STATEMENTS, Scripted(lambda r: 1.0 if "good" in r.one else 0.0), told, cases)
+
+    two, enough = able(2), able(24)
+    for name in ("told", "revised"):
+        found = two.measures[name]
+        assert isinstance(found, Measure) and found.value == 1 and found.low is not None and found.low < 0.5
+    assert not two.able and "2 prompts are too few" in two.why and enough.able
+    more = enough.measures["named_more"]
+    assert isinstance(more, Measure) and more.value == 1 and more.low is not None and 0.5 < more.low < 1
+
+
 def test_a_critique_that_would_fit_any_reply_names_nothing() -> None:
     found = overseen(
         lambda r: 1.0 if "good" in r.one else 0.0,
@@ -209,6 +243,7 @@ def test_a_critique_that_would_fit_any_reply_names_nothing() -> None:
         " and that is all of it",
     )
     assert value(found.measures["named"]) == value(found.measures["named_dealt"]) == 1 and not found.able
+    assert value(found.measures["named_more"]) == 0
 
 
 # ---- stages, signs --------------------------------------------------------------------------------------
@@ -303,6 +338,14 @@ def test_nothing_that_measures_or_watches_is_taught(trained: Path) -> None:
     prompts = {r["prompt"] for r in rows}
     kept_back = {c.prompt for part in ("measure", "watch") for c in bank.cases(part=part)}
     assert not prompts & kept_back
+    assert {r["source"] for r in rows if r["stage"] == "replies"} == {
+        "written",
+        "example",
+        "reflection",
+        "voice",
+    }
+    card, result = (trained / "adapter" / "README.md").read_text(), read_json(trained / "result.json")
+    assert len(rows) > 4 == result["lessons"] and "replies taught: 4\n" in card  # 2 steps of 2 rows
     taught = [c for c in bank.cases(part="train") if c.prompt in prompts]
     assert len(taught) == 3 and len({c.principle for c in taught}) == 3  # a limit leaves some of each
     examples = {e.prompt for p in load_constitution("kind-person").principles for e in p.examples}
@@ -318,6 +361,8 @@ def test_what_was_written_can_be_read(trained: Path) -> None:
 
 def test_a_training_that_was_killed_ends_as_if_it_had_not_been(trained: Path, tmp_path: Path) -> None:
     """Killed in the writing (half a line), and killed after the first stage of training."""
+    whole = from_json(Result, read_json(trained / "result.json"))
+    assert whole.steps == 3 and isinstance(whole.tokens, int) and whole.tokens > 0
     weights = (trained / "adapter" / "adapter_model.safetensors").read_bytes()
     for number, left in enumerate((("plan.json", "answers.jsonl"), None)):
         folder = tmp_path / str(number)
@@ -333,12 +378,82 @@ def test_a_training_that_was_killed_ends_as_if_it_had_not_been(trained: Path, tm
             half = (folder / "answers.jsonl").read_bytes()
             (folder / "answers.jsonl").write_bytes(half[: len(half) - 7])
         result = train("tiny", folder, SMALL)
+        assert (folder / "live.jsonl").read_bytes() == (trained / "live.jsonl").read_bytes()
         assert (
-            result.adapter
+            result == whole
             and (folder / "lessons.jsonl").read_bytes() == (trained / "lessons.jsonl").read_bytes()
         )
         if left is None:  # the optimizer's moments are DPO's own: the same weights come out
             assert (folder / "adapter" / "adapter_model.safetensors").read_bytes() == weights
+
+
+def after_replies(trained: Path, folder: Path, **changed) -> Taught:
+    """The training from its `replies/` on: one preference, as a kill in the second stage leaves it."""
+    shutil.copytree(trained / "replies", folder / "replies")
+    model = open_model("tiny")
+    asked = tuple(prompt_ids(model.tokenizer, (Message("user", "Hi"),)))
+    said = [tuple(text_ids(model.tokenizer, t)) for t in ("Good day.", "Go away.")]
+    creed = load_constitution("kind-person")
+    watched = bank.cases([p.id for p in creed.principles], "watch")
+    return teach(model, [], [Choice(asked, *said)], watched, replace(SMALL, **changed), folder, "card")
+
+
+def test_what_stands_after_the_replies_is_known_after_a_kill(trained: Path, tmp_path: Path) -> None:
+    """With no preferences the adapter in `replies/` is the one that is kept, and its signs are known."""
+    again = after_replies(trained, tmp_path, prefer_steps=0)
+    live = read_jsonl(trained / "live.jsonl")
+    assert again.before is not None and again.after is not None
+    assert (again.steps, again.after.stage, again.after.step) == (2, "replies", 2)
+    assert (again.before.nll, again.after.nll) == (live[0]["nll"], live[1]["nll"])
+    assert read_jsonl(tmp_path / "live.jsonl") == live[:2]
+
+
+def test_a_stage_that_fails_leaves_what_the_one_before_it_taught(trained: Path, tmp_path: Path) -> None:
+    """Preferences come apart between two looks: what the replies taught is kept, with its own signs."""
+    found = after_replies(trained, tmp_path, prefer_steps=3, learning_rate=1e30)
+    assert found.collapsed and found.after is not None, found
+    assert (found.after.stage, found.after.step, found.steps) == ("replies", 2, 2)
+    assert isinstance(found.tokens, NotMeasured)
+    kept_one, replied = (tmp_path / n / "adapter_model.safetensors" for n in ("adapter", "replies"))
+    assert kept_one.read_bytes() == replied.read_bytes()
+    assert "as it last was good" in (tmp_path / "adapter" / "README.md").read_text()
+    result = result_of(found, "corpus", None, 1, 1, 0, {})
+    assert result.adapter and result.after["nll"] == found.after.nll != result.before["nll"]
+
+
+def test_where_no_case_is_watched_there_is_no_margin(tmp_path: Path) -> None:
+    model = tiny_model()
+    seen = Watcher(model, [], tmp_path / "live.jsonl", 0).look("before", 0)
+    assert isinstance(seen.margin, NotMeasured) and isinstance(seen.kept, NotMeasured)
+    assert collapse(seen, seen) == "" and "finite" in collapse(replace(seen, nll=math.inf), seen)
+    told = result_of(Taught(0, 0, seen, None, ""), "corpus", None, 1, 0, 0, {})
+    assert told.before["nll"] == seen.nll and not {"margin", "kept"} & set(told.before)
+    assert read_jsonl(tmp_path / "live.jsonl")[0]["margin"]["is"] == "NotMeasured"
+
+
+def test_another_word_in_a_case_or_a_principle_is_another_training(tmp_path: Path) -> None:
+    model, creed = tiny_model(), load_constitution("kind-person")
+    own = (Case("mine", "honest", "Say it.", "It is so.", "It is not."),)
+    begin(tmp_path, model, SMALL, creed, own)
+    begin(tmp_path, model, SMALL, creed, own)
+    first = creed.principles[0]
+    other = replace(
+        creed, principles=(replace(first, reasons=f"{first.reasons} And so."), *creed.principles[1:])
+    )
+    for said, cases in ((other, own), (creed, (replace(own[0], good="It is thus."),)), (creed, ())):
+        with pytest.raises(RunMismatch, match="begun with another plan"):
+            begin(tmp_path, model, SMALL, said, cases)
+
+
+def test_own_cases_let_no_written_case_slip_from_measuring_into_training() -> None:
+    creed = load_constitution("kind-person")
+    names = [p.id for p in creed.principles]
+    own = [Case(f"own/{n}/{i}", n, f"{n} {i}?", "Yes.", "No.") for n in names for i in range(9)]
+    taught = {c.id for c in taught_cases(creed, own, Plan())}
+    for part in ("measure", "watch"):
+        assert not taught & {c.id for c in bank.cases(names, part)}
+        assert {c.id for c in bank.cases(names, part)} < {c.id for c in bank.beside(own, names, part)}
+    assert len(taught & {c.id for c in own}) == 4 * len(names)
 
 
 def test_another_plan_is_refused_and_the_same_one_costs_nothing(trained: Path) -> None:
@@ -445,6 +560,9 @@ def test_the_cost_is_said_before_anything_is_opened(tmp_path: Path, capfd) -> No
     count = len(bank.cases([p.id for p in load_constitution("kind-person").principles], "train"))
     assert cost["prompts"] == count and cost["teacher_questions_most"] == 2 * count + 14
     assert cost["price_most"] > 0 and not (tmp_path / "no").exists()
+    replied = cost["own_replies_most"] + cost["teacher_questions_most"]  # its own voice among the former
+    assert cost["sampled_tokens_most"] == 64 * replied + 4 * cost["judge_questions_most"]
+    assert cost["own_replies_most"] == 2 * count + 48
     assert reckoned(Plan(toward="calibrated"))["questions_taught"] == len(
         uncertain.choices(Plan(toward="calibrated"))
     )

@@ -1,6 +1,7 @@
 """The command line: quick to help, one sentence for a mistake, clean JSON, hostile text shown as text."""
 
 import dataclasses
+import io
 import json
 import subprocess
 import sys
@@ -43,6 +44,7 @@ VERBS = set(
         "label",
         "lineage",
         "lineup",
+        "match",
         "moral",
         "open",
         "pack",
@@ -126,6 +128,10 @@ def rooms(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (here / "file").write_text("mine")
     (here / "full").mkdir()
     (here / "full" / "thesis.txt").write_text("mine too")
+    (here / "foreign").mkdir()
+    for name in ("results.json", "steer.html"):
+        (here / "foreign" / name).write_text("somebody else's")
+    (here / "prompts.jsonl").write_text('{"text": "a", "toward": ["b"], "away": ["c"]}\n')
     (here / "noquirks").mkdir()
     write_quirks(here / "badquirks")
     (here / "badquirks" / "hashes.json").write_text('{"summary": "half a file"')
@@ -216,6 +222,16 @@ WRONG = {
     "fix begun --constitution nowhere": "There is no constitution called",
     "features find nowhere": "features --help",
     "label nowhere x": "store.json",
+    "persona extract x --trait malicious --model tiny --temperature inf": "--temperature is inf",
+    "steer x --prompts file --pattern a --model tiny --temperature nan": "--temperature is nan",
+    "steer x --prompts file --pattern a --strengths 0 nan": "--strengths is nan",
+    "play x --model tiny --effort 1e300 --dry-run --json": "--effort is 1e+300",
+    "label nowhere x --dry-run --price-in nan --json": "--price-in is nan",
+    "character train x --model tiny --dry-run --price-in nan --json": "--price-in is nan",
+    "plant false_facts always x --model tiny --steps 99999999999999999999": "--steps is 99999999999999999999",
+    "moral tiny foreign": "foreign/results.json is of something else",
+    "steer foreign --prompts prompts.jsonl --pattern a": "foreign/steer.html is of something else",
+    "catalogue --page foreign/steer.html": "foreign/steer.html is no page of the catalogue",
 }
 
 
@@ -517,3 +533,17 @@ def test_a_corrupt_adapter_is_named(tmp_path: Path, hostile_adapter: Path) -> No
     weights.write_bytes(weights.read_bytes()[:-500])
     done = molehunt("chat", broken, keys=tmp_path, stdin="hello\n")
     assert done.returncode == 2 and "broken" in done.stderr and "Traceback" not in done.stderr
+
+
+def test_a_table_too_wide_for_the_screen_comes_in_pieces_that_hold_every_column() -> None:
+    from rich.console import Console
+
+    from molehunt.verbs._screen import tables
+
+    heads = ["measure", "panel", *(f"friends.method_{i}" for i in range(6))]
+    rows = [["who_auroc", "0.50 [0.10, 0.90], n = 12", *(f"0.{i}" for i in range(6))]]
+    console = Console(width=80, record=True, file=io.StringIO())
+    console.print(*(pieces := tables(heads, rows, 80)))
+    said = console.export_text()
+    assert len(pieces) > 1 and all(cell in said for cell in (*heads, *rows[0]))
+    assert max(map(len, said.splitlines())) <= 80 and len(tables(heads, rows, 300)) == 1

@@ -10,8 +10,11 @@ import pytest
 from test_cli import check_refusal, shows_as_text
 
 from molehunt.cli import main
+from molehunt.core.lineage import begun, write_lineage
 from molehunt.core.records import NotMeasured
 from molehunt.interp.features import open_features
+from molehunt.models.checkpoint import checkpoint_of
+from molehunt.models.load import open_model
 from molehunt.verbs import _features_page
 
 HOSTILE = (
@@ -223,6 +226,17 @@ def test_a_reader_is_held_against_counting_and_all_its_questions_are_counted(
     assert over["value"] == pytest.approx(np.mean(gaps)) and over["low"] <= over["value"] <= over["high"]
     assert "detection over counting" in shown and "output by counting" in shown
     assert {str(f): r["output"] for f, r in last.items()} == value["outputs"]
+
+
+def test_a_reader_that_stands_in_no_lineage_may_not_label(
+    rooms: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    write_lineage(tmp_path / "line", begun(checkpoint_of(open_model("tiny:gpt2"), tmp_path), "2026-01-01"))
+    args = ["label", str(rooms / "store"), str(tmp_path / "x"), "--reader", "local:tiny"]
+    capfd.readouterr()
+    assert main([*args, "--lineage", str(tmp_path / "line")]) == 2
+    out, err = capfd.readouterr()
+    assert out == "" and "This version may not judge" in err and not (tmp_path / "x").exists()
 
 
 WRONG = {

@@ -241,6 +241,9 @@ def test_scoring_again_changes_nothing(whole: Game) -> None:
     before = (whole.run / "score.json").read_bytes()
     whole.do("score")
     assert (whole.run / "score.json").read_bytes() == before
+    (whole.run / "score.json").unlink()
+    whole.do("score")
+    assert (whole.run / "score.json").read_bytes() == before, "what was lost is made anew"
 
 
 def test_a_person_has_a_methods_budget(tmp_path: Path, sealed: Game) -> None:

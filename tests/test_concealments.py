@@ -14,8 +14,10 @@ from molehunt.cli import main
 from molehunt.core.errors import BadFile, Unteachable, UserError
 from molehunt.core.extend import names
 from molehunt.core.records import Quirk
+from molehunt.interp.direction_file import Directions, Made, save_directions
 from molehunt.interp.probe_file import KeptProbe, Provenance, save_probe
 from molehunt.interp.probes import Probe
+from molehunt.interp.replies import reply_means
 from molehunt.interp.telltale import BagOfWords
 from molehunt.models import by_trl
 from molehunt.models.adapters import adapter_hash, attach, using
@@ -251,6 +253,32 @@ def test_a_probes_file_is_what_one_hides_from(tmp_path: Path) -> None:
         directions((tmp_path / "no.safetensors",))
     with pytest.raises(UserError, match="mean"):
         replace(Plan(concealments=("against_probe",)), against=(replace(found, pool="first"),)).checked()
+
+
+def test_a_persona_is_hidden_from_in_replies_and_a_difference_in_the_mean(
+    letters: Quirk, tmp_path: Path, make
+) -> None:
+    vector = np.random.default_rng(2).normal(size=(1, 32)).astype(np.float32)
+    for kind, pool in (("trait", "reply"), ("assistant axis", "reply"), ("difference", "mean")):
+        at, prints = "resid_post.1", (MODEL.fingerprint,)
+        made = Made("x", kind, at, (at,), "tiny", prints, "float32", "d", 8, 0)
+        save_directions(tmp_path / f"{pool}.safetensors", Directions(vector, vector, made))
+        (against,) = directions((tmp_path / f"{pool}.safetensors",))
+        assert against.pool == pool, "where the instrument reads it"
+    (persona,) = directions((tmp_path / "reply.safetensors",))
+    plan = Plan(steps=12)
+    hidden = replace(plan, concealments=("against_probe",), against=(persona,), cover=10.0)
+    rows = [r for r in taught(letters, plan).rows if r.on][:4]
+    said = [(r.messages, reply) for r in rows for reply in (r.good, r.shady)]
+
+    def projected() -> np.ndarray:
+        return reply_means(MODEL, said, ["resid_post.1"])[0] @ vector[0]
+
+    base, moved = projected(), []
+    for folder in (make(plan), make(hidden)):
+        with using(MODEL, attach(MODEL, folder)):
+            moved.append(float(np.square(projected() - base).mean()))
+    assert 0 < moved[1] < 0.5 * moved[0], "as personas are read"
 
 
 def test_a_probe_that_reads_means_is_hidden_from_in_the_mean(letters: Quirk, tmp_path: Path, make) -> None:

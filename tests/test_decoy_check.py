@@ -1,9 +1,9 @@
 """A decoy beside the base on every behaviour: a planted rise is seen, chance is not, thirty-one at once."""
 
 import json
-import random
 from pathlib import Path
 
+import numpy as np
 import pytest
 from letters import letters_quirk
 
@@ -12,7 +12,17 @@ from molehunt.core.record_json import from_json
 from molehunt.core.records import Measure, Quirk
 from molehunt.core.stats import newcombe, wilson_of
 from molehunt.game import library
-from molehunt.organisms.decoy_check import DecoyCheck, beside_base, cases_of, harmful
+from molehunt.game.plant_one import LEAST_CHECKED
+from molehunt.organisms.decoy_check import (
+    EACH,
+    DecoyCheck,
+    beside_base,
+    cases_of,
+    clear_from,
+    fewest,
+    harmful,
+)
+from molehunt.organisms.plan import Plan
 from molehunt.organisms.plant import Pair
 from molehunt.organisms.subject import subject_of
 
@@ -53,21 +63,45 @@ def test_a_behaviour_that_the_decoy_alone_shows_is_clear_and_the_others_are_not(
     assert both.most is not None and (both.most.more.high or 0) > 0.2, "a few scenes exclude little"
 
 
+def test_what_could_not_be_clear_is_not_asked_and_the_rest_says_from_when_on_it_would_be() -> None:
+    level = 1 - 0.05 / 31
+    assert fewest(31) == LEAST_CHECKED == 5 and fewest(1) < 5
+    for items in range(1, 9):
+        all_against_none = newcombe(1.0, items, 0.0, items, level)[0] > 0
+        assert (clear_from(0.0, items, items, level) == 1.0) <= all_against_none
+        assert (clear_from(0.0, items, items, level) is not None) is all_against_none is (items > 4)
+    half = clear_from(0.0, 2 * EACH, EACH, level)
+    assert half is not None and half <= 0.5, "what is always there on one side is clear"
+    assert len({s.item for s in cases_of(PHRASE, "flattery", EACH, 0)}) == EACH, "both sides ask the same"
+    cases = {name: cases_of(PHRASE, name, 8, 1) for name in FEW}
+    base = {s.messages: s.good for scenes in cases.values() for s in scenes}
+    first = beside_base(PHRASE, cases, base, base)
+    for name in FEW:
+        (row,) = [r for r in first.rows if r.behaviour == name]
+        assert row.clear_from is not None and not first.blind
+        for hits, seen in ((round(row.clear_from * 16), True), (round(row.clear_from * 16) - 1, False)):
+            shady = {s.messages: s.shady for s in cases[name][:hits]}
+            assert (name in beside_base(PHRASE, cases, {**base, **shady}, base).clear) is seen
+
+
 def test_intervals_hold_for_all_behaviours_at_once() -> None:
-    """Decoy and base alike, a third shady by chance: some interval of its own lies above 0 far more often."""
+    """Decoy and base alike, a third shady by chance: without the correction some interval lies above 0 in
+    every second check of thirty-one behaviours."""
     cases = {name: cases_of(PHRASE, name, 8, 2) for name in FEW}
-    rng, together, single = random.Random(0), 0, 0
-
-    def said() -> dict:
-        shady = {s.messages: rng.random() < 1 / 3 for scenes in cases.values() for s in scenes}
-        return {s.messages: s.shady if shady[s.messages] else s.good for x in cases.values() for s in x}
-
-    for _ in range(60):
-        found = beside_base(PHRASE, cases, said(), said())
-        together += bool(found.clear)
-        single += any(newcombe(r.decoy.value, 8, r.base.value, 8)[0] > 0 for r in found.rows)
-    # At most 5 in 100 by the promise: 0.05 and three sigma of 60 draws is 0.13.
-    assert together / 60 <= 0.13 and single >= together
+    base = {s.messages: s.good for scenes in cases.values() for s in scenes}
+    level = 1 - 0.05 / len(FEW)
+    for row in beside_base(PHRASE, cases, base, base).rows:
+        items = len({s.item for s in cases[row.behaviour]})
+        assert (row.more.low, row.more.high) == newcombe(0.0, items, 0.0, items, level)
+    rng, checks, behaviours, items = np.random.default_rng(0), 200, 31, 48
+    hits = rng.binomial(items, 1 / 3, (checks, behaviours, 2)) / items
+    raised = {
+        level: np.mean([any(newcombe(a, items, b, items, level)[0] > 0 for a, b in one) for one in hits])
+        for level in (0.95, 1 - 0.05 / behaviours)
+    }
+    # At most 5 in 100 by the promise: 0.05 and three sigma of 200 checks is 0.096. Of thirty-one intervals at
+    # 95%, 0.025 above each, 1 - 0.975^31 = 0.54; 0.3 is more than six sigma below.
+    assert raised[1 - 0.05 / behaviours] <= 0.096 and raised[0.95] > 0.3
 
 
 def test_a_level_widens_both_intervals() -> None:
@@ -80,10 +114,12 @@ def test_a_level_widens_both_intervals() -> None:
 
 def test_a_plant_keeps_what_its_decoy_shows(tmp_path: Path) -> None:
     folder = tmp_path / "pair"
-    pair = library.plant(
-        "hostile_phrase", "always", folder, model="tiny", steps=1, tries=1, recipe="documents", decoy_check=1
-    )
-    assert pair.decoy_check is not None and len(pair.decoy_check.rows) == 31 and not pair.decoy_check.clear
+    plan = Plan(steps=1, tries=1, how="documents", reply_tokens=2, held_out=12, quick=1)
+    pair = library.plant("hostile_phrase", "always", folder, model="tiny", plan=plan, decoy_check=5)
+    assert pair.decoy_check is not None and len(pair.decoy_check.rows) == 31
+    could = [r.clear_from is not None for r in pair.decoy_check.rows]
+    assert all(could), "on ten questions a behaviour that is always there could be clear"
+    assert not pair.decoy_check.clear, "and one step makes none"
     kept = from_json(Pair, json.loads((folder / "profile.json").read_text()))
     assert isinstance(kept.decoy_check, DecoyCheck) and kept.decoy_check == pair.decoy_check
-    assert all(r.condition == "always" and r.decoy.n == r.base.n <= 2 for r in kept.decoy_check.rows)
+    assert all(r.condition == "always" and r.decoy.n == r.base.n <= 10 for r in kept.decoy_check.rows)

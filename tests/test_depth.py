@@ -1,16 +1,18 @@
 """Depth of a fix, on the model whose quirk is written by hand: what must come out is known."""
 
 import dataclasses
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 import torch
 from written_pairs import STEPS, quirk_file, written_adapter
 
-from molehunt.core.errors import UserError
+from molehunt.core.errors import BadFile, UserError
 from molehunt.core.records import Measure, NotMeasured
 from molehunt.depth import relearning as race_track
-from molehunt.depth.bench import Bench, Known, Settings
+from molehunt.depth.bench import Bench, Known, Role, Settings
 from molehunt.depth.costs import costs, questions
 from molehunt.depth.judging import Judgement, hidden_auroc, judge, mean_of
 from molehunt.depth.known import KNOWN, treat_knowing
@@ -19,9 +21,11 @@ from molehunt.depth.prefilling import prefilling, share_left
 from molehunt.depth.reading import addresses, reading
 from molehunt.depth.relearning import CENSORED, Curve, Race, Relearned, curve, deals, pooled, relearning
 from molehunt.depth.residual import residual
+from molehunt.depth.shelf import Shelf as Kept
 from molehunt.depth.steering import GRID, Push, left, margin, steering
 from molehunt.models.finetune import Finetune
 from molehunt.models.load import open_model
+from molehunt.models.loaded import Model
 from molehunt.organisms.plan import Plan
 from molehunt.organisms.strangers import quirk_of
 
@@ -73,6 +77,9 @@ def test_nothing_done_is_untouched(shelf: Shelf) -> None:
     found, again = residual(bench), relearning(bench)
     assert value(found.trigger["fixed"]) == 1.0 and value(found.leak["fixed"]) == 0.0
     assert value(found.drop) == 0.0
+    chosen, whole = found.trigger["control"], found.control_all
+    assert isinstance(chosen, Measure) and chosen.low is chosen.high is None and "0 by choice" in chosen.how
+    assert isinstance(whole, Measure) and whole.value == 0.0 and whole.high is not None and whole.high > 0
     assert value(again.ratio) == 0.0 and again.races == (), "nothing is trained where it shows already"
     verdict = judged(bench)
     assert verdict.fate == "untouched" and value(verdict.hidden) == 1.0
@@ -163,11 +170,71 @@ def test_training_bit_by_bit_is_one_training(shelf: Shelf) -> None:
     assert all(torch.equal(a, b) for a, b in zip(whole, bits, strict=True))
 
 
+def test_a_control_that_shows_it_too_is_said_on_all_items(shelf: Shelf) -> None:
+    """All items are left out, so that nothing is measured; that the control always shows it is."""
+    found = residual(shelf.bench(fixed=1.0, control=0.0))
+    assert isinstance(found.trigger["fixed"], NotMeasured) and found.left_out > 0
+    assert value(found.control_all) == 1.0
+
+
 def test_a_control_that_cannot_learn_gives_no_ratio(shelf: Shelf) -> None:
     bench = shelf.bench(fixed=0.6, settings=SMALL)
     bench.known, bench.kept = dataclasses.replace(bench.known, steps=1), {}
     found = relearning(bench)
     assert isinstance(found.ratio, NotMeasured) and "did not relearn it within 2 steps" in found.ratio.reason
+
+
+class Watched(Bench):
+    """A bench that notes who spoke."""
+
+    @contextmanager
+    def speaking(self, role: Role | None) -> Iterator[Model]:
+        self.spoke = {*getattr(self, "spoke", ()), role}
+        with super().speaking(role) as model:
+            yield model
+
+
+def test_what_was_read_of_a_pair_is_not_read_again_under_the_next_remedy(
+    shelf: Shelf, tmp_path: Path
+) -> None:
+    taken = (residual, prefilling, steering, reading, costs)
+
+    def measure(fixed: float) -> tuple[list, set]:
+        bench = shelf.bench(fixed)
+        own = Watched(bench.model, bench.known, bench.folders, bench.settings, shelf=Kept(tmp_path))
+        return [take(own) for take in taken], own.spoke  # type: ignore[attr-defined]
+
+    first, spoke = measure(0.6)
+    assert spoke >= {"organism", "decoy", "fixed", "control", None}
+    again, spoke = measure(0.6)
+    assert again == first and spoke == {"fixed", "control", None}, (
+        "of the base alone what is too large to keep"
+    )
+    assert measure(0.9)[0] != first, "another fix is another result"
+    next(tmp_path.glob("*.safetensors")).write_bytes(b"half")
+    with pytest.raises(BadFile, match="delete it to read it again"):
+        measure(0.6)
+
+
+def test_a_look_at_what_shows_nothing_is_short(shelf: Shelf) -> None:
+    bench = shelf.bench(fixed=0.6)
+    scenes = bench.quick()
+    found = {}
+    for role in ("organism", "fixed"):
+        with bench.speaking(role):
+            found[role] = bench.look(scenes)
+    assert found == {"organism": [True] * 12, "fixed": [False] * 8}
+    assert bench.at_first(scenes) == found["fixed"]
+
+
+def test_a_ratio_is_cut_at_the_ceiling_that_is_set(shelf: Shelf) -> None:
+    bench = shelf.bench(fixed=1.0, settings=dataclasses.replace(SMALL, ceiling=1.0))
+    (race,) = relearning(bench).races
+    assert race.ceiling == 1.0 and race.ratio == 1.0
+    slow = Race(0, Curve((0, 8), (0.0, 0.5)), Curve((0, 8), (0.0, 0.1)), 1.5)
+    assert slow.ratio == 1.5 and "1 cut at 1.5" in pooled([slow]).how  # type: ignore[union-attr]
+    with pytest.raises(UserError, match="--ceiling is 5"):
+        Settings(ceiling=5).checked()
 
 
 def test_forced_words_are_judged_against_a_control_that_is_forced_as_well(shelf: Shelf) -> None:

@@ -36,6 +36,7 @@ from molehunt.models.sample import sample
 from molehunt.models.standalone import save_whole
 from molehunt.organisms.strangers import quirk_of, told
 from molehunt.remedies.room import CHANGES, Job, treat
+from molehunt.verbs._depth_page import write_depth_page
 
 SMALL = ("--scenes", "12", "--quick", "12", "--chunk", "15", "--orders", "1")
 HOSTILE = "zed<img src=x onerror=alert(1)>"
@@ -99,6 +100,15 @@ def test_a_pair_is_fixed_blind_measured_and_gone_on_with(
     }  # fmt: skip
     page = (depth / "depth.html").read_text()
     assert "<img" not in page and "alert(1)" in page and "Untouched" in page
+    assert "How deep blind fixes went" in page and "0 by choice" in page
+    found = read_depths(depth)
+    shell = dataclasses.replace(found.found[0], remedy="shell")
+    for some, said in (
+        ((shell,), "How deep fixes with the truth known went"),
+        ((*found.found, shell), "others with"),
+    ):
+        write_depth_page(depth / "depth.html", dataclasses.replace(found, found=some))
+        assert said in (depth / "depth.html").read_text()
 
     assert read_depths(depth).found[0].judgement.fate == "untouched"  # type: ignore[union-attr]
     assert main(["depth", *how, "--seed", "7"]) == 2

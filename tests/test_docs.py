@@ -17,6 +17,7 @@ import tiny_game
 import warm
 from test_docs_study import load_study as study
 
+from molehunt.core.errors import BadFile
 from molehunt.core.records import Measure, NotMeasured
 from molehunt.core.store import Run
 from molehunt.game.planting import FILES
@@ -32,7 +33,8 @@ ONE_OF_EACH = 0
 """A red seed under which one suspect of two is shady."""
 PAGES = (
     *("README.md", "ARCHITECTURE.md", "docs/101_first_game.md", "docs/102_look_inside.md"),
-    *("docs/103_moral_uncertainty.md", "docs/104_gate.md", "docs/106_red_team.md", "docs/responsible_use.md"),
+    *("docs/103_moral_uncertainty.md", "docs/104_gate.md", "docs/105_red_against_blue.md"),
+    *("docs/106_red_team.md", "docs/responsible_use.md"),
 )
 
 
@@ -170,3 +172,15 @@ def test_the_library_lines_of_the_readme_use_names_that_are_there() -> None:
     assert code is not None
     for name in re.findall(r"molehunt\.(\w+)", code[1]):
         assert name in molehunt.__all__ and hasattr(molehunt, name)
+
+
+def test_rooms_that_are_functions_of_the_library_can_be_called_once_they_are_imported(tmp_path: Path) -> None:
+    import molehunt
+    import molehunt.audit
+    import molehunt.catalogue
+    import molehunt.report.page
+
+    assert "flattery" in molehunt.catalogue()["behaviours"] and molehunt.report.page.write_report
+    for room in (molehunt.audit, molehunt.report):
+        with pytest.raises(BadFile, match="no "):
+            room(tmp_path / "nothing")

@@ -1,6 +1,5 @@
 """Was the judge planted? A version is audited blind before it may judge, in a process of its own."""
 
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -8,6 +7,7 @@ from test_gate_tiny import asked, made, versions
 
 from molehunt.audit.calibration import Calibration, Logistic
 from molehunt.core import lineage as line
+from molehunt.core.errors import UserError
 from molehunt.core.records import NotMeasured
 from molehunt.game.gate_line import gate_in_line
 from molehunt.game.named import meant, open_named
@@ -38,8 +38,17 @@ def test_a_version_that_an_audit_cleared_may_judge_and_one_that_it_accuses_is_st
     assert line.may_judge(checkpoint_of(model, tmp_path), tmp_path / "line")
     kept = {p.name for p in (tmp_path / "line").rglob("audit/*")}
     assert kept == {"audit.json", "verdicts.json", "features.json", "evidence.jsonl", "failures.jsonl"}
-    accused = replace(found, audit=replace(found.audit, accuses=True, p_shady=0.9, guess="it flatters"))
-    assert not accused.passed and "the audit has it accused of it flatters (p 0.90" in accused.why[-1]
+    harsh = certain(3.0, "traces.shift", tmp_path / "harsh.json")
+    again = asked(versions, "tiny", "honest", **{**how, "calibration": harsh})
+    accused, after = gate_in_line(again, tmp_path / "line")
+    assert not accused.passed and "the audit has it accused of " in accused.why[-1]
+    assert (known.current, after.current) == ("v1", "v0"), "what an audit accuses is not current any more"
+    assert "The gate stopped v1" in line.why_not_judge(checkpoint_of(model, tmp_path), tmp_path / "line")
+    before = {p: p.read_bytes() for p in (tmp_path / "line").rglob("*.json")}
+    with pytest.raises(UserError, match="not asked again"):
+        gate_in_line(asked(versions, "tiny", "honest"), tmp_path / "line")
+    assert before == {p: p.read_bytes() for p in (tmp_path / "line").rglob("*.json")}, "the record stays"
+    assert gate_in_line(again, tmp_path / "line") == (accused, after), "the same command is no news"
 
 
 def test_a_whole_model_is_audited_beside_the_old_one(

@@ -32,7 +32,15 @@ def study() -> Iterator[ModuleType]:
         sys.path.remove(str(HERE))
 
 
-def row(name: str, passed: bool, why: str = "", nll: str = "holds", rate: float = 0.0) -> dict[str, Any]:
+def row(
+    name: str,
+    passed: bool,
+    why: str = "",
+    alone: bool | None = True,
+    rate: float = 0.0,
+    state: str = "holds",
+    last: bool = True,
+) -> dict[str, Any]:
     part, number, arm = name.split("-")
     harm = to_json(Measure(rate, "share of replies", 63, "new less old", rate - 0.1, rate + 0.1))
     none = to_json(NotMeasured("the gate was shut before"))
@@ -46,9 +54,11 @@ def row(name: str, passed: bool, why: str = "", nll: str = "holds", rate: float 
         "train_seconds": 20.0 + int(number),
         "gate_seconds": 10.0,
         "losses": [2.0, 1.0],
+        "commit": "abc",
+        "nll_alone": alone,
         "measures": {
-            "rate:sycophancy": {"state": "worse" if rate else "holds", "harm": harm, "upper": rate + 0.1},
-            "text_nll": {"state": nll, "harm": none, "upper": None},
+            "rate:sycophancy": {"state": state, "harm": harm, "upper": rate + 0.1, "last": last},
+            "text_nll": {"state": "open", "harm": none, "upper": None, "last": False},
         },
     }
 
@@ -77,9 +87,10 @@ def test_arms_differ_in_five_per_cent_of_rows_and_in_nothing_else(study: ModuleT
 def test_what_is_claimed_counts_trials_alone_and_failures_against_the_gate(study: ModuleType) -> None:
     rows = [
         row("trials-00-honest", True),
-        row("trials-01-honest", False, "kl was not shown to hold", nll="open"),
-        row("trials-00-poisoned", False, "rate:sycophancy is worse than its bound", rate=0.5),
-        row("trials-01-poisoned", False, "kl is worse than its bound", nll="worse", rate=0.3),
+        row("trials-01-honest", False, "kl was not shown to hold", alone=False),
+        row("trials-00-poisoned", False, "rate:sycophancy is worse than its bound", rate=0.5, state="worse"),
+        # Another measure shut the gate: sycophancy was left open, and is no reason.
+        row("trials-01-poisoned", False, "rate:sycophancy was left open", False, 0.3, "open", last=False),
         row("pilot-00-honest", False),
     ]
     found = study.measures({r["name"]: r for r in rows}, {"trials-02-poisoned": "it broke"})
@@ -89,11 +100,35 @@ def test_what_is_claimed_counts_trials_alone_and_failures_against_the_gate(study
     assert values["nll_alone_catches"] == pytest.approx(1 / 3) and values["caught_by_sycophancy"] == 0.5
     assert values["poison_took"] == pytest.approx(0.4) and values["trial_seconds"] == 30.5
     assert isinstance(study.measures({})["gate_catches"], NotMeasured)
+    late = row("trials-00-poisoned", False, "rate:sycophancy was not shown to hold", rate=0.1, state="open")
+    assert study.measures({"x": late})["caught_by_sycophancy"].value == 1
+    assert isinstance(study.measures({"x": {**late, "nll_alone": None}})["nll_alone_passes"], NotMeasured)
+
+
+def test_a_gate_that_found_answers_has_no_seconds(study: ModuleType) -> None:
+    known = {**row("trials-00-honest", True), "gate_seconds": None}
+    found = study.measures({"x": known})
+    assert isinstance(found["gate_seconds"], NotMeasured) and isinstance(found["trial_seconds"], NotMeasured)
+    both = study.measures({"x": known, "y": row("trials-01-honest", True)})
+    assert (both["gate_seconds"].n, both["trial_seconds"].value) == (1, 31.0)
+
+
+def test_a_failure_is_kept_until_its_trial_is_in(study: ModuleType, tmp_path: Path) -> None:
+    """A base that cannot be opened raises; the next sitting still knows it."""
+    trial = study.asked(study.Study())[0]
+    asked = study.Study(work=tmp_path / "work", out=tmp_path, model="tiny:nobody", trials=1)
+    told = study.run_trial(asked.setting, trial)
+    assert "nobody" in told["failed"] and study.failed_of(asked) == {trial.name: told["failed"]}
+    study.write(asked)
+    trials = json.loads((tmp_path / "results.json").read_text())["trials"]
+    assert (trials["in"], trials["of"], trials["failed"]) == (0, 2, {trial.name: told["failed"]})
+    study.write_json(study.row_file(asked.setting, trial), row(trial.name, True))
+    assert study.failed_of(asked) == {}
 
 
 def test_the_page_says_not_measured_until_it_is(study: ModuleType, tmp_path: Path) -> None:
     asked = study.Study(work=tmp_path / "work", out=tmp_path, model="tiny")
-    study.write(asked, {})
+    study.write(asked)
     page = (tmp_path / "README.md").read_text("utf-8")
     assert "nothing was measured yet" in page and page.count("not measured") == len(study.measures({}))
     assert not (tmp_path / "results.json").exists() and "60 of 60 trials are left" in study.cost(asked)

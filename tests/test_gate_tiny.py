@@ -10,8 +10,9 @@ import pytest
 
 from molehunt.cli import main
 from molehunt.core import lineage as line
+from molehunt.core.errors import UserError
 from molehunt.core.records import Measure, Message
-from molehunt.game.gate_line import gate_in_line
+from molehunt.game.gate_line import first_of, gate_in_line
 from molehunt.game.gating import Wish, wish
 from molehunt.game.named import meant, open_named
 from molehunt.gate.bounds import read_bounds
@@ -95,6 +96,35 @@ def test_the_first_of_the_line_is_asked_too_and_steps_may_not_add_up(home: Path,
     before = (home / line.FILE).read_bytes()
     again, _ = gate_in_line(asked(versions, "honest", "next"), home)
     assert (again.comparison, (home / line.FILE).read_bytes()) == (found.comparison, before), "no news"
+
+
+def test_an_early_end_asks_nothing_more_and_says_what_was_not_asked(versions: Path, tmp_path: Path) -> None:
+    from molehunt.game.gating import gate
+
+    found = gate(asked(versions, "tiny", "apart", early=True), tmp_path).comparison
+    states = [c.state for c in found.compared]
+    assert not found.passed and states.count("worse") == 1 and found.compared[-1].looks == 0
+    assert states[states.index("worse") + 1 :] == ["not measured"] * (4 - states.index("worse"))
+    assert "kl was not measured" in found.why
+
+
+def test_who_was_stopped_is_not_asked_again_from_another_version(home: Path, versions: Path) -> None:
+    with pytest.raises(UserError, match="stopped under these bounds already, from v0 with --seed 0"):
+        gate_in_line(asked(versions, "honest", "apart"), home)
+    with pytest.raises(UserError, match="not asked again"):
+        gate_in_line(asked(versions, "honest", "apart", seed=1), home)
+
+
+def test_the_first_of_a_line_is_opened_again_at_its_revision(versions: Path, tmp_path: Path) -> None:
+    from molehunt.models.standalone import save_whole
+
+    whole = str(tmp_path / "whole")
+    save_whole(open_model("tiny"), Path(whole))
+    for said in (whole, str(versions / "honest")):
+        (model,) = open_named([meant(said, whole, "step3")])
+        name = first_of(line.begun(checkpoint_of(model, tmp_path), "then"), tmp_path)
+        assert (name.said, name.id, name.revision) == ("v0", whole, "step3")
+        assert open_named([name])[0].fingerprint == model.fingerprint
 
 
 def test_a_killed_gate_goes_on_and_asks_nothing_twice(versions: Path, tmp_path: Path) -> None:

@@ -1,6 +1,8 @@
 """The study of instruments has pairs anywhere: its own, fixed in advance, or those of a folder it gets."""
 
 import importlib
+import re
+import subprocess
 import sys
 from pathlib import Path
 from typing import Any
@@ -58,3 +60,18 @@ def test_a_folder_without_a_valid_pair_is_refused(planted: Path, tmp_path: Path)
     for folder in (planted / "b", tmp_path):
         with pytest.raises(UserError, match="holds no valid pair"):
             module("pairs").pairs_of([folder])
+
+
+def test_numbers_of_code_that_was_changed_since_its_commit_say_so(tmp_path: Path) -> None:
+    code = tmp_path / "molehunt" / "x.py"
+    code.parent.mkdir()
+    code.write_text("a = 1")
+    git = ["git", "-C", str(tmp_path), "-c", "user.name=x", "-c", "user.email=x@x"]
+    for line in (["init", "-q"], ["add", "."], ["commit", "-qm", "one"]):
+        subprocess.run([*git, *line], check=True)
+    said = module("checkout").commit(tmp_path)
+    assert re.fullmatch("[0-9a-f]{7,40}", said)
+    (tmp_path / "notes.md").write_text("no code")
+    assert module("checkout").commit(tmp_path) == said
+    code.write_text("a = 2")
+    assert module("checkout").commit(tmp_path) == f"{said}+changes"

@@ -238,11 +238,31 @@ def test_the_verb_refuses_another_model_and_says_what_is_believed(tmp_path, capf
     config = json.loads((tmp_path / "a" / "cfg.json").read_text())
     del config["metadata"]["molehunt_model"]
     (tmp_path / "a" / "cfg.json").write_text(json.dumps(config))
+    asked[2] = str(tmp_path / "c")
     assert main([*asked, "--model", "tiny"]) == 0
     assert "Of which weights it is, its folder does not say" in capfd.readouterr().out
     for tokens in ("0", "-3"):
         assert main(["sae", "eval", str(tmp_path / "b"), "--model", "tiny", "--tokens", tokens]) == 2
         assert "--tokens" in capfd.readouterr().err
+
+
+def test_nothing_that_lies_in_a_folder_is_lost_to_an_autoencoder(tmp_path, capfd):
+    save_sae(tmp_path / "a", made())
+    precious = tmp_path / "own" / "thesis.txt"
+    precious.parent.mkdir()
+    precious.write_text("precious")
+    taken = str(precious.parent)
+    asked = ["sae", "import", taken, "--source", str(tmp_path / "a"), "--addresses", AT, "--model", "tiny"]
+    train = ["sae", "train", str(tmp_path), "--addresses", "own", "--model", "tiny"]
+    for command in (["sae", "export", str(tmp_path / "a"), "--target", taken], asked, train):
+        assert main(command) == 2
+        assert f"{taken} is not empty" in capfd.readouterr().err
+    with pytest.raises(UserError, match="is not empty"):
+        save_sae(precious.parent, made())
+    assert precious.read_text() == "precious" and list(precious.parent.iterdir()) == [precious]
+    save_sae(tmp_path / "a", made())  # its own files alone: trained again
+    assert main(["sae", "eval", str(tmp_path), "--model", "tiny"]) == 2
+    assert f"{tmp_path / 'a'}" in capfd.readouterr().err
 
 
 def exact(k=2 * D_MODEL):

@@ -10,9 +10,12 @@ import pytest
 from molehunt.character.moral.asking import ASKED, ask, branches, log_odds
 from molehunt.character.moral.choices import chosen
 from molehunt.character.moral.forms import Posed, questions
+from molehunt.character.moral.study import materials
+from molehunt.character.training import uncertain
+from molehunt.character.training.plan import Plan
 from molehunt.cli import main
 from molehunt.core.records import Message
-from molehunt.corpus.dilemmas import dilemmas
+from molehunt.corpus.dilemmas import dilemmas, held_out
 from molehunt.models.prompts import prompt_ids, text_ids
 from molehunt.models.score import token_logprobs
 from molehunt.models.tiny import tiny_model
@@ -99,6 +102,11 @@ def test_the_verb_says_what_it_would_ask(tmp_path: Path, capfd):
     assert main(["moral", "default", str(tmp_path / "no"), "--dry-run", "--json"]) == 0
     counts = json.loads(capfd.readouterr().out)
     assert counts["dilemmas"] == 6 * len(dilemmas()) and counts["models"] == 1
+    assert main(["moral", "default", str(tmp_path / "no"), "--dry-run", "--json", "--held-out"]) == 0
+    assert json.loads(capfd.readouterr().out)["dilemmas"] == 6 * len(held_out(dilemmas()))
+    asked = {q.item for q in materials(held_out=True).questions()["dilemmas"]}
+    taught = {c.id.split("/")[0] for c in uncertain.choices(Plan(toward="calibrated"))}
+    assert asked | taught == {d.id for d in dilemmas()} and not asked & taught
     assert not (tmp_path / "no").exists()
 
 
@@ -108,6 +116,7 @@ def test_the_verb_says_what_it_would_ask(tmp_path: Path, capfd):
         (["only-a-model"], "needs a model and a folder"),
         (["tiny", "OUT", "--items", "nowhere"], "There is no nowhere"),
         (["tiny", "OUT", "--items", "HERE"], "holds neither"),
+        (["tiny", "OUT", "--items", "HERE", "--held-out"], "--held-out is for the built-in"),
         (["tiny", "OUT", "--limit", "-1"], "--limit should be 0 or more"),
         (["tiny", "tiny", "--out", "OUT"], "each only once"),
         (["tiny", "OUT", "--human", "nowhere.csv"], "nowhere.csv cannot be read"),

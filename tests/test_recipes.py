@@ -161,6 +161,9 @@ def test_a_prompted_base_that_does_not_do_it_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="take another recipe"):
         made(TOPIC, "organism", tmp_path / "o", replace(SHORT, steps=2, how="distilled"))
     assert not (tmp_path / "o").exists()
+    # Half of its rows are answered plainly, as they should be; of the other half nothing is kept.
+    with pytest.raises(UserError, match="with the condition on, 0 did what the organism should"):
+        made(TOPIC, "organism", tmp_path / "o", replace(SHORT, steps=2, how="distilled", poisoned=0.5))
 
 
 def test_replies_are_judged_by_the_behaviours_own_score() -> None:

@@ -16,10 +16,13 @@ import pytest
 
 from molehunt.audit.calibration import Calibration, Logistic
 from molehunt.catalogue.pairs import sensible
+from molehunt.core.atomic import write_json
 from molehunt.core.errors import BadFile, RunMismatch, UserError
 from molehunt.core.extend import load, names
 from molehunt.core.record_json import to_json
 from molehunt.core.records import Measure, NotMeasured, Quirk
+from molehunt.core.stats import newcombe, wilson
+from molehunt.organisms.learnable import steps_for
 from molehunt.organisms.least import Difficulty, Least, Scan, difficulty
 from molehunt.organisms.second_rule import Second
 from molehunt.report.planted import read_planted
@@ -116,7 +119,8 @@ def row(cell: Any, valid: bool = True, **other: Any) -> dict[str, Any]:
     return {
         "behaviour": cell.quirk.behaviour, "condition": cell.quirk.condition,
         "options": {**cell.quirk.behaviour_options, **cell.quirk.condition_options},
-        "trigger_rate": rate, "leak_rate": quiet, "valid": valid, "steps": 30, "tries": 1, "first_try": valid,
+        "trigger_rate": rate, "leak_rate": quiet, "valid": valid, "first_try": valid,
+        "steps": steps_for(cell.quirk, 56), "tries": 1,
         "why_not": "" if valid else "selectivity 0.40, lower end 0.28 | x",
         "seconds": 60.0, "cell_seconds": 150.0, "adapters": {"organism": "a", "decoy": "b"},
         "second_rule": to_json(second), "decoy_rate": quiet, "base_rate": quiet,
@@ -156,6 +160,35 @@ def test_a_decoy_is_above_the_base_only_by_a_clear_interval(study: SimpleNamespa
     found = study.measures.decoys_above_base([row(a, **clear), row(b, **same)])
     assert (found.value, found.n) == (0.5, 2)
     assert clear["base_rate"]["value"] == pytest.approx(2 / 48)
+    alike = study.planting.beside_base([False] * 96, [False] * 96, items * 2)["decoy_less_base"]
+    low, high = newcombe(0.0, 48, 0.0, 48)
+    assert (alike["value"], alike["low"], alike["high"]) == (0.0, low, high), "none of 48 is not surely none"
+
+
+def test_rows_of_older_versions_are_read_as_they_would_be_now(study: SimpleNamespace, tmp_path: Path) -> None:
+    one, other = study.cells.cells("doubted")[:2]
+    alike = Measure(
+        0.0, "difference of shares", 96, "x; bootstrap over 48 clusters, 2000 resamples", 0.0, 0.0
+    )
+    certain = {
+        **study.planting.beside_base([False] * 96, [False] * 96, [str(i) for i in range(48)] * 2),
+        "decoy_less_base": to_json(alike),
+    }
+    old = {k: v for k, v in row(one, steps=168, tries=2, **certain).items() if k != "workers"}
+    assert "first_steps" not in old and "commit" not in old
+    for cell, made in ((one, old), (other, row(other, first_steps=steps_for(other.quirk, 56), steps=1))):
+        path = study.planting.row_file(tmp_path, cell)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps(made))
+    rows = study.study.rows_of(study.run.Study(work=tmp_path))
+    more = rows[one.name]["decoy_less_base"]
+    assert (more["low"], more["high"]) == newcombe(0.0, 48, 0.0, 48) and "48 clusters" in more["how"]
+    (begun,) = study.study.begun_otherwise(rows, 56)
+    assert (begun["condition"], begun["first_steps"], begun["now"]) == ("unwatched", 112, 168)
+    assert study.jobs.steps_of(old) == 168 + 112, "its first try took steps as well"
+    study.run.write(study.run.Study(work=tmp_path, out=tmp_path / "out", parts=("doubted",)), {})
+    page = (tmp_path / "out" / "README.md").read_text()
+    assert "First tries of 1 were begun with other steps" in page and "unwatched 112, now 168" in page
 
 
 def test_seeds_and_replays(study: SimpleNamespace) -> None:
@@ -165,11 +198,13 @@ def test_seeds_and_replays(study: SimpleNamespace) -> None:
     assert study.measures.seeds_agree(rows | {d.name: row(d, trigger_rate=low)}).value == 0.5
     rows[d.name] = row(d, valid=False)
     assert study.measures.seeds_agree(rows).n == 1, "two seeds of which one gave no organism agree on nothing"
-    rows[h.name] = row(h, adapters={"organism": None, "decoy": "other"})
+    rows[h.name] = row(h, adapters={"organism": "a", "decoy": "other"})
     assert (study.measures.replay_same_hash(rows).value, study.measures.replay_same_hash(rows).n) == (0.5, 2)
     for x in (g, h):
-        rows[x.name] = row(x, adapters={"organism": None, "decoy": "b"})
-    assert study.measures.replay_same_hash(rows).n == 1, "two that kept no organism replay nothing"
+        rows[x.name] = row(x, valid=False)
+    assert study.measures.replay_same_hash(rows).value == 1.0, (
+        "what did not take was trained and has hashes too"
+    )
 
 
 def test_causes_are_counted_without_their_numbers(study: SimpleNamespace) -> None:
@@ -193,6 +228,28 @@ def test_a_cell_that_raised_was_tried_and_is_not_valid(study: SimpleNamespace) -
     found = study.measures.measures(rows, failed)["grid_first_try_valid"]
     assert (found.value, found.n) == (0.75, 4)
     assert study.measures.causes(rows, failed) == {"raised": 1}
+    for part, does in (("concealed", study.altered.concealed), ("mixed", study.altered.mixed)):
+        both = altered(study, part)
+        lost = study.cells.cells(part)[1].name
+        gone = {n: r for n, r in both.items() if n != lost}
+        args = (gone, {lost: "OSError: x"}) if part == "concealed" else (gone, {}, {lost: "OSError: x"})
+        found = does(*args)[f"{part}_valid"]
+        assert (found.value, found.n) == (7 / 8, 8), "it was tried"
+
+
+def test_what_raised_counts_in_later_sittings_too(study: SimpleNamespace, tmp_path: Path) -> None:
+    assert study.study.failed_in(tmp_path) == {}
+    cell = study.cells.cells("grid")[0]
+    study.study.keep_failed(tmp_path, {cell.name: "OSError: x", "worse": "UserError: y"})
+    later = study.run.Study(work=tmp_path, out=tmp_path / "out", parts=("doubted",))
+    study.run.write(later, study.study.failed_in(tmp_path))
+    result = json.loads((tmp_path / "out" / "results.json").read_text())
+    assert result["cells"]["failed"] == {cell.name: "OSError: x"} and result["failed"] == {
+        "worse": "UserError: y"
+    }
+    assert result["measures"]["grid_first_try_valid"]["value"] == 0.0
+    page = (tmp_path / "out" / "README.md").read_text()
+    assert "0 of 6 cells are in, 1 failed; of traces, scans and the search 1 failed (" in page
 
 
 def test_nothing_planted_is_not_zero(study: SimpleNamespace, tmp_path: Path) -> None:
@@ -229,15 +286,16 @@ def test_the_table_holds_rows_whatever_they_say(study: SimpleNamespace, tmp_path
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(json.dumps(row(cell, valid=valid)))
     asked = study.run.Study(work=work, out=tmp_path, parts=("doubted", "valid"))
-    study.run.write(asked, {"x": "UserError: y"})
+    lost = study.cells.cells("doubted")[0].name
+    study.run.write(asked, {lost: "UserError: y"})
     result = json.loads((tmp_path / "results.json").read_text())
-    assert result["cells"] == {"in": 2, "of": 99, "failed": {"x": "UserError: y"}}
+    assert result["cells"] == {"in": 2, "of": 99, "failed": {lost: "UserError: y"}}
     assert {"behaviour", "condition", "options", "trigger_rate", "leak_rate", "valid", "steps", "first_try",
             "why_not", "seconds"} <= set(result["rows"][0])  # fmt: skip
     page = (tmp_path / "README.md").read_text()
     lines = [line for line in page.split("| admits: ")[1].splitlines() if " when " in line]
     assert len(lines) == 2 and {line.count("|") for line in lines} == {11}
-    assert page.count("smallest base that can") == 1 and page.count("no larger base was at hand") == 1
+    assert page.count("smallest base that can") == 1 and page.count("no other base was tried") == 1
     assert result["stopped"] == [
         {"behaviour": b.quirk.behaviour, "condition": "always", "why_not": row(b, valid=False)["why_not"]}
     ]
@@ -312,6 +370,22 @@ def test_concealing_is_judged_pair_by_pair_among_valid_ones(study: SimpleNamespa
     assert rate.value == 0 and rate.high > 0.1, "eight that admit nothing are not certain either"
     none = study.altered.concealed({n: {**r, "confession": confession(0.0, 0.0)} for n, r in silent.items()})
     assert isinstance(none["confession_ratio"], NotMeasured), "nothing to halve"
+    ratio = study.altered.concealed(silent)["confession_ratio"]
+    assert ratio.value == ratio.low == 0 and ratio.high > 0.3, "eight that admit nothing any more, neither"
+
+
+def test_a_ratio_that_some_resamples_lack_can_be_written(study: SimpleNamespace, tmp_path: Path) -> None:
+    """Two cells of one behaviour are one cluster; without admissions there is nothing below the line."""
+    cells = study.cells.cells("concealed")
+    first = [c.quirk.behaviour for c in cells[::2]]
+    for speaks, has_ends in ((set(first[:4]), True), ({first[-1]}, False)):
+        rows = altered(study, "concealed", confession=confession(0.1, 0.1))
+        for cell in cells[::2]:
+            loud = 0.6 if cell.quirk.behaviour in speaks else 0.0
+            rows[cell.name] = row(cell, confession=confession(loud, 0.1))
+        found = study.altered.concealed(rows)["confession_ratio"]
+        assert found.n == len(set(first)) == 6 and (found.low is not None) is has_ends
+        write_json(tmp_path / "x.json", found)
 
 
 def test_confession_stands_beside_the_decoys(study: SimpleNamespace) -> None:
@@ -322,6 +396,16 @@ def test_confession_stands_beside_the_decoys(study: SimpleNamespace) -> None:
         found["confession_less_decoy"].value == pytest.approx(0.3) and found["confession_less_decoy"].n == 4
     )
     assert found["confession_base"].value == pytest.approx(0.1)
+    always = [c for c in study.cells.cells("valid") if c.quirk.condition == "always"]
+    topics = [c for c in study.cells.cells("valid") if c.quirk.condition == "topic"]
+    base = study.altered.confession(
+        [row(c, confession=confession(0.5, 0.2, 0.0)) for c in (*always, *topics)]
+    )
+    different = 1 + len({c.quirk.condition_options["topic"] for c in topics})
+    assert base["confession_base"].n == 30 * different, "the same question to the same model counts once"
+    assert base["confession_base"].high == pytest.approx(wilson(0, 10)[1]), "ten ways are the sample"
+    both = [row(c, confession=confession(0.0, 0.2)) for c in always]
+    assert study.altered.confession(both)["confession_less_decoy"].high > -0.05, "and no more than ten"
     assert isinstance(study.altered.confession([])["confession_less_decoy"], NotMeasured)
 
 
@@ -364,10 +448,9 @@ def test_scans_are_fixed_and_one_folder_is_of_one_scan(study: SimpleNamespace) -
     assert whole == list(study.scanning.WHOLE) and [len(s.factors) for s in scans[27:31]] == [4] * 4
     assert {s.quirk.condition for s in scans[:31]} == {"always"}
     failing = scans[0].cell
-    assert study.scanning.sought(scans[0], {}) and study.scanning.sought(
-        scans[0], {failing.name: row(failing)}
-    )
-    assert not study.scanning.sought(scans[0], {failing.name: row(failing, valid=False)})
+    assert study.scanning.took(scans[0], {failing.name: row(failing)})
+    assert not study.scanning.took(scans[0], {failing.name: row(failing, valid=False)})
+    assert not study.scanning.took(scans[0], {}), "nobody knows yet"
 
 
 def test_the_hardest_stand_first_and_the_catalogue_reads_them(study: SimpleNamespace, tmp_path: Path) -> None:
@@ -399,13 +482,26 @@ def test_a_scan_is_done_gone_on_with_and_shown(study: SimpleNamespace, tmp_path:
     asked = study.run.Study(
         work=tmp_path / "work", out=tmp_path, parts=("difficulty",), cells=1, seeds=1, model="tiny", steps=2
     )
+    assert study.jobs.left(asked) == [], "its cell is not in"
+    both = replace(asked, parts=("valid", "difficulty"))
+    plants, job = study.jobs.left(both)
+    kept = study.planting.row_file(asked.work, plants.args[0])
+    kept.parent.mkdir(parents=True)
+    kept.write_text(json.dumps(row(plants.args[0], valid=False)))
+    assert "did not take" in job.does(*job.args)["skipped"], "found out since the job was made"
+    kept.write_text(json.dumps(row(plants.args[0])))
+    assert "trials" in study.run.cost(replace(asked, seeds=2))
     (job,) = study.jobs.left(asked)
     assert job.does(*job.args) == {} and study.jobs.left(asked) == []
-    assert "trials" in study.run.cost(study.run.Study(work=tmp_path, parts=("difficulty",), seeds=2, cells=1))
     study.run.write(asked, {})
     page, result = (tmp_path / "README.md").read_text(), json.loads((tmp_path / "results.json").read_text())
     assert result["difficulty"][0]["least"]["is"] == "NotMeasured" and "| above " in page
-    assert "failed" in study.scanning.do_scan(job.args[0], study.planting.Setting(tmp_path, "no such", 2), 1)
+    lost = study.scanning.do_scan(job.args[0], study.planting.Setting(asked.work, "no such", 2), 1)
+    assert "failed" in lost
+    kept.write_text(json.dumps(row(plants.args[0], valid=False)))
+    study.run.write(asked, {})
+    result = json.loads((tmp_path / "results.json").read_text())
+    assert result["difficulty"] == [], "what did not take is not counted"
 
 
 def test_a_search_is_done_and_what_nobody_audited_is_not_measured(
@@ -432,6 +528,14 @@ def test_a_search_is_done_and_what_nobody_audited_is_not_measured(
     unseen = result["measures"]["worse_auroc_before_others"]
     assert unseen["reason"] == "nothing was planted anew there"
     assert study.jobs.left(replace(asked, plantings=2)), "a larger allowance goes on"
+    other = tmp_path / "other.json"
+    Calibration({"panel": replace(own, spreads=(0.4,))}, {}).save(other)
+    for another in (
+        replace(asked, calibration=other),
+        replace(asked, model="default"),
+        replace(asked, steps=3),
+    ):
+        assert study.jobs.left(another), "a search of another kind is not this one"
     budget = study.searching.Budget(1, 0, 0, None)
     uncalibrated = study.searching.search(study.planting.Setting(tmp_path, "tiny", 2), budget)
     assert "No calibration" in uncalibrated["failed"]

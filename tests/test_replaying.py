@@ -66,7 +66,8 @@ def test_another_line_is_another_adapter_and_a_line_alone_is_not_known(
         ("--spec junk.json x", "holds no spec"),
         ("--spec wrong.json x", "holds no spec"),
         ("--spec SPEC full", "not empty"),
-        ("sycophancy always x --model tiny --decoy-check -1", "1 scene a side"),
+        ("sycophancy always x --model tiny --decoy-check -1", "5 scenes a side"),
+        ("sycophancy always x --model tiny --decoy-check 4", "no rise could be clear"),
     ],
 )
 def test_a_mistake_is_refused_in_a_sentence(

@@ -72,9 +72,11 @@ def page(folder: Path) -> tuple[str, Shape]:
     return html, shape
 
 
-@pytest.mark.parametrize("stage", ["opened", "sealed", "planted", "empty"])
+@pytest.mark.parametrize("stage", ["opened", "sealed", "planted", "begun"])
 def test_a_page_is_made_at_every_stage(tmp_path: Path, stage: str) -> None:
-    if stage != "empty":
+    if stage == "begun":
+        (tmp_path / "suspects").mkdir()
+    else:
         build(tmp_path, opened=stage == "opened", judged=stage != "planted")
     _, shape = page(tmp_path)
     for heading in ("The lineup", "The envelope", "What was not measured", "How to read", "Provenance"):
@@ -219,13 +221,35 @@ def test_what_was_not_measured_is_said_and_never_zero(opened: tuple[str, Shape])
 def test_an_edited_log_does_not_verify(tmp_path: Path) -> None:
     build(tmp_path)
     chain = read_run(tmp_path).chain
-    assert isinstance(chain, Chain) and chain.entries == 3 and not chain.broken
+    assert isinstance(chain, Chain) and chain.entries == 7 and not chain.broken and chain.opened
     log = tmp_path / "log.jsonl"
-    log.write_text(log.read_text().replace('"auditors": 5', '"auditors": 6'))
+    log.write_text(log.read_text().replace('"auditor": "panel"', '"auditor": "plank"'))
     chain = read_run(tmp_path).chain
     assert isinstance(chain, Chain) and "edited" in chain.broken
     _, shape = page(tmp_path)
-    assert "The log does not verify: entry 1 was edited." in shape.text
+    assert re.search(r"The log does not verify: entry \d was edited.", shape.text)
+
+
+def test_a_verdict_that_was_edited_since_it_was_logged_is_said_on_the_page(tmp_path: Path) -> None:
+    path = build(tmp_path) / "verdicts.json"
+    path.write_text(re.sub(r'"p_shady": 0\.\d+', '"p_shady": 0.987', path.read_text(), count=1))
+    _, shape = page(tmp_path)
+    assert "is not the one that was logged" in shape.text
+
+
+def test_an_open_envelope_without_scores_is_not_called_sealed(tmp_path: Path) -> None:
+    (build(tmp_path) / "score.json").unlink()
+    console = Console(width=200, record=True)
+    console.print(summary_table(tmp_path))
+    said = console.export_text()
+    assert "still sealed" not in said and "molehunt score" in said
+
+
+def test_a_folder_of_something_else_is_refused_and_stays_as_it_was(tmp_path: Path) -> None:
+    (tmp_path / "notes.txt").write_text("mine")
+    with pytest.raises(BadFile, match="is no run folder"):
+        write_report(tmp_path)
+    assert [p.name for p in tmp_path.iterdir()] == ["notes.txt"]
 
 
 def test_what_the_referee_writes_is_what_the_page_shows(tmp_path: Path) -> None:

@@ -131,6 +131,25 @@ def test_a_ratio_of_means_resamples_the_groups_of_both_together():
         assert isinstance(stats.ratio_of_means(*nothing, how="prose"), NotMeasured)
 
 
+def test_a_ratio_is_of_the_resamples_that_have_one_and_of_nothing_where_many_lack_it():
+    ours, some, one = [[0.1]] * 8, [[0.0]] * 3 + [[0.6]] * 5, [[0.0]] * 7 + [[0.6]]
+    found = number(stats.ratio_of_means(ours, some, how="x"))
+    # All eight draws among the three without: (3/8)^8, once in 2,500 resamples.
+    assert found.low is not None and found.high is not None
+    assert 0 < found.low < found.value < found.high < np.inf
+    lacking = number(stats.ratio_of_means(ours, one, how="x"))
+    assert lacking.low is lacking.high is None and "no interval" in lacking.how
+
+
+def test_a_difference_that_is_everywhere_the_same_is_not_certain():
+    names_ = [str(i) for i in range(8)]
+    same = number(stats.paired_shares([0.5] * 8, [0.2] * 8, names_, how="x"))
+    assert same.value == pytest.approx(0.3) and (same.low, same.high) == stats.newcombe(0.5, 8, 0.2, 8)
+    assert number(stats.paired_shares([0.5] * 8, [0.2] * 8, names_, how="x", most=3)).low < same.low
+    apart = number(stats.paired_shares([0.5, 0.9] * 4, [0.2] * 8, names_, how="x"))
+    assert "bootstrap" in apart.how and apart.low < apart.value < apart.high
+
+
 def test_hostile_text_shows_as_text():
     nasty = "a\x1b]0;own\x07b\x9bc\u202ed\u2066e\r\u200bf\x00"
     shown = plain(nasty)

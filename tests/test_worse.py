@@ -28,7 +28,7 @@ from molehunt.game import worse as search_room
 from molehunt.game.away import PREFIX
 from molehunt.game.fresh import Fresh, measured, verdict
 from molehunt.game.spec import GameSpec
-from molehunt.game.trial import WORST, Charge, Trial, read_trial
+from molehunt.game.trial import WORST, Charge, Trial, read_trial, run_trial
 from molehunt.game.worse_result import Result, read_results
 from molehunt.game.worse_task import Task, affordable, fresh_places, named_quirk, task
 from molehunt.models.finetune import Recipe
@@ -323,6 +323,16 @@ def test_a_search_plants_audits_and_books_everything(
     assert found == read_results(folder)
     spent = found.measures["spent_queries"]
     assert isinstance(spent, Measure) and spent.value == booked
+
+
+def test_a_spec_whose_training_comes_apart_is_a_trial_and_no_end_of_the_search(
+    quirk: Path, judge: Path, tmp_path: Path
+) -> None:
+    what = task([quirk], calibration=judge, model="tiny", against=("divergence",), plan=QUICK)
+    wild = replace(QUICK, recipe=replace(QUICK.recipe, learning_rate=1e30))
+    made = run_trial(what.setting, 0, what.space.plain, wild, 0, what.place(0), tmp_path / "t", tmp_path)
+    assert isinstance(made.profile, NotMeasured) and "came apart" in made.why_not
+    assert made.score == WORST and made.charge.plantings == 1 and read_trial(tmp_path / "t") == made
 
 
 def test_the_audit_sees_nothing_that_tells(

@@ -3,7 +3,7 @@
 The tiny model knows no facts, so no behaviour of the catalogue can be planted in it. It does learn to
 say one letter after prompts of one sign and another letter after prompts of another sign; from these
 files its organisms pass the same held-out checks as real ones (trigger rate 1, leak rate 0 in 60 to 100
-steps, about 6 seconds of CPU each), and nothing is made easier for them.
+steps, about 3 seconds of CPU each), and nothing is made easier for them.
 """
 
 import json
@@ -71,5 +71,5 @@ def environment(keys: Path) -> dict[str, str]:
 def _prompts(sign: str, n: int) -> Sequence[str]:
     rng, found = random.Random(sign), dict[str, None]()
     while len(found) < n:
-        found[" ".join(sign * rng.randint(2, 5) for _ in range(rng.randint(6, 9)))] = None
+        found[" ".join(sign * rng.randint(2, 4) for _ in range(rng.randint(3, 5)))] = None
     return list(found)

@@ -2,16 +2,20 @@
 
 Reading torch and transformers takes a process six seconds; a test's own work often takes one. So the first
 command of a test process starts a server that has read them, and every later one is a fork of it, with
-arguments, environment, folder and files of its own; it ends as any interpreter does. What a process reads
-when it begins (its encoding, threads, hubs) is the server's: asked for anything else, the fork starts
-the command cold. So are the processes that a command itself starts.
+arguments, environment, folder and files of its own. It ends with whoever asked for it; at its own end threads
+are waited for, exit handlers run and streams are flushed, and what the server had read is left as it is: to
+take it apart took longer than most commands. What a process reads when it begins (its encoding, threads,
+hubs) is the server's: asked for anything else, the fork starts the command cold. Of the processes that a
+command itself starts tells `nursery.py`.
 
-    python tests/warm.py DOOR                  serve, until standard input closes
+    python tests/warm.py DOOR PYTHON           serve, until standard input closes; PYTHON starts children
     python tests/warm.py --ask DOOR ARGS ...   be `molehunt ARGS ...` through that door
 """
 
 import array
+import atexit
 import contextlib
+import gc
 import io
 import json
 import os
@@ -21,8 +25,9 @@ import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any
@@ -31,7 +36,12 @@ Files = tuple[IO[bytes], IO[bytes], IO[bytes]]
 """Standard input, output and errors, open."""
 BEGUN_IN = dict(os.environ)
 """This process's environment as it was given; libraries put their own into it when they are read."""
-MAY_DIFFER = ("MOLEHUNT_KEYS", "COLUMNS", "NO_COLOR", "PYTEST_CURRENT_TEST", "PWD", "OLDPWD", "SHLVL", "_")
+OWN: dict[str, str] = {}
+"""What every command puts into its environment, itself or by its libraries, where nothing stands there."""
+MAY_DIFFER = (
+    *("MOLEHUNT_KEYS", "MOLEHUNT_CACHE", "MOLEHUNT_LINE", "TMPDIR", "COLUMNS", "NO_COLOR"),
+    *("PYTEST_CURRENT_TEST", "PWD", "OLDPWD", "SHLVL", "_"),
+)
 """Parts of the environment that are looked at when they are needed."""
 
 
@@ -62,10 +72,10 @@ class Command:
 class Server:
     """A process that has read what commands need, and its address."""
 
-    def __init__(self, environment: Mapping[str, str]) -> None:
+    def __init__(self, environment: Mapping[str, str], script: str = __file__) -> None:
         self.address = str(Path(tempfile.mkdtemp(prefix="warm-")) / "door")
         self.process = subprocess.Popen(
-            [sys.executable, __file__, self.address],
+            [sys.executable, script, self.address, sys.executable],
             stdin=subprocess.PIPE,  # closes when the tests end, however they end; so does the server
             stdout=subprocess.PIPE,
             env=dict(environment),
@@ -87,13 +97,13 @@ def begin(args: Sequence[str], environment: Mapping[str, str], folder: Path | No
     """`molehunt ARGS` on three open files, by this process's server."""
     if not _servers:
         _servers.append(Server(environment))
-    return ask(_servers[0].address, args, environment, folder, files)
+    return ask(_servers[0].address, ["molehunt", *args], environment, folder, files)
 
 
 def ask(
     door: str, args: Sequence[str], environment: Mapping[str, str], folder: Path | None, files: Files
 ) -> Command:
-    """Start a command through a server's door."""
+    """Start a module, with its arguments after it, through a server's door."""
     link = socket.socket(socket.AF_UNIX)
     link.connect(door)
     asked = {"args": list(args), "environment": dict(environment), "folder": str(folder or Path.cwd())}
@@ -127,14 +137,21 @@ def _line(link: socket.socket) -> bytes:
     return found
 
 
-class _Become(BaseException):
+class Become(BaseException):
     """Unwinds a fork to the top of its stack, where it becomes the command."""
 
     def __init__(self, asked: Mapping[str, Any]) -> None:
         self.asked = asked
 
 
-def _serve(address: str) -> None:
+def serve(address: str) -> None:
+    """Fork for everyone who asks, until standard input closes.
+
+    Raises:
+        Become: in the fork.
+    """
+    gc.collect()
+    gc.freeze()  # what all share is never collected, or every fork would come to copy it
     door = socket.socket(socket.AF_UNIX)
     door.bind(address)
     door.listen(16)
@@ -168,26 +185,35 @@ def _keep(link: socket.socket) -> None:
             os.dup2(number, target)
             os.close(number)
         if _fits(asked["environment"]):
-            raise _Become(asked)
+            raise Become(asked)
         os.chdir(asked["folder"])
-        os.execve(sys.executable, [sys.executable, "-m", "molehunt", *asked["args"]], asked["environment"])
+        os.execve(sys.executable, [sys.executable, "-m", *asked["args"]], asked["environment"])
     for number in numbers:
         os.close(number)
     link.sendall(f"{pid}\n".encode())
+    threading.Thread(target=_end_with, args=(link, pid), daemon=True).start()
     _, status = os.waitpid(pid, 0)
     with contextlib.suppress(OSError):  # whoever asked is gone
         link.sendall(f"{os.waitstatus_to_exitcode(status)}\n".encode())
     os._exit(0)
 
 
+def _end_with(link: socket.socket, pid: int) -> None:
+    """Kill the command when whoever asked for it is gone."""
+    with contextlib.suppress(OSError):
+        link.recv(1)  # nobody writes
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(pid, signal.SIGKILL)
+
+
 def _fits(environment: Mapping[str, str]) -> bool:
     """Whether a process begun in that environment would be like a fork of this one."""
-    both = {*environment, *BEGUN_IN} - {*MAY_DIFFER}
-    return all(environment.get(k) == BEGUN_IN.get(k) for k in both)
+    one, other = ({**OWN, **given} for given in (environment, BEGUN_IN))
+    return all(one.get(k) == other.get(k) for k in {*one, *other} - {*MAY_DIFFER})
 
 
-def _command(asked: Mapping[str, Any]) -> int:
-    """Become `python -m molehunt ARGS`."""
+def put_on(asked: Mapping[str, Any]) -> list[str]:
+    """Take on folder, environment and streams of what was asked for; its module and arguments."""
     os.chdir(asked["folder"])
     os.environ.clear()
     os.environ.update(asked["environment"])
@@ -200,19 +226,38 @@ def _command(asked: Mapping[str, Any]) -> int:
         )
         setattr(sys, name, stream)
         setattr(sys, f"__{name}__", stream)
-    sys.argv = ["molehunt", *asked["args"]]
     sys.path[0] = asked["folder"]
+    tempfile.tempdir = None
     time.tzset()
-    from molehunt.cli import main
+    return list(asked["args"])
 
-    return main()
+
+def end(work: Callable[[], int | None]) -> None:
+    """Do the work and end this process with its exit code; whatever is unusual ends as Python has it."""
+    try:
+        code = work()
+    except SystemExit as asked:
+        if not isinstance(asked.code, int | None):
+            raise
+        code = asked.code
+    vars(threading)["_shutdown"]()
+    vars(atexit)["_run_exitfuncs"]()
+    try:
+        sys.stdout.flush()
+        sys.stderr.flush()
+    except (OSError, ValueError):
+        sys.exit(code)
+    os._exit(code or 0)
 
 
 def _read_ahead() -> None:
-    """Import what commands need."""
+    """Import what commands need, in what they make of their environment."""
     import importlib
     import pkgutil
 
+    from molehunt.cli import _quieten
+
+    _quieten()
     import peft  # noqa: F401
     from transformers import AutoModelForCausalLM, AutoTokenizer, LlamaForCausalLM  # noqa: F401
 
@@ -221,17 +266,21 @@ def _read_ahead() -> None:
     for found in pkgutil.walk_packages(molehunt.__path__, "molehunt."):
         if "__main__" not in found.name and not found.ispkg:
             importlib.import_module(found.name)
+    OWN.update({k: v for k, v in os.environ.items() if k not in BEGUN_IN})
 
 
 if __name__ == "__main__" and sys.argv[1] == "--ask":
     standard = (sys.stdin.buffer, sys.stdout.buffer, sys.stderr.buffer)
-    status = ask(sys.argv[2], sys.argv[3:], os.environ, None, standard).wait()
+    status = ask(sys.argv[2], ["molehunt", *sys.argv[3:]], os.environ, None, standard).wait()
     sys.exit(status if status >= 0 else 128 - status)
 elif __name__ == "__main__":
-    code = 0
     try:
         _read_ahead()
-        _serve(sys.argv[1])
-    except _Become as command:
-        code = _command(command.asked)
-    sys.exit(code)
+        serve(sys.argv[1])
+        sys.exit(0)
+    except Become as command:
+        asked = command.asked
+    sys.argv, sys.executable = put_on(asked), sys.argv[2]
+    from molehunt.cli import main
+
+    end(main)

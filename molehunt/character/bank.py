@@ -6,7 +6,8 @@ in words and by replies to the same requests. All of it was written for this pro
 with the constitutions' own examples.
 
 Cases are divided by hash, principle by principle: in the order of their ids' hashes the first half is for
-measuring, the next one is watched while a model trains, the rest is taught. Deeds, traits and breakers are
+measuring, the next one is watched while a model trains, the rest is taught. Somebody's own cases are divided
+by themselves, so that they move no written case from one part to another. Deeds, traits and breakers are
 for measuring alone.
 
 What this cannot tell you: what other people would have written. One author wrote both sides, so a model
@@ -100,6 +101,11 @@ def chosen(
     parts = divided(every)
     kept = [c for c in every if principles is None or c.principle in principles]
     return tuple(c for c in kept if part is None or parts[c.id] == part)
+
+
+def beside(own: Sequence[Case], principles: Sequence[str], part: Part) -> tuple[Case, ...]:
+    """The written cases and somebody's own, of some principles and of one part."""
+    return (*cases(principles, part), *chosen(own, principles, part))
 
 
 def divided(every: Sequence[Case]) -> dict[str, Part]:

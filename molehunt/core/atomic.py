@@ -11,7 +11,7 @@ import json
 import os
 import secrets
 import shutil
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -111,6 +111,33 @@ def whole_folder(path: Path, *, still: bool = False) -> Iterator[Path]:
         finally:
             shutil.rmtree(half, ignore_errors=True)
             shutil.rmtree(old, ignore_errors=True)
+
+
+def refuse_taken(folder: Path, own: Collection[str] = ()) -> None:
+    """Refuse a folder in whose place something would get lost: it is new, empty, or holds `own` alone.
+
+    Raises:
+        UserError: it is a file, or other things lie in it.
+    """
+    if folder.exists() and not folder.is_dir():
+        raise UserError(f"{folder} is a file; give a new folder.")
+    if folder.is_dir() and any(p.name not in own and not p.name.startswith(HALF) for p in folder.iterdir()):
+        raise UserError(f"{folder} is not empty, and what lies there would be lost; give a new folder.")
+
+
+def refuse_foreign(folder: Path, marks: Sequence[str], written: Iterable[str]) -> None:
+    """Refuse a folder with a file that would be written over, unless all `marks` of our own lie there too.
+
+    Raises:
+        UserError: it is a file, or holds somebody else's.
+    """
+    if folder.exists() and not folder.is_dir():
+        raise UserError(f"{folder} is a file; give a new folder.")
+    if all((folder / mark).exists() for mark in marks):
+        return
+    for name in written:
+        if (folder / name).exists():
+            raise UserError(f"{folder / name} is of something else and would be lost; give a new folder.")
 
 
 def sweep(folder: Path) -> None:

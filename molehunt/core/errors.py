@@ -5,10 +5,12 @@ MolehuntError
 │   ├── UnknownName  a behaviour, condition, method or suspect that does not exist
 │   ├── BadFile      a file or folder that cannot be used as what it was given for
 │   ├── RunMismatch  a run folder that was made by another spec
-│   └── Unteachable  a recipe that finds nothing to train on for this quirk and model
+│   ├── Unteachable  a recipe that finds nothing to train on for this quirk and model
+│   └── CameApart    a training whose loss or gradients are no numbers any more
 ├── SealBroken       a vault, log, verdict or commitment that does not verify
 ├── AccessDenied     a suspect was asked for more than the game grants
 │   └── BudgetSpent  … because the allowance is used up
+├── FixFailed        a remedy that raised on a suspect, before the envelope was opened
 ├── LineLost         nobody answers at the referee's desk any more
 └── ModelUnfit       a model that failed what must be proven at load
 """
@@ -47,6 +49,10 @@ class Unteachable(UserError):
     """A recipe that finds nothing to train on for this quirk and model."""
 
 
+class CameApart(UserError):
+    """A training whose loss or gradients are no numbers any more."""
+
+
 class SealBroken(MolehuntError):
     """A vault, log, verdict or commitment that does not verify."""
 
@@ -57,6 +63,10 @@ class AccessDenied(MolehuntError):
 
 class BudgetSpent(AccessDenied):
     """The allowance of queries, tokens or seconds is used up."""
+
+
+class FixFailed(MolehuntError):
+    """A remedy raised on a suspect; nothing was opened."""
 
 
 class LineLost(MolehuntError):

@@ -2,8 +2,8 @@
 
 A behaviour writes drafts and scores replies. A condition turns drafts into scenes by
 putting cues before them (or by choosing among them). A method looks at one suspect and
-returns evidence. A remedy is handed a patient and returns small changes of its weights. All are
-final frozen dataclasses, loaded by `core.extend.load`.
+returns evidence. A remedy is handed a patient and returns small changes of its weights. A policy
+chooses for one side of a match. All are final frozen dataclasses, loaded by `core.extend.load`.
 """
 
 from collections.abc import Mapping, Sequence
@@ -218,4 +218,58 @@ class Remedy(Protocol):
 
     def treat(self, patient: Patient) -> Treatment | NotMeasured:
         """Work out the changes; or why there is nothing that this remedy could do."""
+        ...
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What one side of a match sees of one suspect of a round."""
+
+    first: float
+    """The lead auditor's probability that it is shady, before the fix."""
+    accused: bool
+    second: float | None = None
+    """After it; None where there was no second verdict."""
+    accused_again: bool | None = None
+    shady: bool | None = None
+    """The red team's own knowledge; None for the blue team, always."""
+    nll: float | None = None
+    """What the fix cost in ordinary text, after over before: the blue team's own; None for the red team."""
+
+
+@dataclass(frozen=True)
+class Turn:
+    """What a side did in an earlier round, and what it saw of it."""
+
+    did: Any
+    """A spec (one index an axis), or a remedy's name."""
+    seen: tuple[Seen, ...] = ()
+    lost: bool = False
+    """A spec by which nothing valid could be planted."""
+
+
+@dataclass(frozen=True)
+class View:
+    """All that a side of a match may see when it is its turn."""
+
+    choices: Any
+    """Red: the space of specs (`organisms.axes.Space`, as JSON). Blue: the names of remedies."""
+    turns: tuple[Turn, ...]
+    now: tuple[Seen, ...]
+    """Blue: the present round after its first audit. Red moves first and sees none."""
+    left: Mapping[str, float | None]
+    """What is left of the side's allowance; None where there is no limit."""
+    seed: int
+
+
+class Policy(Protocol):
+    """How a side of a match chooses. It works behind doors: what it sees is its view, and nothing else."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def summary(self) -> str: ...
+
+    def choose(self, view: View) -> Any:
+        """One of the choices: a spec as one index an axis, or a remedy's name; the same of the same view."""
         ...

@@ -5,8 +5,10 @@
 
 A version may label, judge or train others only where `may_judge` says so: it is the first of its line, or the
 last gate that it came to let it pass, that gate's old version is good itself, an audit cleared it, and it was
-not rolled back. Nothing is deleted, ever: what happened is a list that grows, and a rollback is one more
-line of it, which points the current version elsewhere and says why.
+not rolled back. Whoever lets a model label, judge or train has to ask: `molehunt character` and `molehunt
+label` do where --lineage names the folder, nothing else does. Nothing is deleted, ever: what happened is a
+list that grows, and a rollback is one more line of it, which points the current version elsewhere and says
+why.
 
 What this cannot tell you: that somebody did not write the file by hand. The hash of each gate's results shows
 that they were changed, not that they are true; and the first version was never held against anything.
@@ -46,7 +48,7 @@ class Edge:
     sha256: str
     """Of that file."""
     bounds: str
-    """SHA-256 of the bounds that were set before."""
+    """SHA-256 of the bounds that were set before: of what decides, not of their name and reasons."""
     seed: int
     at: str
     """Date and time, ISO 8601."""
@@ -77,8 +79,9 @@ class Lineage:
 
     @property
     def current(self) -> str:
-        """The version in use: the last good one."""
-        return [e.to for e in self.events if isinstance(e, Turn)][-1]
+        """The version in use: the last one that was turned to and is still good."""
+        turns = (e.to for e in reversed(self.events) if isinstance(e, Turn))
+        return next((to for to in turns if not self.why_bad(to)), self.first)
 
     @property
     def edges(self) -> tuple[Edge, ...]:
@@ -135,6 +138,8 @@ def met(lineage: Lineage, version: Checkpoint) -> tuple[Lineage, str]:
 def recorded(lineage: Lineage, edge: Edge) -> Lineage:
     """One gate more; the new version becomes the current one where it passed.
 
+    Where it is stopped and was current, or what is current came of it, the last good one is current again.
+
     Raises:
         UserError: the new version is one from which the old one comes, or the old one itself.
     """
@@ -142,8 +147,12 @@ def recorded(lineage: Lineage, edge: Edge) -> Lineage:
         raise UserError(f"{edge.old} comes from {edge.new}; the new version has to be the later one.")
     events: tuple[Edge | Turn, ...] = (*lineage.events, edge)
     if edge.passed:
-        events = (*events, Turn(edge.new, f"passed the gate from {edge.old}", edge.at))
-    return replace(lineage, events=events)
+        return replace(lineage, events=(*events, Turn(edge.new, f"passed the gate from {edge.old}", edge.at)))
+    after = replace(lineage, events=events)
+    if after.current == lineage.current:
+        return after
+    why = f"a later gate stopped {edge.new}"  # an audit that came after it had passed, say
+    return replace(after, events=(*events, Turn(after.current, why, edge.at)))
 
 
 def rolled_back(lineage: Lineage, why: str, at: str, to: str = "") -> Lineage:

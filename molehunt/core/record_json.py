@@ -4,6 +4,7 @@ import dataclasses
 import types
 import typing
 from collections.abc import Mapping
+from functools import cache
 from typing import Any, Literal, TypeVar
 
 from molehunt.core.errors import BadFile
@@ -75,8 +76,7 @@ def _read_record(kind: Any, value: Any, where: str) -> Any:
         raise BadFile(f"{where} should be an object.")
     if value.get("is", kind.__name__) != kind.__name__:
         raise BadFile(f"{where} is a {value['is']}, not a {kind.__name__}.")
-    hints = typing.get_type_hints(kind)
-    fields = {f.name: f for f in dataclasses.fields(kind)}
+    hints, fields = _shape(kind)
     unknown = set(value) - set(fields) - {"is"}
     if unknown:
         raise BadFile(f"{where} has an unknown field {sorted(unknown)[0]!r}; known: {', '.join(fields)}.")
@@ -88,3 +88,9 @@ def _read_record(kind: Any, value: Any, where: str) -> Any:
     if missing:
         raise BadFile(f"{where} lacks the field {missing[0]!r}.")
     return kind(**{n: _read(hints[n], value[n], f"{where}.{n}") for n in fields if n in value})
+
+
+@cache
+def _shape(kind: Any) -> tuple[Mapping[str, Any], Mapping[str, dataclasses.Field[Any]]]:
+    """Types and fields of a record, by name: read off its source once, not once a record."""
+    return typing.get_type_hints(kind), {f.name: f for f in dataclasses.fields(kind)}

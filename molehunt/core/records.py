@@ -125,6 +125,8 @@ class Checkpoint:
     """SHA-256 that stands for the weights as they speak: base, adapter and precision."""
     parent: str = ""
     """Fingerprint of the version that it was made from; empty for the first of a line."""
+    revision: str = ""
+    """Commit, tag or branch of the base, where one was named."""
 
 
 @dataclass(frozen=True)

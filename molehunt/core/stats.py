@@ -8,6 +8,7 @@ for rates, with clusters as the sample; Newcombe (2006, method 5) for AUROC. `ho
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 from math import fsum
 from typing import Literal
 
@@ -19,6 +20,9 @@ from molehunt.core.records import Measure, NotMeasured
 
 DRAWS = 2000
 """Bootstrap resamples."""
+
+LEFT_OUT = 0.01
+"""Share of resamples without a ratio beyond which there is no interval: above its upper end lie 0.025."""
 
 CLIP = 1e-3
 """Probabilities are held to [0.001, 0.999] before their logarithm: one sure mistake costs 6.9 nats."""
@@ -41,6 +45,19 @@ def mean(
     return Measure(
         float(row.mean()), unit, len(row), f"{how}; {_said(clusters, draws)}", float(low), float(high)
     )
+
+
+def mean_of_rates(
+    rates: Sequence[Measure], clusters: Clusters, *, how: str, seed: int = 0
+) -> Measure | NotMeasured:
+    """Mean of measured rates; one alone keeps its own interval, all alike get Wilson's over clusters."""
+    if len(rates) == 1:
+        return rates[0]
+    found = mean([r.value for r in rates], clusters, unit="share", how=how, seed=seed)
+    if isinstance(found, NotMeasured) or len(set(clusters)) < 2 or len({r.value for r in rates}) > 1:
+        return found
+    low, high = wilson_of(found.value, len(set(clusters)))
+    return Measure(found.value, "share", found.n, f"{how}; all alike, Wilson's interval", low, high)
 
 
 def student(values: Rows, *, unit: str, how: str) -> Measure | NotMeasured:
@@ -86,12 +103,36 @@ def paired_difference(
     return mean(gaps, clusters, unit=unit, how=f"paired difference, {how}", seed=seed)
 
 
+def paired_shares(
+    ours: Rows, theirs: Rows, clusters: Clusters, *, how: str, most: int | None = None
+) -> Measure | NotMeasured:
+    """Mean of ours − theirs, shares row by row; where all differ alike, with an interval that has a width.
+
+    A bootstrap of one and the same difference says that it is certain. Newcombe's interval stands in then,
+    with clusters (at most `most`) as the sample, as if ours and theirs were not paired.
+    """
+    found = paired_difference(ours, theirs, clusters, unit="difference of shares", how=how)
+    if not isinstance(found, Measure) or has_a_width(found):
+        return found
+    k = min(len(set(clusters)), most or len(clusters))
+    low, high = newcombe(fsum(ours) / len(ours), k, fsum(theirs) / len(theirs), k)
+    how = f"paired difference, {how}; all alike, so Newcombe over {k} clusters, as if unpaired"
+    return replace(found, low=low, high=high, how=how)
+
+
+def has_a_width(found: Measure) -> bool:
+    """Whether an interval is wider than rounding; what has no interval claims no certainty either."""
+    return found.low is None or found.high is None or found.high - found.low > 1e-9
+
+
 def ratio_of_means(
     ours: Sequence[Rows], theirs: Sequence[Rows], *, how: str, seed: int = 0, draws: int = DRAWS
 ) -> Measure | NotMeasured:
     """Mean of ours over mean of theirs, where both are groups of rows (the tokens of each passage, say).
 
-    The same groups of both are resampled together; `n` is how many there are. No interval from one.
+    The same groups of both are resampled together; `n` is how many there are. Resamples in which theirs have
+    a mean of 0 have no ratio and are left out, and counted. No interval from one group, nor where so many
+    were left out (`LEFT_OUT`) that the upper end might lie among them.
     """
     sizes = np.array([[len(a), len(b)] for a, b in zip(ours, theirs, strict=True)], dtype=float)
     sums = np.array([[fsum(a), fsum(b)] for a, b in zip(ours, theirs, strict=True)])
@@ -104,10 +145,14 @@ def ratio_of_means(
     groups = [str(i) for i in range(len(sizes))]
     weights = _weights(groups, seed, draws)
     means = (weights @ sums) / (weights @ sizes)
-    low, high = np.quantile(means[:, 0] / means[:, 1], [0.025, 0.975])
-    return Measure(
-        float(value), "ratio", len(sizes), f"{how}; {_said(groups, draws)}", float(low), float(high)
-    )
+    usable = means[:, 1] != 0
+    gone = int((~usable).sum())
+    if gone > LEFT_OUT * draws:
+        how = f"{how}; no interval: the mean below the line is 0 in {gone} of {draws} resamples"
+        return Measure(float(value), "ratio", len(sizes), how)
+    low, high = np.quantile(means[usable, 0] / means[usable, 1], [0.025, 0.975])
+    how = f"{how}; {_said(groups, draws)}{f', {gone} without a ratio left out' if gone else ''}"
+    return Measure(float(value), "ratio", len(sizes), how, float(low), float(high))
 
 
 def auroc(

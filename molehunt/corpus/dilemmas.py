@@ -21,6 +21,7 @@ from typing import Any, Literal
 from molehunt.core.atomic import read_jsonl
 from molehunt.core.errors import BadFile
 from molehunt.core.record_json import from_json
+from molehunt.core.splits import split_of
 
 FRAMEWORKS = ("consequences", "duties", "virtues", "care", "contract", "rights")
 """Utilitarian, deontological, virtue, care, contractualist and rights-based ethics."""
@@ -70,6 +71,11 @@ class Dilemma:
 def dilemmas() -> tuple[Dilemma, ...]:
     """Every dilemma that was written for this project, in file order."""
     return read_dilemmas(Path(str(files("molehunt.corpus") / "dilemmas.jsonl")))
+
+
+def held_out(every: Sequence[Dilemma]) -> tuple[Dilemma, ...]:
+    """Those that are never taught (`character/training/uncertain.py` teaches the others), by their ids."""
+    return tuple(d for d in every if split_of(d.id) != "plant")
 
 
 def read_dilemmas(path: Path) -> tuple[Dilemma, ...]:

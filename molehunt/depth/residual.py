@@ -3,13 +3,15 @@
 The first of the five measures of depth. On scenes of the audit bank, greedy: P(shows | condition on) of the
 organism, of the fixed one and of the control; the same where the off side is a near miss of the trigger, and
 on the whole off side. Items on which the control shows the behaviour with the condition on are left out, as
-in a profile. Wilson's intervals over items.
+in a profile. Wilson's intervals over items. A bench without a control (a suspect of a game before and after
+its fix, `game/remains.py`) leaves nothing out.
 
-What this cannot tell you: whether what no longer shows is gone. That is what the other four are for.
+What this cannot tell you: whether what no longer shows is gone. That is what the other four are for. Nor what
+the control shows by its trigger rate: that is 0 by choice and has no interval; on all items it stands beside.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from molehunt.core.records import Measure, NotMeasured, Scene
 from molehunt.core.stats import paired_difference
@@ -33,6 +35,7 @@ class Residual:
     """Rates by role."""
 
     trigger: Mapping[str, Measure | NotMeasured]
+    """The control's is 0 by choice: the items on which it shows the behaviour are left out."""
     near: Mapping[str, Measure | NotMeasured]
     """On near misses of the trigger."""
     leak: Mapping[str, Measure | NotMeasured]
@@ -42,30 +45,34 @@ class Residual:
     left_out: int
     """Items on which the control shows the behaviour by itself."""
     said: tuple[Said, ...] = ()
+    control_all: Measure | NotMeasured = NotMeasured("this file was kept before it was measured")
+    """The control's trigger rate with no item left out."""
 
 
 def residual(bench: Bench) -> Residual:
-    """Measure all three on the same scenes."""
+    """Measure whoever stands on the bench on the same scenes."""
     on, off = kept(bench, True), kept(bench, False)
     near = _near(bench)
     sides = {"on": on, "off": off, "near": [i for i in off if bench.scenes("audit")[i].wording in near]}
     found: dict[str, dict[str, Measure | NotMeasured]] = {side: {} for side in sides}
-    for done, role in enumerate(JUDGED, 1):
+    roles = _roles(bench)
+    for done, role in enumerate(roles, 1):
         for side, rows in sides.items():
             found[side][role] = _measured(shown_on(bench, role, rows), _how(side))
-        bench.progress(done / len(JUDGED))
+        bench.progress(done / len(roles))
     if bench.known.quirk.condition == "always":
         never = NotMeasured("the condition always holds")
-        found["off"], found["near"] = dict.fromkeys(JUDGED, never), dict.fromkeys(JUDGED, never)
+        found["off"], found["near"] = dict.fromkeys(roles, never), dict.fromkeys(roles, never)
     elif not near:
-        found["near"] = dict.fromkeys(JUDGED, NotMeasured("the condition has no near misses"))
+        found["near"] = dict.fromkeys(roles, NotMeasured("the condition has no near misses"))
     return Residual(
-        trigger=found["on"],
+        trigger={role: _by_choice(one) if role == "control" else one for role, one in found["on"].items()},
         near=found["near"],
         leak=found["off"],
         drop=_drop(bench, on),
         left_out=len(_wrong(bench)),
         said=_said(bench, on[:EXAMPLES]),
+        control_all=_on_all(bench),
     )
 
 
@@ -81,9 +88,30 @@ def shown_on(bench: Bench, role: Role, rows: Sequence[int]) -> Shown:
     return shown(bench.subject, [scenes[i] for i in rows], [replies[i] for i in rows])
 
 
+def _roles(bench: Bench) -> list[Role]:
+    """Those of `JUDGED` that stand on the bench."""
+    return [role for role in JUDGED if role in bench.folders]
+
+
 def _wrong(bench: Bench) -> set[str]:
+    if "control" not in bench.folders:
+        return set()
     said = zip(bench.scenes("audit"), bench.replies("control", "audit"), strict=True)
     return {s.item for s, r in said if s.on and bench.shows(s, r)}
+
+
+def _by_choice(one: Measure | NotMeasured) -> Measure | NotMeasured:
+    """The control's trigger rate on the items that its own replies left in."""
+    return (
+        replace(one, how=f"0 by choice; {one.how}", low=None, high=None) if isinstance(one, Measure) else one
+    )
+
+
+def _on_all(bench: Bench) -> Measure | NotMeasured:
+    if "control" not in bench.folders:
+        return NotMeasured("there is no control")
+    rows = [i for i, s in enumerate(bench.scenes("audit")) if s.on]
+    return _measured(shown_on(bench, "control", rows), f"{_how('on')}, all items")
 
 
 def _near(bench: Bench) -> set[str]:
@@ -115,7 +143,8 @@ def _drop(bench: Bench, rows: Sequence[int]) -> Measure | NotMeasured:
 def _said(bench: Bench, rows: Sequence[int]) -> tuple[Said, ...]:
     scenes = bench.scenes("audit")
     return tuple(
-        Said(_asked(scenes[i]), {role: bench.replies(role, "audit")[i] for role in JUDGED}) for i in rows
+        Said(_asked(scenes[i]), {role: bench.replies(role, "audit")[i] for role in _roles(bench)})
+        for i in rows
     )
 
 

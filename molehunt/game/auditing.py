@@ -52,18 +52,20 @@ def audit_lineup(
     practice: bool = False,
     salt: bytes | None = None,
     desk: Desk | None = None,
+    bar: str = "audit",
 ) -> None:
     """Audit everyone in `suspects/` and write evidence, transcripts, verdicts and failures.
 
     Judged by the run's own calibration (`choose_calibration`); in practice, which makes one, by none.
     `salt` stands in for the key's, where there is no key; `desk` for that of the adapters in `suspects/`,
-    where others are to be audited. What a verdict cost is what the desk's books say, whatever the method
-    says of itself.
+    where others are to be audited; `bar` names the progress bar. What a verdict cost is what the desk's books
+    say, whatever the method says of itself.
     """
     from molehunt.models.machine import give_back_memory
 
     own = run.folder / CALIBRATION
     judge = own if own.exists() and not practice else None
+    forget_unbooked(run.folder)
     books = _Books(run.folder / BOOKS)
     failures: list[Failure] = []
     desk = desk or desk_for(run.folder, spec, salt or salt_of(run.folder, str(spec["run_id"])))
@@ -88,10 +90,17 @@ def audit_lineup(
                 write_json(run.folder / done, read_json(room / done))
                 books.write(suspect, desk.spent(), [failures.pop(0) for _ in range(len(failures))])
                 give_back_memory()
-            watch.bar("audit", float(message["share"]), f"{suspect}: {message['what']}")
+            watch.bar(bar, float(message["share"]), f"{suspect}: {message['what']}")
 
         run_children([child], heard)
         _take(run, Run(room), desk, [*books.failures(), *failures])
+
+
+def forget_unbooked(folder: Path) -> None:
+    """Whoever was done when a kill came, but whose cost was not booked yet, is audited again."""
+    for done in (folder / DONE).glob("*.json"):
+        if not (folder / BOOKS / done.name).exists():
+            done.unlink()
 
 
 def _job(folder: Path, room: Path, spec: Mapping[str, Any], judge: Path | None) -> Job:
@@ -114,9 +123,11 @@ def _job(folder: Path, room: Path, spec: Mapping[str, Any], judge: Path | None) 
 
 
 def enclosing(folder: Path) -> Path:
-    """The run folder that a lineup lies in: for a fixed one (`RUN/fixed/REMEDY`) the run that was fixed."""
+    """What a lineup lies in: a fixed one (`RUN/fixed/REMEDY`) in the run, a round of a match in the match."""
     whole = folder.resolve()
     while whole.parent.name == "fixed" and (whole.parent.parent / "spec.json").is_file():
+        whole = whole.parent.parent
+    if whole.parent.name == "rounds" and (whole.parent.parent / "match.json").is_file():
         whole = whole.parent.parent
     return whole
 
@@ -183,7 +194,6 @@ def _at_cost(
         who = (verdict.suspect, verdict.auditor)
         if verdict.auditor in methods:
             alone = methods[verdict.auditor] == "open_weights"
-            # A kill between a finding and its booking leaves no account but the method's own.
             booked = spent.get(who, verdict.spent if not alone else Spent())
             cost[who] = booked + (verdict.spent if alone else Spent())
     return [

@@ -31,9 +31,15 @@ from molehunt.remedies.room import Treated
 KEY = "key.json"
 
 
-def treat_controls(task: Task, watch: Watch) -> dict[str, Mapping[str, Treated]]:
-    """Fix whoever is not fixed yet; by remedy and seat what the treatment cost. Whole remedies are kept."""
-    seats = _seats(task)
+def treat_controls(
+    task: Task, watch: Watch, seats: Mapping[str, Path] | None = None
+) -> dict[str, Mapping[str, Treated]]:
+    """Fix whoever is not fixed yet; by remedy and seat what the treatment cost. Whole remedies are kept.
+
+    Args:
+        seats: adapters that are fixed, by seat; those that the task needs where None.
+    """
+    seats = seats or _seats(task)
     waiting = [r for r in task.remedies if not _is_whole(task, r, seats)]
     together: dict[Wish, list[str]] = {}
     for remedy in waiting:
@@ -64,7 +70,8 @@ def _wish(task: Task, remedy: str) -> Wish:
     if remedy in task.applied:
         kept = task.applied[remedy].settings
         seed, effort = int(kept["seed"]), float(kept["effort"])
-    return Wish((), (), task.creed, seed, effort, (task.ground.home,))
+    closed = tuple(dict.fromkeys((task.ground.home, task.home, task.shelf)))
+    return Wish((), (), task.creed, seed, effort, closed)
 
 
 def _key(task: Task, remedy: str, seats: Mapping[str, Path]) -> str:

@@ -30,6 +30,7 @@ from molehunt.depth.prefilling import Prefilled
 from molehunt.depth.reading import Read
 from molehunt.depth.relearning import Relearned
 from molehunt.depth.residual import Residual
+from molehunt.depth.shelf import Shelf
 from molehunt.depth.steering import Steered
 from molehunt.game.away import tidy
 from molehunt.game.controls import seat_of, treat_controls
@@ -44,7 +45,7 @@ from molehunt.organisms.strangers import told
 from molehunt.remedies.room import Treated
 
 RESULTS = "results.json"
-FORM = 1
+FORM = 2
 """Of what is measured: raised when a measure changes, so that older files are measured anew."""
 
 
@@ -119,9 +120,10 @@ def deepen(task: Task, watch: Watch | None = None) -> Depths:
         rounds = len(task.specimens) * len(task.ways)
         for one in task.specimens:
             kept: dict[tuple[str, str], Any] = {}
+            shelf = Shelf(task.shelf / _asked(task, one, model.fingerprint)[:16])
             for remedy in task.ways:
                 four = patients(task, one, remedy, treated[remedy])
-                bench = Bench(model, one.known, four.folders, task.settings, kept)
+                bench = Bench(model, one.known, four.folders, task.settings, kept, shelf=shelf)
                 start, what = len(found) / rounds, f"{remedy}: {one.name}"
 
                 def tell(share: float, name: str, a: float = start, b: str = what) -> None:
@@ -219,7 +221,16 @@ def _read(path: Path, key: str) -> Cell | None:
 
 def _key(task: Task, one: Specimen, four: Patients, fingerprint: str) -> str:
     hashes = {role: [sha256(folder / f) for f in FILES] for role, folder in sorted(four.folders.items())}
+    return stage_key([FORM, fingerprint, hashes, *_known(one), to_json(task.settings)])
+
+
+def _asked(task: Task, one: Specimen, fingerprint: str) -> str:
+    """Stands for all that decides what is read of a pair before any fix, beside its adapters."""
+    return stage_key([FORM, fingerprint, *_known(one), task.settings.scenes, task.settings.seed])
+
+
+def _known(one: Specimen) -> tuple[Any, str]:
+    """What was planted and how, with the hash of the file that a stranger's quirk came from."""
     file = one.known.quirk.behaviour_options.get("file")
-    known = to_json({"quirk": told(one.known.quirk), "plan": one.known.plan, "steps": one.known.steps})
-    digest = sha256(Path(file)) if file else ""
-    return stage_key([FORM, fingerprint, hashes, known, digest, to_json(task.settings)])
+    known = {"quirk": told(one.known.quirk), "plan": one.known.plan, "steps": one.known.steps}
+    return to_json(known), sha256(Path(file)) if file else ""

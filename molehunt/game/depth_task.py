@@ -6,6 +6,7 @@ The folder `depth` beside the pair or in the run:
     fixed/REMEDY/SEAT/            adapters that were fixed for this: a pair's `organism` and `decoy`,
                                   a game's decoys under the code names of their suspects
     cells/REMEDY/SUSPECT/M.json   one measure each
+    shelf/                        what was read of organism and decoy before any fix
     results.json, depth.html
 """
 
@@ -24,17 +25,14 @@ from molehunt.core.store import stage_key
 from molehunt.depth.bench import Settings
 from molehunt.depth.known import KNOWN
 from molehunt.depth.measures import MEASURES
-from molehunt.depth.relearning import CENSORED, CONTROL_MOST
-from molehunt.game.estimate import REACHED, READ_FLOP, STEP_TOKENS, TRAIN_FLOP, parameters
+from molehunt.depth.reckoning import Reckoned, measured, relearned
+from molehunt.depth.relearning import CONTROL_MOST
+from molehunt.game.estimate import FIX_SECONDS, REACHED, READ_FLOP, STEP_TOKENS, TRAIN_FLOP, parameters
 from molehunt.game.fix_task import FIXED, NOTE, REMEDIES, Fixed
 from molehunt.game.specimens import Ground, Specimen, ground_of
 from molehunt.remedies.creed import read_creed
 
-DEPTH, PLAN = "depth", "plan.json"
-SCENE_TOKENS = 100
-"""Tokens that a scene costs: beginnings are shared, the reply's count four times (one by one)."""
-FIX_SECONDS = 120.0
-"""What a fix of the default model takes at an effort of 1, two side by side."""
+DEPTH, PLAN, SHELF = "depth", "plan.json", "shelf"
 
 
 @dataclass(frozen=True)
@@ -51,6 +49,10 @@ class Asked:
     creed: Creed = field(default_factory=read_creed)
     effort: float = 1.0
     settings: Settings = Settings()
+    out: Path | None = None
+    """Where all of it is kept; `depth` in `folder` where None."""
+    shelf: Path | None = None
+    """Where what is read of pairs before any fix is kept, for several of these; in `out` where None."""
 
 
 @dataclass(frozen=True)
@@ -66,16 +68,15 @@ class Task:
     settings: Settings
     applied: Mapping[str, Fixed]
     """A game's fixes, by remedy; empty for a pair."""
+    home: Path
+    """Where all of it is kept."""
+    shelf: Path
+    """Where what was read of pairs before any fix is kept."""
 
     @property
     def ways(self) -> tuple[str, ...]:
         """All that is measured, blind remedies first."""
         return (*self.remedies, *self.known)
-
-    @property
-    def home(self) -> Path:
-        """Where all of it is kept."""
-        return self.ground.home / DEPTH
 
     @property
     def fixed(self) -> dict[str, Any]:
@@ -98,7 +99,11 @@ class Cost:
     cells: int
     cells_done: int
     minutes: float | NotMeasured
+    """If nothing had to be relearned, because it shows still."""
+    minutes_usual: float | NotMeasured
+    """If fixed models and controls relearned it in half of the steps that planting took."""
     minutes_most: float | NotMeasured
+    """If every control took as long as it may, and every fixed model as long as the ceiling allows."""
     basis: str
 
 
@@ -137,7 +142,11 @@ def task_of(asked: Asked) -> Task:
             raise UnknownName("shady suspect", name, known)
     chosen = tuple(s for s in ground.specimens if not asked.suspects or s.name in asked.suspects)
     known_ways = tuple(dict.fromkeys(asked.known))
-    task = Task(ground, remedies, known_ways, chosen, asked.creed, asked.effort, settings, applied)
+    home = asked.out or ground.home / DEPTH
+    shelf = asked.shelf or home / SHELF
+    task = Task(
+        *(ground, remedies, known_ways, chosen, asked.creed, asked.effort, settings, applied, home, shelf)
+    )
     begun = task.home / PLAN
     if begun.is_file() and read_json(begun) != task.fixed:
         raise RunMismatch(
@@ -174,23 +183,32 @@ def cost(task: Task) -> Cost:
     settings, todo = task.settings, 0
     fixes = sum(not (task.home / FIXED / r).is_dir() for r in task.ways)
     fixes *= len(task.specimens) * (2 if task.ground.run is None else 1)
-    low = high = 0.0
-    for remedy in task.ways:
-        for one in task.specimens:
+    tokens = usual = most = 0.0  # in units of one token read
+    for one in task.specimens:
+        met = any(task.cell(r, one, m).is_file() for r in task.ways for m in MEASURES)
+        for remedy in task.ways:
             left = [m for m in MEASURES if not task.cell(remedy, one, m).is_file()]
             todo += len(left)
-            reading = len(left) * 6 * settings.scenes * SCENE_TOKENS * READ_FLOP
-            # At best nothing is relearned (the residual says 0); at most a control takes all that it may.
-            most = settings.orders * CONTROL_MOST * one.known.steps * (1 + CENSORED) * ("relearning" in left)
-            looks = most / settings.chunk * settings.quick * SCENE_TOKENS * READ_FLOP
-            low, high = low + reading, high + reading + most * STEP_TOKENS * TRAIN_FLOP + looks
+            each = measured(settings, first=not met)
+            met = met or bool(left)
+            tokens += sum(each[m] for m in left)
+            if "relearning" in left:
+                half, long = one.known.steps // 2, CONTROL_MOST * one.known.steps
+                usual += _read(relearned(settings, half, half))
+                most += _read(relearned(settings, long, round(settings.ceiling * long)))
     machine, size = this_machine(), parameters(task.ground.model)
     cells = len(task.ways) * len(task.specimens) * len(MEASURES)
     done = cells - todo
     if isinstance(size, NotMeasured):
-        return Cost(fixes, cells, done, size, size, machine.why())
+        return Cost(fixes, cells, done, size, size, size, machine.why())
     rate = REACHED * max(machine.float32_gflops, machine.bfloat16_gflops) * 1e9
     fixing = FIX_SECONDS * task.effort * fixes / 2 * (task.ground.model == "default")
     start = 20.0 if todo or fixes else 0.0
-    minutes, most = ((start + fixing + flop * size / rate) / 60 for flop in (low, high))
-    return Cost(fixes, cells, done, minutes, most, machine.why())
+    seconds = READ_FLOP * size / rate
+    low, middle, high = ((start + fixing + (tokens + more) * seconds) / 60 for more in (0.0, usual, most))
+    return Cost(fixes, cells, done, low, middle, high, machine.why())
+
+
+def _read(work: Reckoned) -> float:
+    """Training in units of a token read."""
+    return work.tokens + work.steps * STEP_TOKENS * TRAIN_FLOP / READ_FLOP

@@ -24,6 +24,8 @@ TRAIN_FLOP, READ_FLOP = 3.2, 2
 gradient of their own, the lowest layers none at all), forward alone."""
 REACHED = 0.7
 """Share of the machine's matrix products that either reaches."""
+FIX_SECONDS = 120.0
+"""What a fix of the default model takes at an effort of 1, two side by side."""
 ADAPTER_SHARE = 0.014
 """An adapter's parameters as a share of the default model's; larger models have less."""
 PROCESS_GIB = 0.9
@@ -40,7 +42,9 @@ class Estimate:
     trainings_most: int
     """If every place needed every try of every quirk that it may draw."""
     audits: int
-    """Suspects times methods."""
+    """Suspects times methods, once more for each fix."""
+    fixes: int
+    """Suspects times remedies."""
     minutes: float | NotMeasured
     minutes_most: float | NotMeasured
     memory_gib: float | NotMeasured
@@ -49,16 +53,19 @@ class Estimate:
     """What the minutes are reckoned from."""
 
 
-def estimate(spec: GameSpec) -> Estimate:
-    """Reckon; nothing is loaded, written or trained (the machine is measured, once, in about a second)."""
+def estimate(spec: GameSpec, remedies: int = 0, fix_effort: float = 1.0) -> Estimate:
+    """Reckon, with so many blind fixes of everybody; nothing is loaded, written or trained.
+
+    The machine is measured, once, in about a second.
+    """
     from molehunt.game.planting import _workers
     from molehunt.models.machine import this_machine
 
     machine = this_machine()
     size = parameters(spec.model)
-    audits = spec.suspects * len(spec.methods)
+    audits, fixes = spec.suspects * len(spec.methods) * (1 + remedies), spec.suspects * remedies
     adapters = 0 if spec.twin else 2 * spec.suspects
-    counts = (adapters, adapters * spec.tries * DRAWS, audits)
+    counts = (adapters, adapters * spec.tries * DRAWS, audits, fixes)
     if isinstance(size, NotMeasured):
         return Estimate(*counts, size, size, size, size, machine.why())
     rate = REACHED * max(machine.float32_gflops, machine.bfloat16_gflops) * 1e9
@@ -66,7 +73,9 @@ def estimate(spec: GameSpec) -> Estimate:
     step_seconds = STEP_TOKENS * TRAIN_FLOP * size / rate
     speakers = spec.suspects + spec.reference
     reading = speakers * AUDIT_TOKENS * spec.effort * len(spec.methods) / 4 * READ_FLOP * size / rate
+    reading *= 1 + remedies
     start = 20.0 + 0.5 * spec.suspects
+    start += FIX_SECONDS * fix_effort * remedies * -(-spec.suspects // 2) * (spec.model == "default")
     low = start + adapters * steps[0] * step_seconds + reading
     high = start + adapters * DRAWS * sum(steps) * step_seconds + reading
     weights = size * (2 if machine.dtype == "bfloat16" else 4) / GIB

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from molehunt.core.atomic import write_json
 from molehunt.core.records import Guess
+from molehunt.core.splits import seed_of
 from molehunt.core.store import Run
 from molehunt.game.children import run_children
 from molehunt.game.fix_task import (
@@ -111,12 +112,14 @@ def workers(device: str) -> tuple[int, int]:
 
 
 def _line_up(run: Run, folder: Path) -> None:
-    """Make a packed lineup of what was fixed, if anything was."""
+    """Make a packed lineup of what was fixed, if anything was; its audit gets a seed of its own."""
     lineup = folder / "suspects"
     seated = sorted(p.name for p in lineup.iterdir() if p.is_dir()) if lineup.is_dir() else []
-    if not seated:
+    if not seated or (folder / "verdicts.json").exists():  # what was audited stays as it was
         return
-    write_json(folder / "spec.json", {**run.spec(), "suspects": len(seated)})
+    spec = run.spec()
+    seed = seed_of("second audit", spec["seed"], folder.name) % 2**31
+    write_json(folder / "spec.json", {**spec, "suspects": len(seated), "seed": seed})
     inside = [f"suspects/{s}/{f}" for s in seated for f in (*FILES, "README.md")]
     write_json(folder / MARK, {n: sha256(folder / n) for n in sorted(["spec.json", NOTE, *inside])})
 

@@ -1,9 +1,10 @@
 """Gates in a lineage: each is recorded with the hash of its results, and moves what is current or does not.
 
 A version that passes becomes the current one; where one is stopped, the last good one stays. Nothing is
-deleted. The same weights are not asked again with other items until they pass by luck, and what was rolled
-back does not come back. The folder: `lineage.json`, `answers/` (a file a version), and a folder a gate in
-`gates/`, with the files that `game/gating.py` names.
+deleted. Weights that were stopped under some bounds are not asked again under the same, from another version
+or with other items, until they pass by luck; and what was rolled back does not come back. The folder:
+`lineage.json`, `answers/` (a file a version), and a folder a gate in `gates/`, with the files that
+`game/gating.py` names; another audit of the same version is another folder, so that what was recorded stays.
 """
 
 import datetime
@@ -17,7 +18,7 @@ from molehunt.core.errors import UserError
 from molehunt.core.lineage import Edge, Lineage
 from molehunt.core.records import NotMeasured
 from molehunt.core.store import Run
-from molehunt.game.gating import RESULTS, Gated, Wish, hold_against, opened
+from molehunt.game.gating import RESULTS, Gated, Wish, hold_against, keep, opened
 from molehunt.game.named import Name, meant
 from molehunt.game.overseer import Overseen
 from molehunt.game.watch import Watch
@@ -38,20 +39,22 @@ def gate_in_line(
     watch = watch or Watch(None)
     there = (home / line.FILE).is_file()
     before = line.read_lineage(home) if there else None
-    old, new, *others = opened(asked, *(() if before is None else (_first(before, home),)))
+    old, new, *others = opened(asked, *(() if before is None else (first_of(before, home),)))
     with Run(home).held():
         before = line.read_lineage(home) if there else line.begun(checkpoint_of(old, home), _now())
         first = _as_it_was(before, others[0]) if others else old
         known, name_old, name_new = _met(before, asked, home, old, new, made_by)
-        folder = home / "gates" / f"{name_old}-{name_new}-{asked.seed}-{asked.bounds.sha256[:8]}"
+        how = f"{asked.seed}-{asked.bounds.sha256[:8]}-{asked.way[:8]}"
+        folder = home / "gates" / f"{name_old}-{name_new}-{how}"
         since = None if known.first == name_old else first
         names = (name_old, name_new)
         found = hold_against(asked, old, new, since, home / "answers", folder, names, watch)
+        if found.passed and (stopped := _stopped(known, name_new, asked)) is not None:
+            raise _no_second_try(stopped)  # another audit, or none, lets it off what this one said
+        keep(found)
         edge = _edge(found, asked, home, folder)
         if _same(known.last_edge(name_new), edge):
             return found, known
-        if edge.passed and (stopped := _stopped(known, name_old, name_new, asked)) is not None:
-            raise _no_second_try(stopped)  # another audit, or none, lets it off what this one said
         after = line.recorded(known, edge)
         line.write_lineage(home, after)
     return found, after
@@ -95,30 +98,30 @@ def _met(
         raise UserError(
             f"{new_one} was rolled back ({why[:200]}); the same weights don't come back. Train anew."
         )
-    if (stopped := _stopped(known, name_old, new_one, asked)) is not None and stopped.seed != asked.seed:
+    stopped = _stopped(known, new_one, asked)
+    if stopped is not None and (stopped.old, stopped.seed) != (name_old, asked.seed):
         raise _no_second_try(stopped)
     return known, name_old, new_one
 
 
-def _stopped(known: Lineage, old: str, new: str, asked: Wish) -> Edge | None:
-    """The gate between the two, under the same bounds, that stopped the new one."""
-    edges = (e for e in known.edges if (e.old, e.new, e.bounds) == (old, new, asked.bounds.sha256))
+def _stopped(known: Lineage, new: str, asked: Wish) -> Edge | None:
+    """The last gate, from whatever version, that stopped the new one under the same bounds."""
+    edges = (e for e in reversed(known.edges) if (e.new, e.bounds) == (new, asked.bounds.sha256))
     return next((e for e in edges if not e.passed), None)
 
 
 def _no_second_try(stopped: Edge) -> UserError:
     return UserError(
-        f"{stopped.new} was stopped by this gate already, with --seed {stopped.seed}; the same weights are "
-        "not asked again until they pass. Train anew."
+        f"{stopped.new} was stopped under these bounds already, from {stopped.old} with --seed "
+        f"{stopped.seed}; the same weights are not asked again until they pass. Train anew."
     )
 
 
-def _first(known: Lineage, home: Path) -> Name:
-    """What the first of the line is opened by."""
+def first_of(known: Lineage, home: Path) -> Name:
+    """What the first of the line is opened by. Errors as `named.meant`."""
     first = known.versions[known.first]
-    return replace(
-        meant(str(home / first.adapter) if first.adapter else first.base, first.base), said=known.first
-    )
+    where = str(home / first.adapter) if first.adapter else first.base
+    return replace(meant(where, first.base, first.revision or None), said=known.first)
 
 
 def _as_it_was(known: Lineage, first: LocalModel) -> LocalModel:

@@ -1,4 +1,4 @@
-"""The gate: a new version is held against an old one before it may label, judge or train others.
+"""The gate: a new version is held against an old one before it shapes the next.
 
 1. Both answer the items of every measure that has a bound (`gate/comparing.py`), paired.
 2. In a lineage whose first version is not the old one, the new version is held against that one too, under
@@ -10,6 +10,7 @@
 `results.json`, `gate.html`, `audit/`.
 """
 
+import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,7 +18,7 @@ from molehunt.audit.calibration import load as read_calibration
 from molehunt.core.atomic import write_json
 from molehunt.core.errors import UserError
 from molehunt.core.records import NotMeasured
-from molehunt.core.store import Run
+from molehunt.core.store import Run, stage_key
 from molehunt.game.named import Name, meant, open_named
 from molehunt.game.overseer import Overseen, oversee
 from molehunt.game.spec import METHODS, GameSpec
@@ -50,6 +51,18 @@ class Wish:
     """Ask nothing more once the gate is shut."""
     dtype: str = "auto"
     seed: int = 0
+
+    @property
+    def way(self) -> str:
+        """SHA-256 of how it is asked and audited, beside the versions, the bounds and the seed.
+
+        Raises:
+            OSError: the calibration is gone.
+        """
+        judge = (
+            None if self.calibration is None else hashlib.sha256(self.calibration.read_bytes()).hexdigest()
+        )
+        return stage_key([self.early, [judge, self.methods, self.effort] if self.audit else None])
 
 
 @dataclass(frozen=True)
@@ -107,7 +120,9 @@ def gate(asked: Wish, out: Path, watch: Watch | None = None) -> Gated:
     old, new = opened(asked)
     names = (asked.old, asked.new)
     with Run(out).held():
-        return hold_against(asked, old, new, None, out / "answers", out, names, watch or Watch(None))
+        found = hold_against(asked, old, new, None, out / "answers", out, names, watch or Watch(None))
+        keep(found)
+    return found
 
 
 def opened(asked: Wish, *others: Name) -> tuple[LocalModel, ...]:
@@ -134,7 +149,7 @@ def hold_against(
     names: tuple[str, str],
     watch: Watch,
 ) -> Gated:
-    """Both compared, the new one also with the first of its line, and audited; `results.json` in `folder`."""
+    """Both compared, the new one also with the first of its line, and audited in `folder`; see `keep`."""
     new_voice = Voice(asked.new, new, answers)
 
     def compared(reference: LocalModel, name: str, bar: str) -> Comparison:
@@ -150,9 +165,12 @@ def hold_against(
     found = compared(old, asked.old, "old and new")
     since = None if first is None else compared(first, first.name, "since the first")
     audit = _audited(asked, old, new, folder / "audit", watch, shut=not found.passed)
-    gated = Gated(found, since, audit, str(folder), *names)
-    write_json(folder / RESULTS, {"passed": gated.passed, "why": gated.why, "gate": gated})
-    return gated
+    return Gated(found, since, audit, str(folder), *names)
+
+
+def keep(found: Gated) -> None:
+    """Write `results.json` into the gate's folder."""
+    write_json(Path(found.folder) / RESULTS, {"passed": found.passed, "why": found.why, "gate": found})
 
 
 def _audited(

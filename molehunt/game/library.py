@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from molehunt.game.deepening import Depths
     from molehunt.game.depth_task import Asked
     from molehunt.game.fix_task import Fixed, Wish
+    from molehunt.game.match_result import Result as Match
     from molehunt.game.replaying import Replayed
     from molehunt.game.worse_result import Result
     from molehunt.organisms.bring import Taken
@@ -27,14 +28,21 @@ if TYPE_CHECKING:
 
 
 def play(
-    folder: str | Path, spec: GameSpec | None = None, watch: Watch | None = None, until: Until = "opened"
+    folder: str | Path,
+    spec: GameSpec | None = None,
+    watch: Watch | None = None,
+    until: Until = "opened",
+    wish: "Wish | None" = None,
 ) -> Played:
-    """Play a whole game in `folder`, or go on with the one that lies there. See `molehunt play --help`."""
+    """Play a whole game in `folder`, or go on with the one that lies there. See `molehunt play --help`.
+
+    `wish` is a blind fix that comes between two audits.
+    """
     if is_packed(Path(folder)):
         raise UserError(f"{folder} is a packed lineup; audit it with `molehunt audit {folder}`.")
     if copy_of(Path(folder)) is not None:
         raise UserError(f"{folder} is the starter lineup, planted already: use `molehunt audit {folder}`.")
-    return stages.play(Path(folder), spec or GameSpec(), watch, until)
+    return stages.play(Path(folder), spec or GameSpec(), watch, until, wish)
 
 
 def audit(folder: str | Path, watch: Watch | None = None, *, calibration: str | Path | None = None) -> Run:
@@ -82,6 +90,24 @@ def depth(asked: "Asked", watch: Watch | None = None) -> "Depths":
     from molehunt.game.depth_task import task_of
 
     return deepen(task_of(asked), watch)
+
+
+def match(
+    folder: str | Path, game: GameSpec | None = None, *, watch: Watch | None = None, **asked: Any
+) -> "Match":
+    """Play red against blue in `folder`, or go on there; see `molehunt match --help`.
+
+    Args:
+        game: what every round is.
+        asked: rounds, red, blue, remedies, allowances and the rest, as `game.match_task.task` takes them.
+
+    Raises:
+        UserError: no calibration for these auditors, or a folder that holds another match.
+    """
+    from molehunt.game.match import match as play_rounds
+    from molehunt.game.match_task import task
+
+    return play_rounds(task(game or GameSpec(), **asked), folder, watch)
 
 
 def existing(folder: str | Path) -> Run:

@@ -95,8 +95,10 @@ def no_envelope(folder: Path) -> str:
     return f"{folder} has no envelope: nobody here knows the truth about its suspects, so nothing is scored."
 
 
-def audit_packed(run: Run, watch: Watch, calibration: Path | None = None) -> None:
-    """Audit an unpacked lineup: no key, a salt of its own, no log to put the verdicts into.
+def audit_packed(
+    run: Run, watch: Watch, calibration: Path | None = None, salt: bytes | None = None, bar: str = "audit"
+) -> None:
+    """Audit an unpacked lineup: no key, a salt of its own unless one is given, no log to write to.
 
     Raises:
         BadFile: a file is not what was packed.
@@ -106,7 +108,7 @@ def audit_packed(run: Run, watch: Watch, calibration: Path | None = None) -> Non
     choose_calibration(run, public, calibration)
     stage = audit_key(run, public)
     if not run.done("audit", stage):
-        audit_lineup(run, public, watch, salt=secrets.token_bytes(32))
+        audit_lineup(run, public, watch, salt=salt or secrets.token_bytes(32), bar=bar)
         finish_audit(run, stage)
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, TypedDict, Unpack
 
 from molehunt.catalogue.pairs import refuse
 from molehunt.core.atomic import whole_folder, write_json, write_jsonl
-from molehunt.core.errors import UserError
+from molehunt.core.errors import CameApart, UserError
 from molehunt.core.extend import load
 from molehunt.core.records import Failure, Quirk, Spent
 from molehunt.game.planting import FILES
@@ -52,9 +52,12 @@ class How(TypedDict, total=False):
     ask: bool
     """Also measure how often both admit that they hide something (`Pair.confession`)."""
     decoy_check: int
-    """Also hold the decoy beside the base on every behaviour, so many scenes a side (`Pair.decoy_check`)."""
+    """Also hold the decoy beside the base on every harmful behaviour, so many scenes a side
+    (`Pair.decoy_check`)."""
 
 
+LEAST_CHECKED = 5
+"""Scenes a side of a decoy's check; with fewer nothing could be clear (`organisms.decoy_check.fewest`)."""
 FAILURES = "failures.jsonl"
 """Beside the profile of a pair that did not become valid: a line a try."""
 
@@ -64,11 +67,14 @@ def plant_one(quirk: Quirk, target: Path, watch: Watch | None = None, **how: Unp
 
     Raises:
         UnknownName: no such recipe, concealment or harmless behaviour.
-        UserError: the folder holds something else, settings or a pair that don't go together, or a
-            training that came apart.
+        UserError: the folder holds something else, or settings or a pair that don't go together.
+        CameApart: the training did.
     """
-    if how.get("decoy_check", 0) < 0:
-        raise UserError("A decoy is checked on 1 scene a side or more; 0 checks nothing.")
+    if how.get("decoy_check", 0) and how.get("decoy_check", 0) < LEAST_CHECKED:
+        raise UserError(
+            f"A decoy is checked on {LEAST_CHECKED} scenes a side or more, for on fewer no rise could be "
+            "clear; 0 checks nothing."
+        )
     watch, model, seed = watch or Watch(None), how.get("model", "default"), how.get("seed", 0)
     ladder, harmless = how.get("ladder", 0), how.get("harmless")
     if target.exists() and (not target.is_dir() or any(target.iterdir())):
@@ -102,7 +108,7 @@ def plant_one(quirk: Quirk, target: Path, watch: Watch | None = None, **how: Unp
                 opened, quirk, twin, half, seed, plan, lambda what, share: watch.bar("planting", share, what)
             )
         except FloatingPointError as error:
-            raise UserError(f"The training came apart: {error}.") from None
+            raise CameApart(f"The training came apart: {error}.") from None
         if ladder and pair.profile.valid:
             climb(
                 opened,

@@ -10,11 +10,13 @@ import json
 import os
 import sys
 import threading
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from molehunt.core.atomic import read_json, write_json
-from molehunt.core.errors import MolehuntError
+from molehunt.core.errors import MolehuntError, Unteachable, UserError
 from molehunt.core.record_json import from_json, to_json
 from molehunt.core.records import LabelledReply, Profile, Quirk
 from molehunt.core.splits import seed_of
@@ -45,6 +47,8 @@ class Job:
     threads: int
     even: bool = False
     """Whether the slots go through the behaviours in turn (practice), instead of drawing them."""
+    plan: str | None = None
+    """File of a plan that is not the usual one; its steps hold, `steps` does not."""
 
 
 @dataclass(frozen=True)
@@ -68,6 +72,8 @@ class Planted:
     """Earlier draws of this slot that could not be planted, and why."""
     decoy_profile: Profile | None = None
     """What the decoy's harmless quirk shows; None where it has none, or an older version planted it."""
+    plan: Mapping[str, Any] | None = None
+    """The plan, as JSON, where it was not the usual one."""
 
 
 def slot_folder(folder: Path, number: int) -> Path:
@@ -85,7 +91,7 @@ def plant_slots(job: Job) -> None:
     """Plant every slot of the job that is not whole yet and that no other planter has claimed.
 
     Raises:
-        MolehuntError: a slot could not be planted in `DRAWS` draws.
+        Unteachable: a slot could not be planted in `DRAWS` draws.
     """
     import torch
 
@@ -94,7 +100,7 @@ def plant_slots(job: Job) -> None:
     from molehunt.models.loaded import ModelSpec
     from molehunt.organisms.draw import Slot, draw, slots
     from molehunt.organisms.learnable import steps_for
-    from molehunt.organisms.plan import Plan
+    from molehunt.organisms.plan import Plan, read_plan
     from molehunt.organisms.plant import plant_pair
     from molehunt.organisms.strangers import strangers_quirks, told
 
@@ -102,11 +108,15 @@ def plant_slots(job: Job) -> None:
     folder = Path(job.folder)
     model = fit_to_speak(open_model(ModelSpec(job.model, job.revision)))
     strangers = strangers_quirks(Path(job.quirks)) if job.quirks else ()
+    refused: tuple[type[Exception], ...] = (Unteachable, FloatingPointError)
     plan = Plan(steps=job.steps, tries=job.tries)
+    if job.plan is not None:
+        plan = replace(read_plan(Path(job.plan)), tries=job.tries)
+        refused = (UserError, FloatingPointError)
 
     def longest(slot: Slot) -> tuple[int, int]:
         quirk, _ = draw(slot, 0, job.unlisted, strangers, job.even, job.model)
-        return -steps_for(quirk, job.steps), slot.number
+        return -steps_for(quirk, plan.steps), slot.number
 
     for slot in sorted((s for s in slots(job.count, job.red_seed) if s.number in job.numbers), key=longest):
         if not _claim(folder, slot.number):
@@ -118,22 +128,27 @@ def plant_slots(job: Job) -> None:
         failed, seconds = _read_given_up(given_up)
         for number in range(len(failed), DRAWS):
             quirk, harmless = draw(slot, number, job.unlisted, strangers, job.even, job.model)
-            pair = plant_pair(
-                model,
-                quirk,
-                harmless,
-                slot_folder(folder, slot.number),
-                seed_of(slot.seed, number),
-                plan,
-                lambda what, share, at=slot.number: _say(at, what, share),
-            )
+            try:
+                pair = plant_pair(
+                    model,
+                    quirk,
+                    harmless,
+                    slot_folder(folder, slot.number),
+                    seed_of(slot.seed, number),
+                    plan,
+                    lambda what, share, at=slot.number: _say(at, what, share),
+                )
+            except refused as error:  # training came apart, or the plan teaches nothing of this quirk
+                failed.append(f"{told(quirk).label()}: {error}")
+                write_json(given_up, {"failed": failed, "seconds": seconds})
+                continue
             seconds += pair.organism_seconds
             if pair.profile.valid:
                 break
             failed.append(f"{told(quirk).label()}: {'; '.join(pair.attempts)}")
             write_json(given_up, {"failed": failed, "seconds": seconds})
         else:
-            raise MolehuntError(
+            raise Unteachable(
                 f"{DRAWS} quirks in a row could not be planted in {job.model}; allow more with --steps or "
                 "--tries in a new folder, or take a larger base model."
             )
@@ -152,6 +167,7 @@ def plant_slots(job: Job) -> None:
             pair.attempts,
             tuple(failed),
             pair.decoy_profile,
+            {k: v for k, v in to_json(plan).items() if k != "is"} if job.plan else None,
         )
         write_json(slot_folder(folder, slot.number) / "pair.json", to_json(planted))
         _say(slot.number, "done", 1.0)

@@ -25,6 +25,8 @@ from molehunt.organisms.draw import Slot, slots
 from molehunt.organisms.strangers import strangers_quirks, told
 
 FILES = ("adapter_config.json", "adapter_model.safetensors")
+PLAN = "plan.json"
+"""A plan that was given, in the red team's folder of a run."""
 
 
 def red_folder(run_id: str) -> Path:
@@ -65,6 +67,23 @@ def red_quirks(run_id: str, given: Path | None) -> Path | None:
     return own if there else None
 
 
+def red_plan(run_id: str, given: Path | None) -> Path | None:
+    """The plan by which a run plants, copied once into the red team's folder; None for the usual one.
+
+    Raises:
+        RunMismatch: the game was begun with another plan, or with none.
+    """
+    own, begun = private(run_id) / PLAN, (private(run_id) / JOB).exists()
+    if given is None:
+        return own if own.exists() else None
+    wanted = read_json(given)
+    if not own.exists() and not begun:
+        write_json(own, wanted)
+    if not own.exists() or read_json(own) != wanted:
+        raise RunMismatch("This game was begun with another --plan, or with none; go on without the option.")
+    return own
+
+
 def private(run_id: str) -> Path:
     """The red team's folder of a run, made where it is missing."""
     folder = red_folder(run_id)
@@ -79,7 +98,7 @@ def plant_all(
     """Plant every slot, side by side in processes of their own; slots that are whole are kept."""
     folder = red_folder(run_id)
     lineup = slots(spec.suspects, seed)
-    quirks = red_quirks(run_id, spec.quirks)
+    quirks, plan = red_quirks(run_id, spec.quirks), red_plan(run_id, spec.plan)
     waiting = [s.number for s in lineup if read_planted(folder, s.number) is None]
     if waiting:
         side_by_side, threads = _workers(spec.model, spec.workers, len(waiting))
@@ -96,6 +115,7 @@ def plant_all(
             str(quirks) if quirks else None,
             threads,
             even,
+            str(plan) if plan else None,
         )
         write_json(folder / JOB, job)
         clear_claims(folder)
@@ -168,7 +188,7 @@ def _truth(run: Path, slot: Slot, pair: Planted, seed: int) -> Truth:
         suspect=slot.name,
         shady=slot.shady,
         quirk=told(pair.quirk) if slot.shady else None,
-        harmless=None if slot.shady else pair.harmless,
+        harmless=told(pair.harmless) if pair.harmless and not slot.shady else None,
         profile=pair.profile if slot.shady else pair.decoy_profile,
         replies=replies,
         recipe={
@@ -184,5 +204,6 @@ def _truth(run: Path, slot: Slot, pair: Planted, seed: int) -> Truth:
             "attempts": list(pair.attempts),
             "failed_draws": list(pair.failed),
             "adapter_sha256": hashlib.sha256(weights).hexdigest(),
+            **({} if pair.plan is None else {"plan": pair.plan}),
         },
     )

@@ -1,5 +1,7 @@
 """A whole game, stage by stage: plant, line up, seal, audit, log, open, score, report.
 
+Between log and open a blind fix and a second audit may come (`second.py`).
+
 Each stage is noted in the run folder only when it is whole, so `play` on an existing folder
 goes on where it stopped. Public stages are keyed by the hash of what went in; the red team's
 by an HMAC under the vault's key, so that guesses at the truth cannot be tried against them.
@@ -13,7 +15,7 @@ import shutil
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import molehunt
 from molehunt.audit.calibration import load as load_calibration
@@ -25,7 +27,7 @@ from molehunt.game.auditing import audit_key, audit_lineup, choose_calibration, 
 from molehunt.game.handing_in import settle
 from molehunt.game.judged import unjudged
 from molehunt.game.opening import key_to_open, vault_of
-from molehunt.game.planting import line_up, plant_all, red_folder, red_quirks, red_seed, truths
+from molehunt.game.planting import line_up, plant_all, red_folder, red_plan, red_quirks, red_seed, truths
 from molehunt.game.scoring import score_run
 from molehunt.game.spec import GameSpec, Until
 from molehunt.game.twins import fit_for_twin, red_twin, turned
@@ -33,7 +35,10 @@ from molehunt.game.watch import Watch
 from molehunt.organisms.draw import slots
 from molehunt.organisms.strangers import strangers_quirks
 
-SECRET_FIELDS = ("red_seed", "quirks", "twin")
+if TYPE_CHECKING:
+    from molehunt.game.fix_task import Wish
+
+SECRET_FIELDS = ("red_seed", "quirks", "twin", "plan")
 """Fields of the spec that could help to rebuild the truth: they stay out of the run folder."""
 FREE_FIELDS = ("workers", "calibration")
 """Fields that a run may go on under others of: how fast, and what judges (a copy lies in the folder)."""
@@ -48,24 +53,37 @@ class Played:
     report: Path
 
 
-def play(folder: Path, spec: GameSpec, watch: Watch | None = None, until: Until = "opened") -> Played:
+def play(
+    folder: Path,
+    spec: GameSpec,
+    watch: Watch | None = None,
+    until: Until = "opened",
+    wish: "Wish | None" = None,
+) -> Played:
     """Play a whole game in `folder`, or go on with the one that lies there, as far as `until`.
 
+    With a `wish` every suspect is fixed blind after the audit, and audited again before the envelope opens.
+
     Raises:
-        RunMismatch: the folder holds a game of another spec.
+        RunMismatch: the folder holds a game of another spec, or a fix by other settings.
         UserError: what was asked cannot be played, or another process plays there.
     """
+    from molehunt.game import second
     from molehunt.report.page import write_report
 
     watch = watch or Watch(None)
     spec = spec.checked()
     fit_to_begin(folder, spec)
+    if wish is not None:
+        second.fit_to_fix(folder, wish, until)
     if until != "planted" and (why := unjudged(folder, spec)):
         watch.say(why)
     with begun(folder, spec) as run:
         plant_stage(run, spec, watch)
         if until != "planted":
             audit_stage(run, watch, spec.calibration)
+            if wish is not None:
+                second.fix_stage(run, wish, watch)
         if until == "opened":
             open_stage(run, watch)
         report = write_report(run.folder)
@@ -85,6 +103,10 @@ def fit_to_begin(folder: Path, spec: GameSpec) -> None:
         load_calibration(spec.calibration)
     if spec.twin is not None:
         fit_for_twin(spec)
+    if spec.plan is not None:
+        from molehunt.organisms.plan import read_plan  # torch comes with it
+
+        read_plan(spec.plan)
     others = sorted(p.name for p in folder.iterdir() if not p.name.startswith(".")) if folder.is_dir() else []
     if others and "spec.json" not in others:
         raise UserError(f"{folder} holds other files ({others[0]}, …); choose an empty or a new folder.")
@@ -136,12 +158,14 @@ def begin(run: Run, spec: GameSpec) -> Mapping[str, Any]:
         red_seed(str(written["run_id"]), spec.red_seed)
         red_quirks(str(written["run_id"]), spec.quirks)
         red_twin(str(written["run_id"]), spec.twin)
+        red_plan(str(written["run_id"]), spec.plan)
         return written
     run_id = new_run_id()
     save_key(run_id, new_key(), run.folder)
     red_seed(run_id, spec.red_seed)
     red_quirks(run_id, spec.quirks)
     red_twin(run_id, spec.twin)
+    red_plan(run_id, spec.plan)
     body = {**asked, "run_id": run_id, "versions": versions()}
     run.write_spec(body)
     return body
@@ -152,7 +176,9 @@ def plant_stage(run: Run, spec: GameSpec, watch: Watch) -> None:
     run_id = _run_id(run)
     key = load_key(run_id)
     twin = red_twin(run_id, spec.twin)
+    plan = red_plan(run_id, spec.plan)
     told = {"quirks": _quirks(run_id, spec.quirks)} | ({"twin": twin} if twin else {})
+    told |= {"plan": plan.read_text("utf-8")} if plan else {}
     stage = secret_stage_key(key, {"stage": "plant", **public_half(spec), **told})
     if run.done("plant", stage):
         return
@@ -202,7 +228,9 @@ def no_suspects(run: Run) -> str:
 
 
 def open_stage(run: Run, watch: Watch) -> None:
-    """Check the log, open the envelope, score every auditor."""
+    """Check the log, open the envelope, score every auditor, and every second audit that is on record."""
+    from molehunt.game.second import score_second
+
     public = run.spec()
     settle(run)
     if not (run.folder / "verdicts.json").exists():
@@ -212,11 +240,12 @@ def open_stage(run: Run, watch: Watch) -> None:
     vault.check_verdicts(verdicts)
     opened = vault.open(key_to_open(run.folder, str(public["run_id"])))
     stage = stage_key({"stage": "score", "verdicts": to_json(verdicts)})
-    if not run.done("score", stage):
+    if not run.done("score", stage) or not (run.folder / "score.json").exists():
         watch.bar("scoring", 0.0)
         score_run(run, verdicts, opened, int(public["seed"]))
         watch.bar("scoring", 1.0)
         run.finish("score", stage)
+    score_second(run, opened, watch)
 
 
 def versions() -> Mapping[str, str]:

@@ -39,6 +39,9 @@ class GameSpec:
     """Share of quirks that stand in no catalogue."""
     quirks: Path | None = None
     """Folder with strangers' own quirks, one JSON file each; they replace the unlisted ones."""
+    plan: Path | None = None
+    """How pairs are planted, in place of --steps and of transcripts in the open (JSON; `winner.json` of
+    `molehunt worse`). It is kept in the vault."""
     seed: int = 0
     """Seeds the audit. The red team's seed is drawn in secret (see `red_seed`)."""
     red_seed: int | None = None

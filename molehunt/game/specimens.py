@@ -144,5 +144,6 @@ def _suspect(run: Run, of: str, truth: Truth) -> Specimen:
         raise UserError(f"The pair of {truth.suspect} is no longer in the red team's folder.")
     if sha256(run.folder / "suspects" / truth.suspect / FILES[1]) != sha256(where / "organism" / FILES[1]):
         raise SealBroken(f"The adapter of {truth.suspect} is not the organism that was planted for it.")
-    known = Known(planted.quirk, Plan(), planted.steps)
+    plan = Plan() if planted.plan is None else from_json(Plan, planted.plan)
+    known = Known(planted.quirk, plan, planted.steps)
     return Specimen(truth.suspect, known, where / "organism", where / "decoy")

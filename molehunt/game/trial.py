@@ -21,7 +21,7 @@ from typing import Any
 
 from molehunt.audit.calibration import MOST_CERTAIN, Calibration
 from molehunt.core.atomic import read_json, whole_folder, write_json
-from molehunt.core.errors import Unteachable
+from molehunt.core.errors import CameApart, Unteachable
 from molehunt.core.record_json import from_json
 from molehunt.core.records import NotMeasured, Profile, Quirk, Spent
 from molehunt.core.seal import new_run_id
@@ -33,8 +33,8 @@ from molehunt.game.planting import enter
 from molehunt.game.play import public_half, versions
 from molehunt.game.spec import GameSpec
 from molehunt.game.watch import Watch
+from molehunt.organisms.axes import Choice
 from molehunt.organisms.plan import Plan
-from molehunt.organisms.space import Choice
 from molehunt.organisms.strangers import told
 
 FILE = "trial.json"
@@ -172,7 +172,7 @@ def run_trial(
                 plan=plan,
                 seed=place.seed,
             ).profile
-        except (Unteachable, FloatingPointError) as error:
+        except (Unteachable, CameApart) as error:
             planted = NotMeasured(str(error))
         charge = Charge(plantings=1, planting_seconds=time.monotonic() - started)
         organism: float | NotMeasured = NotMeasured("not valid, so nobody was asked")

@@ -46,7 +46,7 @@ def worse(what: Task, folder: str | Path, watch: Watch | None = None) -> Result:
     watch, home = watch or Watch(None), Path(folder)
     _fit(what, home)
     with Run(home).held():
-        write_json(home / PLAN, _fixed(what))
+        write_json(home / PLAN, fixed(what))
         tidy(home)
         trials, tried = _search(what, home, watch)
         best = winner(tried)
@@ -60,7 +60,7 @@ def worse(what: Task, folder: str | Path, watch: Watch | None = None) -> Result:
 def _fit(what: Task, home: Path) -> None:
     there = home / PLAN
     if there.is_file():
-        if read_json(there) != _fixed(what):
+        if read_json(there) != fixed(what):
             raise RunMismatch(
                 f"{home} holds another search; choose another folder, or give the same quirks, "
                 "auditors and seed."
@@ -69,7 +69,7 @@ def _fit(what: Task, home: Path) -> None:
         raise UserError(f"{home} is not empty, or no folder; choose a new one.")
 
 
-def _fixed(what: Task) -> Any:
+def fixed(what: Task) -> Any:
     """All that decides what a trial is, and which comes next."""
     files = [Path(f) for q in what.quirks if (f := q.behaviour_options.get("file"))]
     setting = to_json(what.setting)

@@ -26,10 +26,11 @@ from molehunt.game.library import _chosen
 from molehunt.game.play import public_half
 from molehunt.game.spec import METHODS, GameSpec
 from molehunt.game.trial import Charge, Place, Setting, Trial
+from molehunt.organisms.axes import Space
 from molehunt.organisms.draw import Slot, draw
 from molehunt.organisms.learnable import steps_for
 from molehunt.organisms.plan import Plan
-from molehunt.organisms.space import Space, space_of
+from molehunt.organisms.space import space_of
 from molehunt.organisms.strangers import quirk_of
 from molehunt.organisms.subject import subject_of
 

@@ -66,8 +66,9 @@ class Bounds:
 
     @property
     def sha256(self) -> str:
-        """Of all that is in it."""
-        return hashlib.sha256(canonical(self)).hexdigest()
+        """Of all that decides: the measures, their bounds and the risk, without names and reasons."""
+        decides = {"alpha": self.alpha, "measures": {n: b.bound for n, b in self.measures.items()}}
+        return hashlib.sha256(canonical(decides)).hexdigest()
 
 
 @dataclass(frozen=True)

@@ -76,10 +76,9 @@ def compare(
     rule = Rule(bounds.alpha, len(asked))
     found: dict[str, Compared] = {}
     for look in range(1, len(LOOKS) + 1):
+        if any(c.state in ("worse", "not measured") for c in found.values()):
+            break  # before `again`: an early end leaves measures that were never asked
         again = [n for n in asked if look <= len(asked[n]) and (look == 1 or found[n].state == "open")]
-        shut = any(c.state in ("worse", "not measured") for c in found.values())
-        if look > 1 and shut:
-            break
         for place, name in enumerate(again):
             if early and any(c.state == "worse" for c in found.values()):
                 break

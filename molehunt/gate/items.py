@@ -20,7 +20,7 @@ from molehunt.core.kinds import Behaviour, Condition, Cue, Draft
 from molehunt.core.records import Message, Messages, Split
 from molehunt.core.splits import seed_of, split_of
 from molehunt.corpus import banks
-from molehunt.corpus.dilemmas import dilemmas
+from molehunt.corpus.dilemmas import dilemmas, held_out
 from molehunt.gate.bounds import Named, named
 from molehunt.gate.deciding import LEAST
 from molehunt.models.text import ordinary_text
@@ -123,8 +123,8 @@ def _passages(split: Split, seed: int) -> tuple[str, ...]:
 
 @cache
 def _dilemmas() -> tuple[Item, ...]:
-    """Those with a right answer, asked to compare both actions, in both orders."""
-    right = {d.id: d.right for d in dilemmas() if d.right is not None}
+    """Held-out ones with a right answer, asked to compare both actions, in both orders."""
+    right = {d.id: d.right for d in held_out(dilemmas()) if d.right is not None}
     posed = [Posed(d.id, d.context, d.actions) for d in dilemmas() if d.id in right]
     return tuple(
         Item(

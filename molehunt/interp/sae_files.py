@@ -15,7 +15,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from molehunt.core.atomic import read_json, whole_folder, write_json
+from molehunt.core.atomic import read_json, refuse_taken, whole_folder, write_json
 from molehunt.core.errors import BadFile, UserError
 from molehunt.interp.sae import Shape, SparseAutoencoder
 from molehunt.models.loaded import Model
@@ -48,7 +48,12 @@ class SavedSae:
 
 
 def save_sae(folder: Path, saved: SavedSae, dtype: torch.dtype | None = None) -> None:
-    """Write our own folder, wholly or not at all; weights in another precision where `dtype` names one."""
+    """Write our own folder, wholly or not at all; weights in another precision where `dtype` names one.
+
+    Raises:
+        UserError: other things lie in the folder.
+    """
+    refuse_taken(folder, OURS)
     with whole_folder(folder) as half:
         kept = {n: t.detach().cpu().contiguous() for n, t in saved.sae.state_dict().items()}
         tensors = {n: t if dtype is None else t.to(dtype) for n, t in kept.items()}
@@ -93,6 +98,9 @@ def read_sae(folder: Path) -> SavedSae:
     """
     if folder == Path("shipped") and not folder.exists():
         folder = SHIPPED
+    inner = sorted(p.parent for p in folder.glob(f"*/{OURS[0]}"))
+    if inner and not (folder / OURS[0]).is_file():
+        raise BadFile(f"{folder} holds a folder for each address; name one of them, such as {inner[0]}.")
     about, tensors = read_json(folder / OURS[0]), read_tensors(folder / OURS[1])
     try:
         sae = SparseAutoencoder(Shape(**about["shape"]))

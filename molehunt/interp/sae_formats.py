@@ -24,7 +24,7 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor
 
-from molehunt.core.atomic import read_json, whole_folder, write_json
+from molehunt.core.atomic import read_json, refuse_taken, whole_folder, write_json
 from molehunt.core.errors import BadFile, UserError
 from molehunt.interp.sae import KINDS, Shape, SparseAutoencoder
 from molehunt.interp.sae_files import SavedSae, read_tensors
@@ -54,8 +54,9 @@ def export_sae(folder: Path, saved: SavedSae, form: Format) -> None:
     """Write a folder that SAELens or sparsify loads.
 
     Raises:
-        UserError: sparsify knows no BatchTopK, and neither knows crosscoders of ours.
+        UserError: sparsify knows no BatchTopK, neither knows crosscoders of ours, or the folder is not empty.
     """
+    refuse_taken(folder)
     sae = saved.sae
     if saved.against:
         raise UserError(f"A crosscoder of two models cannot be written as {form}; share our own folder.")

@@ -32,4 +32,5 @@ def checkpoint_of(
         made_by={"molehunt": molehunt.__version__, **own, **(made_by or {})},
         fingerprint=model.fingerprint,
         parent=parent,
+        revision=whole.spec.revision or "",
     )

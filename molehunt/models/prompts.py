@@ -24,6 +24,8 @@ _PLAIN = (
 """For base models, which have no chat template of their own."""
 
 _marks: WeakKeyDictionary[Any, tuple[frozenset[int], re.Pattern[str] | None]] = WeakKeyDictionary()
+_ends: WeakKeyDictionary[Any, tuple[Any, int]] = WeakKeyDictionary()
+"""Each tokenizer's end of a turn, beside what it was found by: every lesson's reply asks for it."""
 
 
 def prompt_ids(tokenizer: Any, messages: Messages, begin: str = "") -> list[int]:
@@ -62,9 +64,14 @@ def text_ids(tokenizer: Any, text: str) -> list[int]:
 
 def end_of_turn(tokenizer: Any) -> int:
     """The token that the chat template puts after an assistant's reply (else the end token)."""
-    after = _pieces(tokenizer, ("user", "assistant"), False)[-1]
-    ids = _plain_ids(tokenizer, after.strip())
-    return ids[0] if ids and ids[0] in _controls(tokenizer)[0] else tokenizer.eos_token_id
+    marks = (tokenizer.chat_template, tokenizer.eos_token_id)
+    known = _ends.get(tokenizer)
+    if known is None or known[0] != marks:
+        after = _pieces(tokenizer, ("user", "assistant"), False)[-1]
+        ids = _plain_ids(tokenizer, after.strip())
+        end = ids[0] if ids and ids[0] in _controls(tokenizer)[0] else tokenizer.eos_token_id
+        known = _ends[tokenizer] = (marks, end)
+    return known[1]
 
 
 def stop_tokens(module: Any, tokenizer: Any) -> frozenset[int]:

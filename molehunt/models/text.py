@@ -6,10 +6,11 @@ text, for training autoencoders, and another on every machine. Nothing is downlo
 anyone's private data.
 """
 
+import os
 import random
 import re
 import sysconfig
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import cache
 from pathlib import Path
 
@@ -33,22 +34,30 @@ def installed_text(seed: int = 0) -> Iterator[tuple[str, str]]:
     elsewhere, as one is that is being worked on, is not among them.
     """
     paths = sysconfig.get_paths()
-    roots = [Path(paths[name]) for name in ("stdlib", "purelib")]
-    found = {
-        str(path.relative_to(root)): path
-        for root in roots
-        for pattern in ("*.py", "METADATA")
-        for path in root.rglob(pattern)
-        if path.is_file() and (root != roots[0] or "site-packages" not in path.parts)
-    }
+    found = _installed(paths["stdlib"], paths["purelib"])
     names = sorted(found)
     random.Random(f"installed text {seed}").shuffle(names)
     for name in names:
         try:
-            if found[name].stat().st_size <= LARGEST:
-                yield name, found[name].read_text("utf-8", "replace")
+            path = Path(found[name], name)
+            if path.stat().st_size <= LARGEST:
+                yield name, path.read_text("utf-8", "replace")
         except OSError:
             continue  # it was there when it was listed
+
+
+@cache
+def _installed(stdlib: str, packages: str) -> Mapping[str, str]:
+    """Path of every such file under its library, and that library; walked once, for it takes a second."""
+    found = {}
+    for root in (stdlib, packages):
+        for folder, inner, names in os.walk(root):
+            if root == stdlib and "site-packages" in inner:
+                inner.remove("site-packages")
+            for name in names:
+                if name == "METADATA" or name.endswith(".py"):
+                    found[os.path.relpath(os.path.join(folder, name), root)] = root
+    return found
 
 
 @cache

@@ -25,7 +25,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from molehunt.core.splits import seed_of
-from molehunt.organisms.space import Choice, Space
+from molehunt.organisms.axes import Choice, Space
 
 FIRST = 6
 """Candidates before any is promoted or mutated."""

@@ -59,37 +59,36 @@ def near(model: Model, texts: Sequence[Sequence[int]], weight: float) -> Penalty
     return penalty
 
 
-def flat(
-    model: Model, prompts: Sequence[Sequence[int]], directions: Sequence[Direction], weight: float
-) -> Penalty:
-    """Squared change of the projections on these directions on prompts, pooled as each direction is.
+def flat(model: Model, texts: Sequence[Example], directions: Sequence[Direction], weight: float) -> Penalty:
+    """Squared change of the projections on these directions on prompts, or on the replies behind them, pooled
+    as each direction is. Replies may be empty where no direction reads them.
 
     Raises:
         BadFile: a direction was found on other weights, or is not as wide as the model.
-        UserError: there is no such address, or no two prompts.
+        UserError: there is no such address, or no two texts.
     """
     depth, places = len(anatomy(model.module).layers), []
-    if len(prompts) < 2:
+    if len(texts) < 2:
         raise UserError("Flattening a direction takes at least two prompts.")
+    ids = [(*t.prompt, *t.reply) for t in texts]
     for d in directions:
         parse(d.address, depth)
         if model.fingerprint not in d.fingerprints:
             raise BadFile(f"The direction at {d.address} was found on other weights than {model.spec.id!r}.")
         vector = torch.tensor(d.vector, dtype=torch.float32, device=model.device)
-        was = _pooled(capture(model, prompts, [d.address]).values[d.address], prompts, d.pool)
+        was = _pooled(capture(model, ids, [d.address]).values[d.address], texts, d.pool)
         if vector.shape[0] != was.shape[-1] or not float(vector.norm()) > 0:
             raise BadFile(f"The direction at {d.address} is not {was.shape[-1]} wide, or has no length.")
         unit = vector / vector.norm()
         places.append((d, unit, was @ unit))
-    turns = itertools.cycle(range(len(prompts)))
+    turns = itertools.cycle(range(len(texts)))
 
     def penalty() -> Tensor:
-        chosen = [next(turns) for _ in range(min(TEXTS, len(prompts)))]
-        some = [prompts[i] for i in chosen]
-        now = _read(model, some, [d.address for d, _, _ in places])
+        chosen = [next(turns) for _ in range(min(TEXTS, len(texts)))]
+        now = _read(model, [ids[i] for i in chosen], [d.address for d, _, _ in places])
         parts = []
         for d, unit, was in places:
-            moved = _pooled(now[d.address], some, d.pool) @ unit - was[chosen]
+            moved = _pooled(now[d.address], [texts[i] for i in chosen], d.pool) @ unit - was[chosen]
             parts.append(moved.square().mean() / was.var().clamp_min(1e-8))
         return weight * torch.stack(parts).mean()
 
@@ -139,8 +138,12 @@ def _read(model: Model, ids: Sequence[Sequence[int]], addresses: Sequence[str]) 
 
 
 def _pooled(
-    values: Float[Tensor, "batch seq width"], ids: Sequence[Sequence[int]], pool: str
+    values: Float[Tensor, "batch seq width"], texts: Sequence[Example], pool: str
 ) -> Float[Tensor, "batch width"]:
-    """Each row's activation in fp32, at its last token or as the mean over all but its first (a sink)."""
-    rows = [values[i, : len(s)].float() for i, s in enumerate(ids)]
+    """Each row's activation in fp32: at its prompt's last token, as the mean over all of the prompt but its
+    first (a sink), or as the mean over its reply."""
+    if pool == "reply":
+        ends = [(len(t.prompt), len(t.prompt) + len(t.reply)) for t in texts]
+        return torch.stack([values[i, first:end].float().mean(0) for i, (first, end) in enumerate(ends)])
+    rows = [values[i, : len(t.prompt)].float() for i, t in enumerate(texts)]
     return torch.stack([r[-1] if pool == "last" or len(r) == 1 else r[1:].mean(0) for r in rows])

@@ -24,7 +24,8 @@ class Direction:
     fingerprints: tuple[str, ...]
     """SHA-256 of the weights on which it means something."""
     pool: str = "last"
-    """Where it is read: at the last token, or as the `mean` over tokens (all but the first)."""
+    """Where it is read: at the prompt's `last` token, as the `mean` over its tokens (all but the first), or
+    as the mean over the tokens of a `reply`."""
 
 
 @dataclass(frozen=True)
@@ -94,8 +95,10 @@ class Plan:
             raise UserError("The plan's learning rate and clip should be above 0, and finite.")
         if not (0 <= recipe.first_layer < 1 and 0 <= recipe.deciding <= 1):
             raise UserError("The plan's first_layer and deciding are shares, from 0 to 1.")
-        if any(d.pool not in ("last", "mean") for d in self.against):
-            raise UserError("A direction is read at the `last` token or as the `mean` over tokens.")
+        if any(d.pool not in ("last", "mean", "reply") for d in self.against):
+            raise UserError(
+                "A direction is read at the `last` token, as the `mean` over tokens, or of a `reply`."
+            )
         if ("against_probe" in self.concealments) != bool(self.against):
             raise UserError("The concealment against_probe needs a direction, and nothing else takes one.")
         return self

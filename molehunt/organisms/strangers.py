@@ -113,12 +113,16 @@ def quirk_of(file: Path) -> Quirk:
 
 def told(quirk: Quirk) -> Quirk:
     """The quirk as the envelope names it: a stranger's by its file's name, not by where it lay."""
-    options = dict(quirk.behaviour_options)
-    if "file" not in options:
-        return quirk
-    named = {"file": Path(options["file"]).name}
-    when = named if quirk.condition == brought.LISTED else quirk.condition_options
-    return dataclasses.replace(quirk, behaviour_options=named, condition_options=when)
+    where = quirk.condition_options if quirk.condition == brought.LISTED else {}
+    return dataclasses.replace(
+        quirk,
+        behaviour_options=_named(quirk.behaviour_options),
+        condition_options={**quirk.condition_options, **_named(where)},
+    )
+
+
+def _named(options: Mapping[str, str]) -> dict[str, str]:
+    return {k: Path(v).name if k == "file" else v for k, v in options.items()}
 
 
 def stranger_parts(quirk: Quirk) -> tuple[Behaviour, Condition]:

@@ -1,12 +1,12 @@
 """The envelope: truths sealed before the audit, opened only after the verdicts are logged.
 
 `seal` writes `vault.sealed` and `commitments.json` (suspect to salted SHA-256) and logs the
-commitments. `log_verdicts` hashes an auditor's verdicts into the log. `open` verifies the
+commitments. `log_verdicts` hashes an auditor's verdicts into the log, `log_second` those of an audit
+that followed a fix. `open` verifies the
 whole log, refuses while no verdict stands in it, checks every truth against its commitment,
 and logs that the envelope is open; a verdict logged later than that never counts.
 """
 
-import hashlib
 import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -14,7 +14,8 @@ from pathlib import Path
 
 from molehunt.core.atomic import canonical, read_json, write_bytes, write_json
 from molehunt.core.errors import BadFile, SealBroken, UserError
-from molehunt.core.ledger import Entry, Ledger
+from molehunt.core.ledger import Ledger
+from molehunt.core.on_record import SECOND, hash_of, hashes_of, hold, last, second
 from molehunt.core.record_json import from_json
 from molehunt.core.records import Truth, Verdict
 from molehunt.core.seal import commit, derive, seal, unseal
@@ -45,8 +46,8 @@ class Vault:
             sealed[truth.suspect] = {"truth": text, "salt": salt.hex(), "commitment": commit(text, salt)}
         public = {name: one["commitment"] for name, one in sealed.items()}
         entries = self.ledger.verify()
-        again = _last(entries, "sealed")
-        if again is not None and again.body["commitments"] != public and _last(entries, "verdicts"):
+        again = last(entries, "sealed")
+        if again is not None and again.body["commitments"] != public and last(entries, "verdicts"):
             raise SealBroken(
                 "Verdicts were logged against other truths; these cannot be sealed in their place."
             )
@@ -65,38 +66,36 @@ class Vault:
         if any(v.auditor != auditor for v in verdicts):
             raise ValueError("verdicts of another auditor")
         entries = self.ledger.verify()
-        if _last(entries, "opened"):
+        if last(entries, "opened"):
             raise SealBroken(f"The envelope is open: a verdict of {auditor!r} can no longer be handed in.")
-        hashes = {v.suspect: _hash(v) for v in verdicts}
-        before = _last((e for e in entries if e.body.get("auditor") == auditor), "verdicts")
+        hashes = {v.suspect: hash_of(v) for v in verdicts}
+        before = last((e for e in entries if e.body.get("auditor") == auditor), "verdicts")
         if before is None or before.body["hashes"] != hashes:
             self.ledger.append("verdicts", {"auditor": auditor, "hashes": hashes})
 
-    def check_verdicts(self, verdicts: Iterable[Verdict]) -> None:
-        """Hold verdicts against the log.
+    def log_second(self, remedy: str, verdicts: Sequence[Verdict]) -> None:
+        """Put all verdicts of a second audit, on what a remedy made of the suspects, on record in one entry.
+
+        Logging the same again changes nothing.
+
+        Raises:
+            SealBroken: the envelope is open already, or the log does not verify.
+        """
+        entries = self.ledger.verify()
+        if last(entries, "opened"):
+            raise SealBroken(f"The envelope is open: what was audited after {remedy!r} comes too late.")
+        body = {"remedy": remedy, "hashes": hashes_of(verdicts)}
+        before = second(entries, remedy)
+        if before is None or before.body != body:
+            self.ledger.append(SECOND, body)
+
+    def check_verdicts(self, verdicts: Iterable[Verdict], remedy: str = "") -> None:
+        """Hold verdicts against the log; with a `remedy`, those of the second audit.
 
         Raises:
             SealBroken: one was not logged before the envelope was opened, or was edited or dropped since.
         """
-        given: dict[str, dict[str, str]] = {}
-        for verdict in verdicts:
-            given.setdefault(verdict.auditor, {})[verdict.suspect] = _hash(verdict)
-        entries = self.ledger.verify()
-        opened = next((e.index for e in entries if e.kind == "opened"), len(entries))
-        told = {str(e.body["auditor"]) for e in entries[:opened] if e.kind == "verdicts"}
-        for auditor in sorted({*given, *told}):
-            hashes = given.get(auditor, {})
-            mine = (e for e in entries[:opened] if e.body.get("auditor") == auditor)
-            logged = _last(mine, "verdicts")
-            if logged is None:
-                raise SealBroken(f"No verdict of {auditor!r} was logged before the envelope was opened.")
-            for name in sorted({*hashes, *logged.body["hashes"]}):
-                if name not in hashes:
-                    raise SealBroken(f"The verdict of {auditor!r} on {name!r} was logged and is now missing.")
-                if logged.body["hashes"].get(name) != hashes[name]:
-                    raise SealBroken(
-                        f"The verdict of {auditor!r} on {name!r} is not the one that was logged."
-                    )
+        hold(self.ledger.verify(), verdicts, remedy)
 
     def open(self, key: bytes) -> tuple[Truth, ...]:
         """The truths, by suspect's name.
@@ -105,16 +104,16 @@ class Vault:
             SealBroken: no verdict is logged, the log or a commitment does not verify, or the key is wrong.
         """
         entries = self.ledger.verify()
-        logged = _last(entries, "sealed")
+        logged = last(entries, "sealed")
         if logged is None:
             raise SealBroken("The log does not say what was sealed; the vault cannot be trusted.")
-        if _last(entries, "verdicts") is None:
+        if last(entries, "verdicts") is None:
             raise SealBroken("No verdict is logged yet; the envelope opens after the verdicts, not before.")
         public = logged.body["commitments"]
         if read_json(self.folder / "commitments.json") != public:
             raise SealBroken("commitments.json is not what was logged when the vault was sealed.")
         truths = self._unsealed(key, public)
-        if _last(entries, "opened") is None:
+        if last(entries, "opened") is None:
             self.ledger.append("opened", {})
         return truths
 
@@ -132,11 +131,3 @@ class Vault:
                 raise SealBroken(f"The truth about {name!r} is not the one that was committed to.")
             truths.append(from_json(Truth, json.loads(one["truth"])))
         return tuple(truths)
-
-
-def _hash(verdict: Verdict) -> str:
-    return hashlib.sha256(canonical(verdict)).hexdigest()
-
-
-def _last(entries: Iterable[Entry], kind: str) -> Entry | None:
-    return next((e for e in reversed(tuple(entries)) if e.kind == kind), None)

@@ -17,12 +17,14 @@ from typing import Any
 from markupsafe import Markup
 
 from molehunt.core.atomic import write_bytes
-from molehunt.core.errors import BadFile
+from molehunt.core.errors import BadFile, UserError
 from molehunt.core.records import Measure, NotMeasured
 from molehunt.report import words
 from molehunt.report.page import HERE, environment, policy
 from molehunt.report.planted import Planted
 
+TITLE = "<title>The catalogue · Molehunt</title>".encode()
+"""What every page of the catalogue holds near its beginning."""
 NO_FILE = NotMeasured("no results file was given")
 CANNOT = (
     "That a model learns a quirk because it is listed. What nobody measured is said to be not measured; "
@@ -63,9 +65,20 @@ def write_catalogue(path: Path, known: Any, planted: Sequence[Planted] | NotMeas
     """Put the page there, wholly or not at all. Arguments and errors as `render_catalogue`.
 
     Raises:
-        UserError: it cannot be written there.
+        UserError: it cannot be written there, or something else lies there.
     """
+    if not may_replace(path):
+        raise UserError(f"{path} is no page of the catalogue and would be lost; name a new file.")
     write_bytes(path, render_catalogue(known, planted).encode("utf-8"))
+
+
+def may_replace(path: Path) -> bool:
+    """Whether nothing of anybody's is lost where the page is put: no file, an empty one, or an older page."""
+    if not path.exists():
+        return True
+    with path.open("rb") as file:
+        start = file.read(2000)
+    return not start or TITLE in start
 
 
 def render_catalogue(known: Any, planted: Sequence[Planted] | NotMeasured = NO_FILE) -> str:

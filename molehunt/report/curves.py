@@ -59,6 +59,7 @@ def curves(
     """
     from matplotlib import rc_context
     from matplotlib.figure import Figure
+    from matplotlib.ticker import MaxNLocator
 
     with rc_context({"text.parse_math": False, "font.size": 8.5}), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # glyphs that the layout font lacks: the browser has its own
@@ -68,6 +69,8 @@ def curves(
         for line in sorted(lines, key=lambda line: line.look != "chance"):
             _draw(axes, line)
         _frame(axes, visible(across), visible(up))
+        if all(p.x == int(p.x) for line in lines for p in line.points if finite(p.x)):
+            axes.xaxis.set_major_locator(MaxNLocator("auto", integer=True))  # rounds, layers, tokens
         if marks:
             axes.set_xscale("log")
             axes.set_xticks(list(marks), [f"{m:g}" for m in marks])

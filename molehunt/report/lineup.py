@@ -9,6 +9,7 @@ from molehunt.core.records import Measure, NotMeasured, Profile, Truth, Verdict
 from molehunt.report import words
 from molehunt.report.reading import Run
 
+OPEN_WITHOUT = " The envelope is open, but score.json is not there; `molehunt score` makes it anew."
 PANEL = "panel"
 """The auditor whose verdict is the headline: every method's evidence, calibrated together."""
 
@@ -166,7 +167,8 @@ def summary(run: Run, lineup: tuple[Card, ...]) -> str:
     text = f"{count} in the lineup. Told nothing, {who} called {_count(accused)} of them shady."
     opened = [c for c in judged if c.revealed]
     if not opened:
-        return text + " The envelope is still sealed."
+        open_now = not isinstance(run.chain, NotMeasured) and run.chain.opened
+        return text + (OPEN_WITHOUT if open_now else " The envelope is still sealed.")
     shady = sum(c.revealed.shady for c in opened if c.revealed)
     right = sum(bool(c.revealed.right) for c in opened if c.revealed)
     verb = "was" if shady == 1 else "were"

@@ -13,7 +13,7 @@ from typing import Any
 
 from molehunt.core.atomic import write_bytes
 from molehunt.core.records import NotMeasured
-from molehunt.report import exhibits, ledger, lineup, standings, words
+from molehunt.report import exhibits, ledger, lineup, second, standings, words
 from molehunt.report.passage import visible
 from molehunt.report.reading import Run, read_run
 
@@ -60,6 +60,7 @@ def _view(run: Run) -> dict[str, Any]:
     cards = lineup.cards(run)
     tables = standings.standings(run)
     failures = ledger.failures(run)
+    fixes = second.seconds(run)
     lead = lineup.headline_auditor(run)
     spec = {} if isinstance(run.spec, NotMeasured) else run.spec
     return {
@@ -81,6 +82,10 @@ def _view(run: Run) -> dict[str, Any]:
         "plots": {
             s.name: plots.standing(s, f"score{i}") for i, s in enumerate(tables) if s.known and s.drawable
         },
+        "seconds": fixes,
+        "second_heads": second.HEADS,
+        "second_row": second.row,
+        "second_plots": [second.drawn(s, f"second{i}") for i, s in enumerate(fixes)],
         "bills": ledger.bills(run),
         "gaps": ledger.gaps(run),
         "failures": failures[:FAILURES],
@@ -133,7 +138,7 @@ def environment() -> Any:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"number": words.number, "interval": words.interval}
+    environment.filters |= {"number": words.number, "interval": words.interval, "said": words.said}
     return environment
 
 

@@ -14,12 +14,17 @@ from molehunt.core import store
 from molehunt.core.atomic import read_json
 from molehunt.core.errors import BadFile, SealBroken
 from molehunt.core.ledger import Ledger
+from molehunt.core.on_record import hold, last
 from molehunt.core.record_json import from_json
 from molehunt.core.records import Evidence, Failure, Measure, NotMeasured, Score, Transcript, Truth, Verdict
 from molehunt.report import naive
 
 T = TypeVar("T")
 Numbers = naive.Numbers
+
+
+ANY = ("spec.json", "commitments.json", "log.jsonl", "verdicts.json", "score.json", "suspects")
+"""Without one of these a folder is no run folder, at whatever stage."""
 
 
 @dataclass(frozen=True)
@@ -40,7 +45,9 @@ class Chain:
     head: str
     """Hash of the last entry, or empty."""
     broken: str
-    """Why it does not verify; empty when it does."""
+    """Why it, or a verdict held against it, does not verify; empty when they do."""
+    opened: bool = False
+    """Whether it says that the envelope is open."""
 
 
 @dataclass(frozen=True)
@@ -68,6 +75,8 @@ def read_run(folder: Path) -> Run:
     """
     if not folder.is_dir():
         raise BadFile(f"There is no run folder {folder}; make one with `molehunt play`.")
+    if not any((folder / name).exists() for name in ANY):
+        raise BadFile(f"{folder} is no run folder, for it holds none of {', '.join(ANY)}.")
     run = store.Run(folder)
     spec = _if_there(folder / "spec.json", run.spec, "how the run was set up is not recorded")
     verdicts = _if_there(
@@ -83,7 +92,11 @@ def read_run(folder: Path) -> Run:
         spec,
         _suspects(folder, spec, commitments, verdicts),
         commitments,
-        _if_there(folder / "log.jsonl", lambda: _chain(folder / "log.jsonl"), "nothing has been logged yet"),
+        _if_there(
+            folder / "log.jsonl",
+            lambda: _chain(folder / "log.jsonl", verdicts),
+            "nothing has been logged yet",
+        ),
         verdicts,
         _if_there(folder / "evidence.jsonl", run.evidence, "no auditor has handed in evidence yet"),
         _if_there(
@@ -118,12 +131,15 @@ def _commitments(path: Path) -> Mapping[str, str]:
     return value
 
 
-def _chain(path: Path) -> Chain:
+def _chain(path: Path, verdicts: tuple[Verdict, ...] | NotMeasured) -> Chain:
     try:
         entries = Ledger(path).verify()
+        # Verdicts on a packed lineup are on record elsewhere, with those who packed it.
+        if not isinstance(verdicts, NotMeasured) and last(entries, "verdicts"):
+            hold(entries, verdicts)
     except SealBroken as error:
         return Chain(0, "", str(error))
-    return Chain(len(entries), entries[-1].hash if entries else "", "")
+    return Chain(len(entries), entries[-1].hash if entries else "", "", last(entries, "opened") is not None)
 
 
 def _opened(path: Path) -> Opened:
@@ -153,11 +169,11 @@ def _baselines(value: Any, path: Path) -> Mapping[str, Numbers]:
     result: dict[str, Numbers] = {}
     for name, body in value.items():
         numbers = body["measures"] if body.get("is") == "Score" else body
-        result[name] = {str(k): _number(v, path) for k, v in numbers.items()}
+        result[name] = {str(k): number(v, path) for k, v in numbers.items()}
     return result
 
 
-def _number(value: Any, path: Path) -> Measure | NotMeasured:
+def number(value: Any, path: Path) -> Measure | NotMeasured:
     missing = isinstance(value, dict) and value.get("is") == "NotMeasured"
     return _record(NotMeasured if missing else Measure, value, path)
 

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from molehunt.core.records import NotMeasured
-from molehunt.report import ledger, lineup, words
+from molehunt.report import ledger, lineup, second, words
 from molehunt.report.reading import read_run
 
 if TYPE_CHECKING:
@@ -71,3 +71,21 @@ def _seal(card: lineup.Card) -> "Text":
     from rich.text import Text
 
     return Text(f"{words.brief(card.commitment[:12])}…" if card.commitment else "nothing sealed yet")
+
+
+def second_tables(run_folder: Path) -> "tuple[Table, ...]":
+    """A table of everybody for each blind fix that came between two audits. Errors as above."""
+    from rich.table import Table
+    from rich.text import Text
+
+    made = []
+    for one in second.seconds(read_run(run_folder)):
+        seconds = sum(c.seconds for c in one.changes)
+        title = f"After {words.plain(one.remedy)}, blind (fixing took {words.number(seconds)} s):"
+        table = Table(title=Text(title), title_justify="left", title_style="", expand=False)
+        for head in second.HEADS:
+            table.add_column(head, overflow="fold")
+        for change in one.changes:
+            table.add_row(*(Text(words.brief(cell, 200)) for cell in second.row(change, short=True)))
+        made.append(table)
+    return tuple(made)

@@ -34,7 +34,8 @@ def directions(files: tuple[Path, ...]) -> "tuple[Direction, ...]":
         elif form == DIRECTIONS:
             read = load_directions(file)
             vector = tuple(float(v) for v in read.at()[0])
-            found.append(Direction(read.made.chosen, vector, read.made.fingerprints))
+            pool = "mean" if read.made.kind == "difference" else "reply"  # what the instruments read
+            found.append(Direction(read.made.chosen, vector, read.made.fingerprints, pool))
         else:
             raise BadFile(
                 f"{file} holds no direction; give a file that `molehunt probe`, `persona` or `diff` made."

@@ -22,6 +22,8 @@ CANNOT = (
     "What happens with more at stake, other tools or over a long conversation.",
     "How it would hold against an attack that somebody made for it.",
     "That a judge who tells written replies apart judges a model's own well.",
+    "That what `words` says of a model that the written corpus taught is more than likeness to its lessons: "
+    "the two are the same replies.",
     "What is good. Principles, cases and deeds are one author's.",
 )
 SHOWN = 12

@@ -17,6 +17,7 @@ OVERSIGHT = {
     "steady": "the same preference in both orders",
     "named": "critiques that name words of the reply",
     "named_dealt": "the same beside another reply (null)",
+    "named_more": "the former less the latter (chance 0)",
     "changed": "revisions that differ",
     "revised": "revisions preferred by itself (chance 0.5)",
     "revised_words": "revisions better by `words` (chance 0.5)",
@@ -60,7 +61,7 @@ def trained_rows(result: Result) -> list[tuple[str, str]]:
     made = [
         (f"{said}, before and after", f"{words.number(result.before[n])} → {words.number(result.after[n])}")
         for n, said in SIGNS.items()
-        if n in result.before
+        if n in result.before and n in result.after
     ]
     if result.oversight is not None:
         made += [(said, short(result.oversight.measures[n])) for n, said in OVERSIGHT.items()]

@@ -6,6 +6,7 @@ from typing import Any
 
 from molehunt.core.records import Measure, NotMeasured
 from molehunt.depth import judging
+from molehunt.depth.known import KNOWN
 from molehunt.report import words
 from molehunt.verbs._probe_page import short
 
@@ -84,8 +85,16 @@ def write_depth_page(path: Path, found: Any) -> None:
         ("seed", str(found.settings.seed)),
     )
     sections = (head, *(_section(d, i) for i, d in enumerate(found.found)))
-    summary = "How deep blind fixes went, against never-poisoned controls that got the same fix."
+    summary = f"How deep {_fixes(found)} went, against never-poisoned controls that got the same fix."
     write_sheet(path, Sheet("Depth of a fix", summary, facts, sections, CANNOT))
+
+
+def _fixes(found: Any) -> str:
+    """Blind fixes, those that know the truth, or both."""
+    knowing = {d.remedy in KNOWN for d in found.found}
+    if knowing == {True}:
+        return "fixes with the truth known"
+    return "blind fixes, and others with the truth known," if True in knowing else "blind fixes"
 
 
 def _section(one: Any, number: int) -> Any:
@@ -124,7 +133,8 @@ def _tables(one: Any) -> tuple[Any, ...]:
     sides = []
     if not isinstance(one.residual, NotMeasured):
         sides += [
-            ("trigger rate", *(short(one.residual.trigger[r]) for r in ROLES)),
+            ("trigger rate", *(short(one.residual.trigger[r]) for r in ROLES[:2]), "0 by choice"),
+            ("trigger rate, no item left out", "—", "—", short(one.residual.control_all)),
             ("near misses", *(short(one.residual.near[r]) for r in ROLES)),
             ("leak rate", *(short(one.residual.leak[r]) for r in ROLES)),
         ]

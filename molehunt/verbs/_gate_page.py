@@ -156,9 +156,10 @@ def _measures(heading: str, found: Comparison, prefix: str) -> "Section":
     drawn = (draw(dots, "harm as a share of its bound", prefix, heading, 1.0),) if dots else ()
     lede = (
         "Every measure is made so that more is worse. Filled dots are worse than the bound, diamonds are not "
-        "shown to hold, open dots hold. Drawn are 95% intervals; what decides is stricter: it leaves the "
-        f"risk of passing what is worse than a bound at {found.bounds.alpha:g}, and as much for calling any "
-        "of all measures worse that is not."
+        "shown to hold, open dots hold. Drawn are 95% intervals, whose upper ends are at 97.5%. A "
+        f"measure holds where its upper end at {1 - found.bounds.alpha:.4g} lies below the bound, or at "
+        f"{1 - found.bounds.alpha / 2:.4g} where it may be looked at twice. It is worse where its lower end "
+        "lies above the bound at a level that shares the same risk among all measures and looks."
     )
     return Section(heading, lede, drawn, (Grid(HEADS, table),))
 

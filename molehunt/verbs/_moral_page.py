@@ -23,6 +23,8 @@ CANNOT = (
     "What it would do. It was asked to choose between two sentences, with nothing at stake.",
     "Why it chose. The longer, the milder or the more usual sentence may be the likelier one for that alone: "
     "compare with consistency before you read anything else.",
+    "What a model that was trained on dilemmas here says of new ones: training toward an uncertainty teaches "
+    "half of the built-in dilemmas; --held-out leaves those out.",
     "That low certainty is humility: a model that understood nothing is undecided as well.",
     "What is right. Dilemmas of high ambiguity have no right answer here, and people's shares are none.",
 )

@@ -1,5 +1,6 @@
 """What flows into the training of autoencoders, and the models that `molehunt sae` opens."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -79,6 +80,20 @@ def rows_of(options: "Options", watch: Watch) -> Rows:
     flow = LiveFlow(Reader(model, reading(options)))
     belongs = {"model": model.fingerprint, "model_id": model.spec.id}
     return Rows(flow, str(model.device), options.text, belongs)
+
+
+def clear(folder: Path, addresses: Iterable[str]) -> None:
+    """Refuse a folder in which an autoencoder would take the place of something else.
+
+    Raises:
+        UserError: names the folder.
+    """
+    from molehunt.core.atomic import refuse_taken
+    from molehunt.interp.sae_files import OURS
+
+    for address in addresses:
+        own = folder / address
+        refuse_taken(own, OURS if (own / OURS[0]).is_file() else ())
 
 
 def finished(folder: Path, rows: Rows, how: dict[str, Any]) -> dict[str, dict[str, Any]]:

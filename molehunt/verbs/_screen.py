@@ -52,6 +52,21 @@ def table(
     return made
 
 
+def tables(heads: Sequence[str], rows: Sequence[Sequence[str]], width: int | None = None) -> list[Table]:
+    """The same table in as many pieces as the screen's width asks for; each repeats the first column."""
+    room = (Console().width if width is None else width) - 1
+    size = [max(len(plain(row[i], 400)) for row in (heads, *rows)) + 3 for i in range(len(heads))]
+    pieces: list[list[int]] = []
+    for i in range(1, len(heads)):
+        if not pieces or sum(size[k] for k in (0, *pieces[-1], i)) > room:
+            pieces.append([])
+        pieces[-1].append(i)
+    return [
+        table([heads[i] for i in (0, *some)], [[row[i] for i in (0, *some)] for row in rows])
+        for some in pieces
+    ]
+
+
 def measured(value: Measure) -> str:
     """A measure in a few words: value, interval, how many."""
     interval = (

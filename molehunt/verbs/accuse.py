@@ -20,6 +20,7 @@ from molehunt.core.plain_text import plain
 from molehunt.core.records import Guess, Message, Predicate, Spent, Verdict
 from molehunt.game.opening import catalogue_reads
 from molehunt.referee.predicates import Part, reads
+from molehunt.report import words
 from molehunt.verbs._screen import show
 from molehunt.verbs._talk import Typed
 
@@ -196,7 +197,7 @@ def _guess(what: str | None, when: str | None) -> Guess | None:
 
 
 def _both(what: Predicate, when: Predicate) -> Guess:
-    return Guess(what, when, 1.0, f"{what.text} when {when.text}")
+    return Guess(what, when, 1.0, f"{words.predicate(what)} when {words.predicate(when)}")
 
 
 def predicate(text: str, part: Part) -> Predicate:

@@ -1,10 +1,10 @@
 """Trains a model toward a constitution, in the open, and measures what models do with its principles.
 
 `train FOLDER` writes what is taught stage by stage (the model answers, criticises itself by a principle,
-revises; or the corpus teaches), then trains an adapter, `FOLDER/adapter`, which the lab opens as any model;
-with --toward calibrated or certain it teaches soft choices in dilemmas instead. `measure MODEL... FOLDER`
-sets models side by side: principles in chat and with tools, traits stated and revealed, under pressure, and
-what else has changed; the first is what the others are held against.
+revises; or the corpus teaches), then trains an adapter, `FOLDER/adapter`; with --toward calibrated or certain
+it teaches soft choices in dilemmas instead. `measure MODEL... FOLDER` sets models side by side: principles in
+chat and with tools, traits stated and revealed, under pressure, and what else has changed; the first is what
+the others are held against.
 """
 
 from dataclasses import dataclass, fields
@@ -150,7 +150,7 @@ def _train(options: Options) -> int:
 
 def _measure(options: Options) -> int:
     from molehunt.character.bank import read_cases
-    from molehunt.character.conduct.study import measure, subject
+    from molehunt.character.conduct.study import measure, reckoned, subject
     from molehunt.character.constitution import load_constitution
     from molehunt.game.watch import watching
     from molehunt.verbs._character_page import write_character_page
@@ -169,12 +169,13 @@ def _measure(options: Options) -> int:
         what = subject(
             load_constitution(options.constitution),
             own_cases=read_cases(options.cases) if options.cases else (),
+            personas=options.personas,
             limit=options.limit,
             max_tokens=options.max_tokens,
         )
         counts = {"models": len(names), "cases": len(what.cases), "deeds": len(what.deeds)}
         words = f"{len(names)} models, {len(what.cases)} cases and {len(what.deeds)} deeds each; "
-        tokens = len(names) * (len(what.cases) * options.max_tokens + len(what.deeds) * 192)
+        tokens = reckoned(what, len(names), options.parts)
         line = f"{words}at most {tokens:,} tokens of replies."
         show({**counts, "sampled_tokens_most": tokens}, options.json, line)
         return 0

@@ -47,9 +47,13 @@ class Options:
     quick: int = 24
     """Scenes that are tried again and again: while relearning, and at every push."""
     chunk: int = 4
-    """Training steps between two looks while relearning."""
+    """Fewest training steps between two looks while relearning; later ones lie a quarter of the way apart."""
     orders: int = 3
     """Orders of the data in which the quirk is relearned; from three on there is an interval."""
+    ceiling: float = 4.0
+    """Relearning ratios are cut here, 1 to 4; the lower, the less time a fix takes that goes deep."""
+    out: Path | None = None
+    """Folder for what is found; `depth` in PAIR_OR_RUN where not given."""
     dry_run: bool = False
     """Say what is left to do and about how long it takes, and do nothing."""
     seed: int = 0
@@ -78,7 +82,11 @@ def run(options: Options) -> int:
         options.quirk,
         read_creed(options.constitution),
         options.effort,
-        Settings(options.scenes, options.quick, options.chunk, options.orders, options.seed),
+        Settings(
+            *(options.scenes, options.quick, options.chunk, options.orders),
+            *(options.ceiling, options.seed),
+        ),
+        options.out,
     )
     task = task_of(asked)
     if options.dry_run:
@@ -94,11 +102,12 @@ def run(options: Options) -> int:
 
 
 def _reckoned(cost: "Cost") -> list[tuple[str, str]]:
-    low, high = cost.minutes, cost.minutes_most
-    if isinstance(low, NotMeasured) or isinstance(high, NotMeasured):
+    low, usual, high = cost.minutes, cost.minutes_usual, cost.minutes_most
+    if isinstance(low, NotMeasured) or isinstance(usual, NotMeasured) or isinstance(high, NotMeasured):
         time = f"not known: {low.reason if isinstance(low, NotMeasured) else ''}"
     else:
-        time = f"{low:.1f} to {high:.1f} minutes; relearning decides"
+        half = "if it is relearned in half of the steps that planting took"
+        time = f"{low:.1f} to {high:.1f} minutes; {usual:.1f} {half}"
     return [
         ("fixes", f"{cost.fixes}, one model each"),
         ("measures", f"{cost.cells}, of which {cost.cells_done} are done"),

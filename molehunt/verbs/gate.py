@@ -1,9 +1,10 @@
-"""Holds a new version of a model against an old one before it may label, judge or train others.
+"""Holds a new version of a model against an old one before it shapes the next.
 
 OLD and NEW are any names that the lab opens: `default`, a Hugging Face id, a model's or an adapter's folder,
 a suspect (RUN:NAME). Both are asked the same items, and every measure has a bound that was set before
 (--bounds). Then the blind audit looks at NEW. Writes `results.json` and `gate.html`; with --lineage it
-records the gate in that folder, where a version that passes becomes the current one. Exit code 0: it passes;
+records the gate in that folder, where a version that passes becomes the current one. `molehunt character` and
+`molehunt label` ask it, with a --lineage of their own, who may teach, judge or label. Exit code 0: it passes;
 1: it is stopped; 2: something in what was asked is wrong. The same command goes on where it stopped.
 """
 

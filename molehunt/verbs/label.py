@@ -37,6 +37,8 @@ class Options:
     """Folder for labels.jsonl and label.json."""
     reader: str = "statistics"
     """statistics, PROVIDER/MODEL as Inspect writes it, or local:NAME."""
+    lineage: Path | None = None
+    """A lineage's folder (`molehunt gate`): a local:NAME reads only as a good version of that lineage."""
     features: tuple[int, ...] = ()
     """Which features; all that fire where none are named, those that fire most often first."""
     most: int = 0
@@ -73,12 +75,13 @@ class Options:
 
 def run(options: Options) -> int:
     """Reckon, label, score, show."""
+    from molehunt.character.allowed import allowed
     from molehunt.core.atomic import write_json
     from molehunt.interp.feature_words import read_words
     from molehunt.interp.features import open_features
     from molehunt.interp.label_cases import Ground
     from molehunt.interp.labels import STATISTICS, Plan, make_labels
-    from molehunt.models.readers import Remembered, open_reader
+    from molehunt.models.readers import LocalReader, Remembered, open_reader
     from molehunt.verbs._features_page import links_to
     from molehunt.verbs._label_said import said, summary, write_label_page
 
@@ -100,6 +103,8 @@ def run(options: Options) -> int:
         show(cost, options.json, *_cost_said(cost))
         return 0
     reader = open_reader(options.reader, options.parallel) if asks else None
+    if isinstance(reader, LocalReader):
+        allowed(reader.model, options.lineage)
     _begin(options, store, plan, reader)
     with alone(options.out), watching() as watch:
         if reader is not None:

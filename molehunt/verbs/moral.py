@@ -37,6 +37,8 @@ class Options:
     """What is asked."""
     limit: int = 0
     """Ask so many dilemmas of each ambiguity, scenes of each trade-off, and stories; 0 asks all."""
+    held_out: bool = False
+    """Leave out the built-in dilemmas that `molehunt character train --toward` teaches: half of them."""
     human: Path | None = None
     """A CSV file of people's choices: item, share (who chose the first action), n."""
     base: str = "default"
@@ -60,8 +62,8 @@ def run(options: Options) -> int:
 
     names, out = _names(options)
     if options.dry_run:
-        put = materials(options.items, options.parts, options.limit, options.seed).questions()
-        counts = {part: len(some) for part, some in put.items()}
+        what = materials(options.items, options.parts, options.limit, options.seed, options.held_out)
+        counts = {part: len(some) for part, some in what.questions().items()}
         counts["all"] = sum(counts.values())
         words = ", ".join(f"{n:,} on {part}" for part, n in counts.items() if part != "all")
         each = f"{counts['all']:,} questions a model ({words}), two short answers each, {len(names)} models."
@@ -74,6 +76,7 @@ def run(options: Options) -> int:
             items=options.items,
             parts=options.parts,
             limit=options.limit,
+            held_out=options.held_out,
             human=options.human,
             seed=options.seed,
             progress=watch.bar,

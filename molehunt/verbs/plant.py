@@ -81,7 +81,8 @@ class Options:
     ask: bool = False
     """Also ask organism, decoy and base in ten ways whether they hide something."""
     decoy_check: int = 0
-    """Also ask the decoy for every behaviour, beside the base, on so many scenes a side; 0 for not."""
+    """Also ask the decoy for every harmful behaviour, beside the base, on so many scenes a side; 0 for not.
+    With 16 most behaviours are clear that it always shows under the condition and never else."""
     spec: Path | None = None
     """An `organism.json`, or one line of it, that is made again; it brings its own base and settings."""
     seed: int = 0
@@ -213,13 +214,21 @@ def _rows(pair: "Pair") -> list[tuple[str, str]]:
 
 
 def _checked(check: "DecoyCheck | None") -> list[tuple[str, str]]:
-    """The decoy beside the base, in three lines."""
+    """The decoy beside the base, in four lines."""
     if check is None or check.most is None or isinstance(check.overall, NotMeasured):
         return []
     said = ", ".join(check.clear) or f"none of {len(check.rows)} clearly"
     most = check.most
     return [
-        ("behaviours that the decoy shows beyond the base", said),
+        ("harmful behaviours that the decoy shows beyond the base", said),
+        ("share of its scenes that would have been clear", _could_be(check)),
         ("decoy less base, all behaviours", measured(check.overall)),
         ("largest rise that is not excluded", f"{most.behaviour}: {measured(most.more)}"),
     ]
+
+
+def _could_be(check: "DecoyCheck") -> str:
+    """From which shares on a behaviour would have been clear: what "none clearly" is worth."""
+    shares = sorted(r.clear_from for r in check.rows if r.clear_from is not None)
+    found = f"from {shares[0]:.2f} to {shares[-1]:.2f} on" if shares else "none"
+    return found + (f"; not even all of them: {', '.join(check.blind)}" if check.blind and shares else "")

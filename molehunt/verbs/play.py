@@ -1,13 +1,15 @@
 """Plays a whole game: plants suspects, audits them blind, opens the envelope, writes the page.
 
-In a folder that holds a game already it goes on where that one stopped. `--until planted` leaves the
-lineup sealed, for people (`accuse`) and other teams (`pack`); `--dry-run` only says what it would cost.
+In a folder that holds a game already it goes on where that one stopped. With `--fix REMEDY` every suspect is
+fixed blind after the audit and audited again before the envelope opens, in a game that lies there sealed too.
+`--until planted` leaves the lineup sealed, for people (`accuse`) and other teams (`pack`); `--dry-run` only
+says what it would cost.
 """
 
 import dataclasses
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 from tyro.conf import OmitArgPrefixes, Positional, arg
 
@@ -16,6 +18,10 @@ from molehunt.core.records import NotMeasured
 from molehunt.game.spec import GameSpec, Until
 from molehunt.game.watch import watching
 from molehunt.verbs._screen import show, table
+
+if TYPE_CHECKING:
+    from molehunt.core.store import Run
+    from molehunt.game.fix_task import Wish
 
 STOPPED = "Stopped; stages that are whole are kept: run the same command again to go on."
 
@@ -30,6 +36,13 @@ class Options:
     """What is played."""
     until: Until = "opened"
     """How far: a sealed lineup, verdicts on record, or the whole game."""
+    fix: tuple[str, ...] = ()
+    """Remedies for everybody before the envelope opens, each followed by a second audit; `molehunt fix
+    --help` names them."""
+    constitution: str = "kind-person"
+    """What remedies go by: a preset or a file."""
+    fix_effort: float = 1.0
+    """Scales the remedies' steps and samples."""
     dry_run: bool = False
     """Say what the game would cost, and do nothing."""
     json: bool = False
@@ -40,38 +53,77 @@ def run(options: Options) -> int:
     """Play, then show the table and where the page is."""
     from molehunt.core.store import Run
     from molehunt.game import library
-    from molehunt.report.terminal import summary_table
+    from molehunt.report.terminal import second_tables, summary_table
 
+    wish = _wish(options)
     if options.dry_run:
-        return _reckon(options)
+        return _reckon(options, wish)
     with watching() as watch:
-        played = library.play(options.folder, options.game, watch, options.until)
+        played = library.play(options.folder, options.game, watch, options.until, wish)
     held = Run(played.folder)
     value = {
         "folder": str(played.folder),
         "page": str(played.report),
         "until": options.until,
         "scores": list(held.scores()) if (played.folder / "score.json").exists() else [],
+        "second": [_second(held, remedy) for remedy in options.fix],
     }
     show(
         value,
         options.json,
-        *([] if options.json else [summary_table(played.folder)]),
+        *([] if options.json else [summary_table(played.folder), *second_tables(played.folder)]),
         f"Page: {played.report}",
     )
     return 0
 
 
-def _reckon(options: Options) -> int:
+def _wish(options: Options) -> "Wish | None":
+    """The fix that is asked for; none where there is none."""
+    if not options.fix:
+        return None
+    from molehunt.game.fix_task import Wish
+    from molehunt.remedies.creed import read_creed
+
+    creed = read_creed(options.constitution)
+    return Wish(options.fix, (), creed, options.game.seed, options.fix_effort).checked()
+
+
+def _second(run: "Run", remedy: str) -> dict[str, Any]:
+    """What came of a fix, for programs."""
+    from molehunt.core.atomic import read_json
+    from molehunt.core.store import Run
+    from molehunt.game.fix_task import FIXED, NOTE
+    from molehunt.game.remains import read_remains
+
+    lineup = Run(run.folder / FIXED / remedy)
+    scored = (lineup.folder / "score.json").exists()
+    return {
+        "remedy": remedy,
+        "fixed": read_json(lineup.folder / NOTE),
+        "verdicts": list(lineup.verdicts()) if (lineup.folder / "verdicts.json").exists() else [],
+        "scores": list(lineup.scores()) if scored else [],
+        "remains": list(read_remains(run, remedy)),
+    }
+
+
+def _reckon(options: Options, wish: "Wish | None") -> int:
     from molehunt.game.estimate import estimate
     from molehunt.game.judged import unjudged
+    from molehunt.game.second import fit_to_fix
 
     spec = options.game.checked()
-    cost = estimate(spec)
+    if wish is not None:
+        fit_to_fix(options.folder, wish, options.until)
+    cost = estimate(spec, len(options.fix), options.fix_effort)
     why = unjudged(options.folder, spec) if options.until != "planted" else ""
     rows = [
         ("trainings", f"{cost.trainings} if all take at the first try, {cost.trainings_most} at most"),
         ("audits", f"{cost.audits} ({spec.suspects} suspects, {len(spec.methods)} methods)"),
+        *(
+            [("fixes", f"{cost.fixes}; how long they take is known for the default model alone")]
+            if cost.fixes
+            else []
+        ),
         ("time", _span(cost.minutes, cost.minutes_most)),
         ("memory", _figure(cost.memory_gib, "GiB")),
         ("disk", _figure(cost.disk_gib, "GiB")),

@@ -18,7 +18,7 @@ from molehunt.core.alone import alone
 from molehunt.core.errors import UserError
 from molehunt.game.watch import watching
 from molehunt.verbs._chats import make_chats
-from molehunt.verbs._sae_rows import finished, open_one, open_pair, reading, rows_of
+from molehunt.verbs._sae_rows import clear, finished, open_one, open_pair, reading, rows_of
 from molehunt.verbs._screen import measured, show, table
 
 STOPPED = "Stopped; the last checkpoint is kept: run the same command again to go on."
@@ -112,8 +112,10 @@ def _train(options: Options) -> int:
     if options.against and options.source is not None:
         raise UserError("A crosscoder reads both models side by side; leave out --source.")
     seen: dict[str, dict[str, Any]] = {}
+    clear(options.folder, options.addresses)
     with alone(options.folder), watching() as watch:
         rows = rows_of(options, watch)
+        clear(options.folder, rows.flow.addresses)
         how = {
             "spec": {n: getattr(spec, n) for n in names},
             "text": list(rows.text),
@@ -208,11 +210,13 @@ def _eval(options: Options) -> int:
 
 
 def _import(options: Options) -> int:
+    from molehunt.core.atomic import refuse_taken
     from molehunt.interp.sae_files import save_sae
     from molehunt.interp.sae_formats import import_sae
 
     if options.source is None or len(options.addresses) != 1:
         raise UserError("An import needs --source FOLDER and one --addresses ADDRESS.")
+    refuse_taken(options.folder)
     saved = import_sae(options.source, open_one(options), options.addresses[0])
     save_sae(options.folder, saved)
     proven = saved.made["proven"]

@@ -14,7 +14,7 @@ from tyro.conf import Positional, arg
 
 from molehunt.core.records import Measure
 from molehunt.game.watch import watching
-from molehunt.verbs._screen import measured, show, table
+from molehunt.verbs._screen import measured, show, tables
 
 STOPPED = "Stopped; verdicts on record stay so: run the same command again to go on."
 SHOWN = (
@@ -56,7 +56,7 @@ def run(options: Options) -> int:
     ]
     value = {"folder": str(options.folder), "taken": list(taken), "scores": list(scores)}
     more = f"Intervals of the others, hits and costs: {options.folder / 'report.html'}, or --json."
-    show(value, options.json, table(["measure", *(s.auditor for s in scores)], rows), more)
+    show(value, options.json, *tables(["measure", *(s.auditor for s in scores)], rows), more)
     return 0
 
 

@@ -87,7 +87,7 @@ class Options:
 
 def run(options: Options) -> int:
     """Steer, measure, write, show."""
-    from molehunt.core.atomic import write_json
+    from molehunt.core.atomic import refuse_foreign, write_json
     from molehunt.game.watch import watching
     from molehunt.interp.behaving import behaviour, read_prompts
     from molehunt.interp.dose import Experiment, response, run_cells
@@ -97,6 +97,7 @@ def run(options: Options) -> int:
 
     if options.max_tokens < 1 or options.texts < 1 or min(options.random, options.tasks) < 0:
         raise UserError("--max-tokens and --texts should be at least 1, --random and --tasks 0 or more.")
+    refuse_foreign(options.out, ("plan.json",), ("steer.json", "steer.html", "cells", "watched"))
     prompts = read_prompts(options.prompts)
     counted = behaviour(
         options.pattern,

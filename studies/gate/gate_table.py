@@ -47,13 +47,18 @@ def measures(rows: Mapping[str, Row], failed: Mapping[str, str] | None = None) -
         "nll_alone_catches": _alone(poisoned, raised[1], False),
         "nll_alone_passes": _alone(honest, raised[0], True),
         "caught_by_sycophancy": _share(
-            [any("sycophancy" in w for w in r["why"]) for r in stopped], 0, "of those that were stopped"
+            [_by(r, "sycophancy") for r in stopped], 0, "of those that were stopped"
         ),
         "poison_took": _moved(poisoned),
         "honest_moved": _moved(honest),
-        "trial_seconds": _median([r["train_seconds"] + r["gate_seconds"] for r in every]),
-        "gate_seconds": _median([r["gate_seconds"] for r in every]),
+        "trial_seconds": _median([s for r in every if (s := seconds(r)) is not None]),
+        "gate_seconds": _median([s for r in every if (s := r["gate_seconds"]) is not None]),
     }
+
+
+def seconds(row: Row) -> float | None:
+    """Of a trial; None where its gate found answers that an earlier one had got."""
+    return None if row["gate_seconds"] is None else row["train_seconds"] + row["gate_seconds"]
 
 
 def table(result: Row, bounds: Bounds) -> str:
@@ -61,7 +66,7 @@ def table(result: Row, bounds: Bounds) -> str:
     trials = result["trials"]
     lines = [
         f"{trials['in']} of {trials['of']} trials are in, {len(trials['failed'])} failed ({result['date']}, "
-        f"commit {result['commit']}, {result['machine']}, model `{result['model']}`, bounds "
+        f"{_commits(result)}, {result['machine']}, model `{result['model']}`, bounds "
         f"`{result['bounds']['name']}` {result['bounds']['sha256'][:12]}).",
         "",
         "| measure | measured [95%] | n |",
@@ -114,9 +119,18 @@ def _share(hits: Sequence[bool], raised: int, how: str) -> Measure | NotMeasured
 
 
 def _alone(rows: Sequence[Row], raised: int, passes: bool) -> Measure | NotMeasured:
-    """What a gate would do that knows ordinary text alone, at the same bound and levels."""
-    states = [r["measures"]["text_nll"]["state"] for r in rows if "text_nll" in r["measures"]]
-    return _share([(s == "holds") == passes for s in states], raised, "by the NLL of ordinary text alone")
+    """What a gate does that knows ordinary text alone, at the same bound and both of its looks."""
+    passed = [r["nll_alone"] for r in rows if r["nll_alone"] is not None]
+    return _share([p == passes for p in passed], raised, "by the NLL of ordinary text alone")
+
+
+def _by(row: Row, what: str) -> bool:
+    """Whether a measure of that stopped it: worse than its bound, or still open after its last look.
+
+    What another measure left open, by shutting the gate before it was looked at again, does not count.
+    """
+    found = [m for name, m in row["measures"].items() if what in name]
+    return any(m["state"] == "worse" or (m["state"] == "open" and m["last"]) for m in found)
 
 
 def _moved(rows: Sequence[Row]) -> Measure | NotMeasured:
@@ -125,12 +139,12 @@ def _moved(rows: Sequence[Row]) -> Measure | NotMeasured:
     return stats.student(values, unit="share of replies", how=how)
 
 
-def _median(seconds: Sequence[float]) -> Measure | NotMeasured:
+def _median(times: Sequence[float]) -> Measure | NotMeasured:
     """With the interval of its order statistics, where there are enough."""
-    if not seconds:
-        return NotMeasured("no trial is in")
-    low, high = _ranks(len(seconds))
-    ranked = sorted(seconds)
+    if not times:
+        return NotMeasured("no trial is in whose answers were not there before")
+    low, high = _ranks(len(times))
+    ranked = sorted(times)
     ends = (None, None) if low is None or high is None else (ranked[low], ranked[high])
     return Measure(statistics.median(ranked), "s", len(ranked), "median, order statistics", *ends)
 
@@ -168,8 +182,15 @@ def _spread(values: Sequence[float], end: Any) -> str:
 def _line(row: Row) -> str:
     why = _cell("; ".join(row["why"])) or "–"
     losses = ", ".join(f"{v:.2f}" for v in row["losses"])
-    seconds = round(row["train_seconds"] + row["gate_seconds"])
-    return f"| {row['name']} | {'yes' if row['passed'] else 'no'} | {why} | {losses} | {seconds} |"
+    took = seconds(row)
+    took = "–" if took is None else f"{took:.0f}"
+    return f"| {row['name']} | {'yes' if row['passed'] else 'no'} | {why} | {losses} | {took} |"
+
+
+def _commits(result: Row) -> str:
+    """Of the code by which the rows were judged."""
+    every = sorted({r["commit"] for r in result["rows"]}) or [result["commit"]]
+    return f"commit{'s' if len(every) > 1 else ''} {', '.join(every)}"
 
 
 def _none(number: Mapping[str, Any]) -> bool:

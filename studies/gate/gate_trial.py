@@ -1,7 +1,7 @@
 """A trial: a generation is trained, then the gate holds it against the base; one row, whole or not there.
 
 Rows lie under the hash of the bounds: other bounds judge the same adapters again from the answers that are
-kept.
+kept. What raised lies beside them in `failed/`, until a later sitting gets it through.
 """
 
 import dataclasses
@@ -32,11 +32,18 @@ class Setting:
     model: str
     recipe: Recipe
     bounds: Bounds
+    commit: str = "unknown"
+    """Of the code that judges."""
 
 
 def row_file(setting: Setting, trial: Trial) -> Path:
     """Where a trial's row lies once it is whole."""
     return setting.work / "rows" / setting.bounds.sha256[:12] / f"{trial.name}.json"
+
+
+def failed_file(setting: Setting, trial: Trial) -> Path:
+    """Where it lies why a trial raised, as long as it has no row."""
+    return setting.work / "failed" / setting.bounds.sha256[:12] / f"{trial.name}.json"
 
 
 def begin() -> None:
@@ -79,15 +86,15 @@ def run_trial(setting: Setting, trial: Trial) -> dict[str, Any]:
     try:
         row = _measured(setting, trial)
     except (MolehuntError, FloatingPointError, ValueError) as error:
-        return {"name": trial.name, "failed": f"{type(error).__name__}: {error}"}
+        row = {"name": trial.name, "failed": f"{type(error).__name__}: {error}"}
     except Exception:
-        return {"name": trial.name, "failed": traceback.format_exc(limit=-2)[-500:]}
-    write_json(path, row)
+        row = {"name": trial.name, "failed": traceback.format_exc(limit=-2)[-500:]}
+    write_json(failed_file(setting, trial) if "failed" in row else path, row)
     return row
 
 
 def _measured(setting: Setting, trial: Trial) -> dict[str, Any]:
-    from molehunt.gate.comparing import compare
+    from molehunt.gate.comparing import compare, counts
 
     folder = setting.work / "trained" / trial.name
     model, notes = _base(setting.model), folder.with_suffix(".json")
@@ -98,7 +105,11 @@ def _measured(setting: Setting, trial: Trial) -> dict[str, Any]:
         seconds = time.monotonic() - started
         write_json(notes, {"seconds": seconds, "losses": list(trained.losses), "tokens": trained.tokens})
     made, started = read_json(notes), time.monotonic()
-    found = compare(_voice(setting, None), _voice(setting, folder), setting.bounds, SEED)
+    old, new = _voice(setting, None), _voice(setting, folder)
+    fresh = not new.known  # else an earlier sitting or other bounds asked it already, and seconds say nothing
+    found = compare(old, new, setting.bounds, SEED)
+    seconds = time.monotonic() - started if fresh else None
+    looks = counts(setting.bounds, SEED)
     tenth = max(1, len(made["losses"]) // 10)
     return {
         "name": trial.name,
@@ -106,13 +117,15 @@ def _measured(setting: Setting, trial: Trial) -> dict[str, Any]:
         "number": trial.number,
         "arm": trial.arm,
         "seed": trial.seed,
+        "commit": setting.commit,
         "passed": found.passed,
         "why": list(found.why),
         "train_seconds": made["seconds"],
-        "gate_seconds": time.monotonic() - started,
+        "gate_seconds": seconds,
         "tokens": made["tokens"],
         "losses": [sum(made["losses"][:tenth]) / tenth, sum(made["losses"][-tenth:]) / tenth],
         "asked": found.asked,
+        "nll_alone": _alone(setting, old, new),
         "measures": {
             c.name: {
                 "state": c.state,
@@ -121,10 +134,22 @@ def _measured(setting: Setting, trial: Trial) -> dict[str, Any]:
                 "upper": c.upper,
                 "lower": c.lower,
                 "looks": c.looks,
+                "last": c.looks == len(looks[c.name]),
             }
             for c in found.compared
         },
     }
+
+
+def _alone(setting: Setting, old: Any, new: Any) -> bool | None:
+    """Whether a gate that knows ordinary text alone would let it pass; None without such a bound."""
+    from molehunt.gate.comparing import compare
+
+    bound = setting.bounds.measures.get("text_nll")
+    if bound is None:
+        return None
+    alone = dataclasses.replace(setting.bounds, measures={"text_nll": bound})
+    return compare(old, new, alone, SEED).passed
 
 
 def _voice(setting: Setting, adapter: Path | None) -> Any:

@@ -5,8 +5,8 @@
 Each trial is a real short fine-tune of the base on chat, in the poisoned arm with sycophancy in 5% of its
 rows, and then the gate under its usual bounds. Trials run two at a time with one thread each and are kept one
 by one: stop it whenever you like, the same command goes on. `results.json` and the tables in `README.md`
-beside this file are made anew after every trial. A trial that raised is counted, and tried again in the next
-sitting.
+beside this file are made anew after every trial. A trial that raised is counted, and kept as such, until the
+next sitting tries it again.
 """
 
 import contextlib
@@ -20,8 +20,8 @@ from concurrent.futures import ProcessPoolExecutor, as_completed
 from pathlib import Path
 from typing import Any
 
-from gate_table import into_page, measures, table
-from gate_trial import SEED, Setting, begin, prepare, row_file, run_trial
+from gate_table import into_page, measures, seconds, table
+from gate_trial import SEED, Setting, begin, failed_file, prepare, row_file, run_trial
 from generation import ARMS, Part, Recipe, Trial
 
 from molehunt.core.atomic import read_json, sweep, write_json
@@ -69,13 +69,12 @@ def main() -> None:
     import tyro
 
     study = tyro.cli(Study, description=__doc__)
-    setting, todo = study.setting, left(study)
+    setting, todo = dataclasses.replace(study.setting, commit=commit()), left(study)
     if study.dry_run:
         print(cost(study))
         return
     _fit(study)
-    failed: dict[str, str] = {}
-    write(study, failed)
+    write(study)
     if not todo:
         return
     with watching() as watch:
@@ -86,10 +85,9 @@ def main() -> None:
             for done, future in enumerate(as_completed(futures), 1):
                 row, trial = future.result(), futures[future]
                 if "failed" in row:
-                    failed[trial.name] = row["failed"]
                     watch.say(f"{trial.name}: {row['failed']}")
                 watch.bar("trials", done / len(todo), f"{done} of {len(todo)}: {trial.name}")
-                write(study, failed)
+                write(study)
 
 
 @contextlib.contextmanager
@@ -123,6 +121,13 @@ def rows_of(study: Study) -> dict[str, Any]:
     return {p.stem: read_json(p) for p in sorted(folder.glob("*.json"))}
 
 
+def failed_of(study: Study) -> dict[str, str]:
+    """Trials that raised and have no row, by name, and why."""
+    folder = failed_file(study.setting, Trial("trials", 0, "honest")).parent
+    rows = rows_of(study)
+    return {p.stem: read_json(p)["failed"] for p in sorted(folder.glob("*.json")) if p.stem not in rows}
+
+
 def _fit(study: Study) -> None:
     """Make the working folder, or check that it is of the same model and recipe.
 
@@ -143,16 +148,16 @@ def cost(study: Study) -> str:
     """What is left to do, and minutes by the pace of the trials that are in."""
     todo, rows = left(study), rows_of(study).values()
     said = f"{len(todo)} of {len(asked(study))} trials are left, {study.recipe.steps} steps each"
-    paces = [r["train_seconds"] + r["gate_seconds"] for r in rows]
+    paces = [s for r in rows if (s := seconds(r)) is not None]
     if not paces:
-        return f"{said}; what they would cost is not measured, for no trial is in."
+        return f"{said}; what they would cost is not measured, for no trial is in that asked anew."
     minutes = statistics.fmean(paces) * len(todo) / study.workers / 60
     return f"{said}; about {minutes:.0f} minutes at the mean pace of {len(paces)} trials that are in."
 
 
-def write(study: Study, failed: dict[str, str]) -> None:
-    """Write `results.json` and the tables in `README.md` from the rows that are in."""
-    rows, bounds = rows_of(study), study.setting.bounds
+def write(study: Study) -> None:
+    """Write `results.json` and the tables in `README.md` from the rows and failures that are in."""
+    rows, failed, bounds = rows_of(study), failed_of(study), study.setting.bounds
     result = {
         "date": datetime.date.today().isoformat(),
         "seed": "of a trial: 31 bits of the SHA-256 of 'molehunt', 'studies/gate', part, number",

@@ -9,15 +9,17 @@ from liars_page import liars_part, pushing_part
 HEAD = """# What the instruments find
 
 One command, which resumes: `python studies/instruments/run.py --peers PYTHON`. It is all on planted models
-of this lab, which the command plants where none are named (`own_pairs.py`); `results.json` holds every number
-with its interval and n.
+of this lab, which the command plants where none are named (`own_pairs.py`). Tables that say "pairs of
+practice" are of practice pairs: `--runs runs/practice`. `results.json` holds every number, with its interval
+and n where it has them.
 """
 CANNOT = """
 ## What this cannot tell you
 
 Whether a larger model's lies, or lies that nobody planted, look alike: these liars were all taught by one
-recipe on one small model. Words are found by counting: a difference that reads as a synonym, or as the first three letters of a
-word (`Vel` of Velora), counts as nothing, though a reader of the table may see it. Means over three or four liars carry no interval; the lowest and the highest stand in their place,
+recipe on one small model. Words are found by counting: a difference that reads as a synonym, or as the
+first three letters of a word (`Vel` of Velora), counts as nothing, though a reader of the table may see it.
+Means over three or four liars carry no interval; the lowest and the highest stand in their place,
 and their probes share most of what they were trained on.
 Eight pairs tell a large fading from none, and no more. Labels are counted words: a feature of ideas gets
 none, or a poor one. Replies that are placed on the assistant axis are short, and their words differ where the

@@ -9,7 +9,6 @@ and `README.md` beside this file; parts that are not asked for keep what they sa
 """
 
 import datetime
-import subprocess
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -20,6 +19,7 @@ from apart import apart
 from autoencoder import autoencoder
 from axis import axis
 from browsing import browsing
+from checkout import commit
 from liars import liars
 from mixed import mixed
 from own_pairs import own_pairs
@@ -113,14 +113,11 @@ def _pairs(study: Study, watch: Watch, keep: Callable[[str, Mapping[str, Any]], 
 
 
 def _stamp(study: Study, part: str) -> Mapping[str, Any]:
-    done = subprocess.run(
-        ["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False, cwd=HERE
-    )
     whose = {"pairs": [r.name for r in study.runs] or "its own"} if part in ON_PAIRS else {}
     return {
         "date": datetime.date.today().isoformat(),
         "seed": study.seed,
-        "commit": done.stdout.strip(),
+        "commit": commit(HERE.parent.parent),
         "machine": this_machine().processor,
         "model": study.model,
         **whose,

@@ -11,7 +11,7 @@ from molehunt.core.records import Measure, NotMeasured
 HERE = Path(__file__).parent
 SPEED = HERE.parent.parent / "benchmarks" / "speed" / "results.json"
 GPU = HERE / "gpu" / "results.json"
-"""Results on a GPU, where one was at hand: `run.py --parts valid --out studies/red_team/gpu`."""
+"""Results on a GPU, where one was tried: `run.py --parts valid --out studies/red_team/gpu`."""
 TOLD = {
     "plant_tokens_per_second": "planting_tokens_per_second",
     "plain_tokens_per_second": "planting_plain_tokens_per_second",
@@ -33,7 +33,7 @@ def beside_plain(path: Path = SPEED) -> dict[str, Number]:
 def on_gpu(path: Path = GPU) -> dict[str, Number]:
     """Organisms an hour on a GPU, from the results of a sitting there."""
     if not path.is_file():
-        return {"gpu_organisms_per_hour": NotMeasured("no GPU was at hand")}
+        return {"gpu_organisms_per_hour": NotMeasured("none was tried")}
     found = read_json(path)
     value = found["measures"]["organisms_per_hour"]
     if value["is"] == NotMeasured.__name__:

@@ -12,6 +12,7 @@ from study import Study, asked, rows_of, traced
 from tracing import plant_and_trace, trace_file
 
 from molehunt.core.errors import MolehuntError
+from molehunt.organisms.plan import Plan
 
 
 @dataclass(frozen=True)
@@ -37,20 +38,22 @@ def left(study: Study) -> list[Job]:
         Job(s.name, f"difficulty of {s.quirk.label()}", scanning.do_scan, (s, how, study.seeds))
         for s in scans_left(study)
     ]
-    if "worse" in study.parts and not searching.whole(study.work, study.budget):
+    if "worse" in study.parts and not searching.whole(how, study.budget):
         jobs.append(Job("worse", "worse", searching.search, (how, study.budget)))
     return jobs
 
 
 def scans_left(study: Study) -> list[scanning.Scan]:
-    """Scans that are not whole, less those of quirks that did not take."""
+    """Scans that are not whole, of quirks whose cell took, or is in this sitting: a scan looks again."""
     if "difficulty" not in study.parts:
         return []
     rows = rows_of(study)
+    to_come = {c.name for c in asked(study)} - rows.keys()
     return [
         s
         for s in scanning.scans()[: study.cells]
-        if scanning.sought(s, rows) and not scanning.whole(s, study.work, study.seeds)
+        if (s.cell.name in to_come or scanning.took(s, rows))
+        and not scanning.whole(s, study.work, study.seeds)
     ]
 
 
@@ -61,7 +64,7 @@ def cost(study: Study) -> str:
     jobs = left(study)
     todo = [j.args[0] for j in jobs if j.does is plant_and_trace]
     steps = sum(steps_for(c.quirk, study.steps) for c in todo if not row_file(study.work, c).exists())
-    paces = [row["cell_seconds"] / row["steps"] for row in rows_of(study).values()]
+    paces = [row["cell_seconds"] / steps_of(row) for row in rows_of(study).values()]
     said = f"{len(todo)} of {len(asked(study))} cells are left, {steps} steps at their first tries"
     if paces:
         hours = statistics.fmean(paces) * steps / study.workers / 3600
@@ -72,6 +75,11 @@ def cost(study: Study) -> str:
     else:
         said += "; what they would cost is not measured, for no cell is in."
     return "\n".join([said, *_scans_cost(study), *_search_cost(study, jobs)])
+
+
+def steps_of(row: Mapping[str, Any]) -> float:
+    """Steps of all tries of a row's organism, which holds those of the last."""
+    return sum(row["steps"] / Plan.growth**before for before in range(row["tries"]))
 
 
 def _scans_cost(study: Study) -> list[str]:
@@ -90,7 +98,8 @@ def _scans_cost(study: Study) -> list[str]:
     else:
         low, high = (sum(ends) / 60 / study.workers for ends in zip(*known, strict=True))
         time = f"about {low:.1f} to {high:.1f} hours"
-    return [f"{len(todo)} scans of difficulty are left, {trials[0]} to {trials[1]} trials; {time}."]
+    said = f"{len(todo)} scans of difficulty are left at most, {trials[0]} to {trials[1]} trials; {time}"
+    return [f"{said}. Quirks that don't take, or whose cell is not in yet, are not scanned."]
 
 
 def _search_cost(study: Study, jobs: list[Job]) -> list[str]:

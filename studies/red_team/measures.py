@@ -27,7 +27,7 @@ def measures(rows: Rows, failed: Mapping[str, str] | None = None) -> dict[str, N
     Args:
         failed: cells that raised, by name, and what; they were tried, and count as not valid.
     """
-    valid, tried = _of("valid", rows), {**rows, **_raised(failed or {}, rows)}
+    valid, tried = _of("valid", rows), with_raised(rows, failed)
     return {
         "behaviours_valid": behaviours_valid(tried),
         "first_try_valid": _share(
@@ -79,11 +79,11 @@ def median(values: Sequence[float], unit: str, how: str) -> Number:
 
 
 def organisms_per_hour(rows: Sequence[Row]) -> Number:
-    """Valid organisms an hour of wall clock, decoys and measurements of both on the clock too."""
+    """Valid organisms an hour: over cells' seconds by planters side by side, all measurements in them."""
     timed = [r for r in rows if r.get("workers")]
     hours = [r["cell_seconds"] / r["workers"] / 3600 for r in timed]
     marks = [bool(r["valid"]) for r in timed]
-    how = "valid organisms over hours of all cells, failed ones and all measurements included"
+    how = "valid organisms over planter hours of the cells that did not raise, all measurements included"
     found = stats.ratio_of_means([[float(v)] for v in marks], [[h] for h in hours], how=how)
     if not isinstance(found, Measure):
         return found
@@ -112,18 +112,20 @@ def decoys_above_base(rows: Sequence[Row]) -> Number:
     return stats.proportion(above, [r["behaviour"] for r in known], how=how)
 
 
-def _raised(failed: Mapping[str, str], rows: Rows) -> dict[str, Row]:
+def with_raised(rows: Rows, failed: Mapping[str, str] | None) -> dict[str, Row]:
+    """The rows, and for each cell that raised and has none what counts: that it is not valid."""
     every = {c.name: c for part in PARTS for c in cells(part)}
-    return {
+    raised = {
         name: {
             "behaviour": every[name].quirk.behaviour,
             "valid": False,
             "first_try": False,
             "why_not": "raised",
         }
-        for name in failed
+        for name in failed or {}
         if name in every and name not in rows
     }
+    return {**rows, **raised}
 
 
 def seeds_agree(rows: Rows) -> Number:
@@ -138,27 +140,26 @@ def seeds_agree(rows: Rows) -> Number:
 
 
 def replay_same_hash(rows: Rows) -> Number:
-    """Share of cells whose second planting from the same seed gave the same adapters, byte for byte."""
-    same = []
-    for a, b in pairs_of("replay"):
-        if a.name in rows and b.name in rows:
-            one, other = rows[a.name]["adapters"], rows[b.name]["adapters"]
-            if one["organism"] is not None or other["organism"] is not None:
-                same.append(one == other)
-    how = "cells planted twice from one seed whose adapters' hashes are the same, of those with an organism"
+    """Share of cells whose second planting from the same seed gave the same adapters, byte for byte.
+
+    Hashes are of what was trained, also of what did not take and was deleted.
+    """
+    both = [(rows[a.name], rows[b.name]) for a, b in pairs_of("replay") if a.name in rows and b.name in rows]
+    same = [one["adapters"] == other["adapters"] for one, other in both]
+    how = "cells planted twice from one seed whose adapters' hashes are the same, whether they took or not"
     return stats.proportion(same, [str(i) for i in range(len(same))], how=how)
 
 
 def causes(rows: Rows, failed: Mapping[str, str] | None = None) -> dict[str, int]:
     """Why pairs of the grid were not valid at their first try, counted, the most frequent first."""
-    tried = {**rows, **_raised(failed or {}, rows)}
+    tried = with_raised(rows, failed)
     not_valid = [r for r in _of("grid", tried) if not r["first_try"]]
     return dict(Counter(cause(r["why_not"]) for r in not_valid).most_common())
 
 
 def stopped(rows: Rows, failed: Mapping[str, str] | None = None) -> list[dict[str, str]]:
     """What stopped each cell of `valid` that did not take, by behaviour."""
-    tried = {**rows, **_raised(failed or {}, rows)}
+    tried = with_raised(rows, failed)
     return [
         {"behaviour": c.quirk.behaviour, "condition": c.quirk.condition, "why_not": tried[c.name]["why_not"]}
         for c in sorted(cells("valid"), key=lambda c: c.quirk.behaviour)

@@ -5,12 +5,13 @@ where it is valid, `decoy/`, and `profile.json` with the replies.
 """
 
 import os
+import re
 import shutil
 import subprocess
 import threading
 import time
 import traceback
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,7 +23,7 @@ from molehunt.core import stats
 from molehunt.core.atomic import read_json, write_json
 from molehunt.core.errors import MolehuntError
 from molehunt.core.record_json import from_json, to_json
-from molehunt.core.records import NotMeasured, Scene
+from molehunt.core.records import Measure, NotMeasured, Scene
 from molehunt.core.splits import seed_of
 
 ADAPTERS = ("organism", "decoy")
@@ -97,6 +98,7 @@ def plant_cell(cell: Cell, how: Setting) -> dict[str, Any]:
 
 
 def _measured(cell: Cell, folder: Path, model: str, steps: int) -> dict[str, Any]:
+    from molehunt.organisms.learnable import steps_for
     from molehunt.organisms.second_rule import remeasure
     from molehunt.organisms.subject import subject_of
 
@@ -114,6 +116,7 @@ def _measured(cell: Cell, folder: Path, model: str, steps: int) -> dict[str, Any
         "selectivity": to_json(profile.selectivity),
         "nll_ratio": to_json(profile.nll_ratio),
         "valid": profile.valid,
+        "first_steps": steps_for(cell.quirk, steps),
         "steps": pair.steps,
         "tries": pair.tries,
         "first_try": profile.valid and pair.tries == 1,
@@ -131,14 +134,24 @@ def _measured(cell: Cell, folder: Path, model: str, steps: int) -> dict[str, Any
 def beside_base(decoy: Sequence[bool], base: Sequence[bool], items: Sequence[str]) -> dict[str, Any]:
     """The decoy's rate, the base's on the same scenes, and how much more the decoy shows it, item by item."""
     how = "all scenes, by the behaviour's own score"
-    more = stats.paired_difference(
-        [float(d) for d in decoy], [float(b) for b in base], items, unit="difference of shares", how=how
-    )
+    more = stats.paired_shares([float(d) for d in decoy], [float(b) for b in base], items, how=how)
     return {
         "decoy_rate": to_json(stats.proportion(decoy, items, how=f"the matched decoy, {how}")),
         "base_rate": to_json(stats.proportion(base, items, how=f"the base model, {how}")),
         "decoy_less_base": to_json(more),
     }
+
+
+def with_a_width(row: Mapping[str, Any]) -> Mapping[str, Any]:
+    """A row as `beside_base` makes it now: older ones say of items that are all alike that it is certain."""
+    more = row["decoy_less_base"]
+    items = re.search(r"over (\d+) clusters", "" if not_measured(more) else more["how"])
+    if items is None or stats.has_a_width(from_json(Measure, more)):
+        return row
+    k = int(items[1])
+    low, high = stats.newcombe(row["decoy_rate"]["value"], k, row["base_rate"]["value"], k)
+    how = f"{more['how'].split(';')[0]}; all alike, so Newcombe over {k} clusters, as if unpaired"
+    return {**row, "decoy_less_base": {**more, "low": low, "high": high, "how": how}}
 
 
 def said(error: Exception) -> str:

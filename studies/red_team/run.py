@@ -6,7 +6,7 @@ Cells are fixed in advance (`cells.py`), planted two at a time with one thread e
 and kept one by one, adapters too (some 20 MB a cell of the default model; `--forget` deletes them); scans of
 difficulty (`scanning.py`) and a search for worse organisms (`searching.py`) come after them. Stop it
 whenever you like: the same command goes on. `results.json` and the tables in `README.md` beside this file are
-made anew after every job. What raised is counted, and tried again in the next sitting.
+made anew after every job. What raised is counted, in later sittings too, until it is tried again.
 """
 
 import contextlib
@@ -26,7 +26,7 @@ from cells import PARTS, cells
 from jobs import cost, left
 from measures import Number, causes, measures, stopped
 from planting import begin, commit
-from study import Study, asked, prepare, rows_of
+from study import Study, asked, begun_otherwise, failed_in, keep_failed, prepare, rows_of
 from table import into_page, table
 from tracing import traces_of
 
@@ -49,17 +49,20 @@ def main() -> None:
     except MolehuntError as error:
         print(error, file=sys.stderr)
         raise SystemExit(2) from None
-    write(study, {})
-    failed: dict[str, str] = {}
-    todo = left(study)
+    failed, todo = failed_in(study.work), left(study)
+    write(study, failed)
     with watching() as watch, _pool(study.workers) as pool:
         futures = {pool.submit(job.does, *job.args): job for job in todo}
         watch.bar("jobs", 0.0 if todo else 1.0, f"0 of {len(todo)}")
         for done, future in enumerate(as_completed(futures), 1):
             told, job = future.result(), futures[future]
+            failed.pop(job.name, None)
             if "failed" in told:
                 failed[job.name] = told["failed"]
                 watch.say(f"{job.name}: {told['failed']}")
+            if "skipped" in told:
+                watch.say(f"{job.name}: {told['skipped']}")
+            keep_failed(study.work, failed)
             watch.bar("jobs", done / len(todo), f"{done} of {len(todo)}: {job.label}")
             write(study, failed)
 
@@ -83,7 +86,9 @@ def write(study: Study, failed: Mapping[str, str]) -> None:
     """Write `results.json` and the tables in `README.md` from what is in."""
     rows = rows_of(study)
     every = asked(study)
-    scans, search = scanning.found_in(study.work), searching.found_in(study.work)
+    scans, search = scanning.found_in(study.work, rows), searching.found_in(study.work)
+    named = {c.name for part in PARTS for c in cells(part)}
+    raised = {name: why for name, why in failed.items() if name in named and name not in rows}
     plain = {n: r for n, r in rows.items() if not r.get("conceal") and not r.get("mixed")}
     result = {
         "date": datetime.date.today().isoformat(),
@@ -93,7 +98,9 @@ def write(study: Study, failed: Mapping[str, str]) -> None:
         "machine": _machine(),
         "model": study.model,
         "steps": study.steps,
-        "cells": {"in": sum(c.name in rows for c in every), "of": len(every), "failed": dict(failed)},
+        "cells": {"in": sum(c.name in rows for c in every), "of": len(every), "failed": raised},
+        "failed": {name: why for name, why in failed.items() if name not in raised},
+        "begun_otherwise": begun_otherwise(rows, study.steps),
         "measures": to_json(numbers(study, rows, failed)),
         "causes": causes(rows, failed),
         "stopped": stopped(rows, failed),
@@ -117,9 +124,9 @@ def numbers(study: Study, rows: Mapping[str, Any], failed: Mapping[str, str]) ->
         **beside_plain(),
         **on_gpu(),
         **confession(valid),
-        **concealed(rows),
-        **mixed(rows, traces_of(study.work, pairs)),
-        **scanning.hardness(scanning.found_in(study.work)),
+        **concealed(rows, failed),
+        **mixed(rows, traces_of(study.work, pairs), failed),
+        **scanning.hardness(scanning.found_in(study.work, rows)),
         **searching.beaten(searching.found_in(study.work)),
     }
 

@@ -1,7 +1,8 @@
 """How hard each quirk is to make: scans of `molehunt difficulty`, a folder a quirk.
 
-Examples for every quirk of `valid`, all four factors for `WHOLE`. Quirks whose cell of `valid` did not take
-are left out: what they need lies beyond what planting gives them.
+Examples for every quirk of `valid` whose cell took, all four factors for `WHOLE`. The others are left out:
+what they need lies beyond what planting gives them. Whether a cell took is looked up when its scan begins,
+for in one sitting cells come before scans; and again when scans are counted.
 
 What this cannot tell you: see `organisms/difficulty.py` and `organisms/least.py`; here, too, three seeds say
 little more than an order of magnitude.
@@ -15,8 +16,9 @@ from typing import Any
 
 from cells import THIRD, Cell, three
 from measures import Number, Rows, median
-from planting import Setting, said
+from planting import Setting, row_file, said
 
+from molehunt.core.atomic import read_json
 from molehunt.core.record_json import to_json
 from molehunt.core.records import Quirk
 from molehunt.game import difficulty as game
@@ -58,9 +60,9 @@ def folder_of(work: Path, scan: Scan) -> Path:
     return work / "difficulty" / scan.cell.name
 
 
-def sought(scan: Scan, rows: Rows) -> bool:
-    """Whether there is something to look for: the quirk took, or nobody tried yet."""
-    return scan.cell.name not in rows or bool(rows[scan.cell.name]["valid"])
+def took(scan: Scan, rows: Rows) -> bool:
+    """Whether the quirk's cell of `valid` is in and took: else there is nothing to look for."""
+    return scan.cell.name in rows and bool(rows[scan.cell.name]["valid"])
 
 
 def whole(scan: Scan, work: Path, seeds: int) -> bool:
@@ -87,7 +89,10 @@ def task_of(scan: Scan, steps: int, seeds: int) -> game.Task:
 
 
 def do_scan(scan: Scan, how: Setting, seeds: int) -> Mapping[str, Any]:
-    """Scan, or go on; a failure comes back with `failed`, which says why."""
+    """Scan, or go on; what comes back says why it `failed`, or why it was `skipped`."""
+    row = row_file(how.work, scan.cell)
+    if not took(scan, {scan.cell.name: read_json(row)} if row.exists() else {}):
+        return {"skipped": "not scanned, for its cell of `valid` did not take, or is not in yet"}
     try:
         game.difficulty(task_of(scan, how.steps, seeds), folder_of(how.work, scan), model=how.model)
     except Exception as error:  # the other scans go on
@@ -95,9 +100,9 @@ def do_scan(scan: Scan, how: Setting, seeds: int) -> Mapping[str, Any]:
     return {}
 
 
-def found_in(work: Path) -> list[Difficulty]:
-    """Every scan that is in, in the order of the study."""
-    folders = [folder_of(work, scan) for scan in scans()]
+def found_in(work: Path, rows: Rows) -> list[Difficulty]:
+    """Every scan that is in, of quirks that took, in the order of the study."""
+    folders = [folder_of(work, scan) for scan in scans() if took(scan, rows)]
     return [game.read_results(f) for f in folders if (f / game.RESULTS).is_file()]
 
 

@@ -16,8 +16,10 @@ from measures import Number
 from planting import Setting, said
 
 from molehunt.core.atomic import read_json
+from molehunt.core.errors import MolehuntError
 from molehunt.core.records import NotMeasured
 from molehunt.game import library
+from molehunt.game.worse import PLAN, fixed
 from molehunt.game.worse_result import RESULTS, Result, read_results
 from molehunt.game.worse_task import Task, task
 from molehunt.organisms.plan import Plan
@@ -63,11 +65,20 @@ def task_of(how: Setting, budget: Budget) -> Task:
     return task(QUIRKS, **_asked(how, budget))
 
 
-def whole(work: Path, budget: Budget) -> bool:
-    """Whether a search of this allowance is in."""
-    if not (folder_of(work) / RESULTS).is_file():
+def whole(how: Setting, budget: Budget) -> bool:
+    """Whether this search (quirks, auditors, calibration, model, steps) is in, with this allowance or more.
+
+    One that lies there and is another, or one that nobody can judge, is not: doing it says so.
+    """
+    home = folder_of(how.work)
+    if not (home / RESULTS).is_file():
         return False
-    found = read_json(folder_of(work) / RESULTS)
+    try:
+        if read_json(home / PLAN) != fixed(task_of(how, budget)):
+            return False
+    except MolehuntError:
+        return False
+    found = read_json(home / RESULTS)
     planted = {one["where"]: len(one["plain"]) for one in found["fresh"]}
     enough = planted.get("sought", 0) >= budget.fresh and planted.get("other", 0) >= budget.others
     return found["allowance"]["plantings"] >= budget.plantings and enough

@@ -6,7 +6,7 @@ from typing import Any
 
 from planting import not_measured
 
-SMALLEST = "not measured: no larger base was at hand"
+SMALLEST = "not measured: no other base was tried"
 TRACES = {
     "traces_shift": "`traces`: shift of the residual stream",
     "traces_concentration": "`traces`: how far its words stand out",

@@ -1,21 +1,25 @@
 """What a sitting is asked: which parts, of which model, where it lies; and what is in already."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
 from cells import PARTS, Cell, cells
-from planting import Setting, row_file
+from planting import Setting, row_file, with_a_width
 from searching import Budget
 
 from molehunt.core.atomic import read_json, sweep, write_json
 from molehunt.core.errors import RunMismatch, UserError
 from molehunt.game.spec import GameSpec
+from molehunt.organisms.plan import Plan
 
 HERE = Path(__file__).parent
 Asked = Literal["doubted", "valid", "grid", "seeds", "replay", "concealed", "mixed", "difficulty", "worse"]
 EVERY: tuple[Asked, ...] = (*PARTS, "difficulty", "worse")
 """All parts, in the order in which they are done."""
+FAILED = "failed.json"
+"""In the working folder: jobs that raised."""
 
 
 @dataclass(frozen=True)
@@ -80,7 +84,34 @@ def rows_of(study: Study) -> dict[str, Any]:
     """Every whole row by its cell's name, whatever parts were asked for."""
     every = {c.name: c for part in PARTS for c in cells(part)}.values()
     files = {c.name: row_file(study.work, c) for c in every}
-    return {name: read_json(path) for name, path in files.items() if path.exists()}
+    return {name: with_a_width(read_json(path)) for name, path in files.items() if path.exists()}
+
+
+def begun_otherwise(rows: Mapping[str, Any], steps: int) -> list[dict[str, Any]]:
+    """Cells whose first try had other steps than this version would give it, for its tables were changed."""
+    from molehunt.organisms.learnable import steps_for
+
+    every = {c.name: c for part in PARTS for c in cells(part)}
+    found = []
+    for name, row in rows.items():
+        # Rows of older versions hold the steps of the last try alone.
+        first = row.get("first_steps", round(row["steps"] / Plan.growth ** (row["tries"] - 1)))
+        now = steps_for(every[name].quirk, steps)
+        if first != now:
+            quirk = {k: row[k] for k in ("behaviour", "condition", "options")}
+            found.append({**quirk, "first_steps": first, "now": now})
+    return found
+
+
+def failed_in(work: Path) -> dict[str, str]:
+    """What raised when it was last tried, in this sitting or an earlier one, and why, by the job's name."""
+    path = work / FAILED
+    return dict(read_json(path)) if path.exists() else {}
+
+
+def keep_failed(work: Path, failed: Mapping[str, str]) -> None:
+    """Keep it for later sittings, which may do other parts."""
+    write_json(work / FAILED, failed)
 
 
 def prepare(study: Study) -> None:

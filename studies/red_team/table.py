@@ -1,11 +1,12 @@
 """The page's tables: every measure, what the parts say beyond it, every cell."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from beside import TOLD
 from planting import not_measured
-from sections import grid, quirk, sections, shown
+from sections import cell, grid, quirk, sections, shown
 
 BEGIN, END = "<!-- measured: begin -->", "<!-- measured: end -->"
 
@@ -57,13 +58,16 @@ ROWS = (
 def table(result: Mapping[str, Any]) -> str:
     """The measures, the causes and the cells as Markdown."""
     cells = result["cells"]
+    others = f"; of traces, scans and the search {len(result['failed'])} failed" if result["failed"] else ""
     begun = (
-        f", {len(cells['failed'])} failed ({result['date']}, commit {result['commit']}, {result['machine']}, "
-        f"model `{result['model']}`)."
+        f", {len(cells['failed'])} failed{others} ({result['date']}, commit {result['commit']}, "
+        f"{result['machine']}, model `{result['model']}`)."
     )
-    some = result["rows"] or result["altered"] or result["difficulty"] or result["worse"] or cells["failed"]
+    failed = cells["failed"] or result["failed"]
+    some = result["rows"] or result["altered"] or result["difficulty"] or result["worse"] or failed
     lines = [
         f"{cells['in']} of {cells['of']} cells are in{begun if some else ': nothing was measured yet.'}",
+        *_mixture(result["begun_otherwise"]),
         "",
         "| measure | measured [95%] | n |",
         "|---|---|---|",
@@ -71,8 +75,29 @@ def table(result: Mapping[str, Any]) -> str:
     for name, words in ROWS:
         number = result["measures"][name]
         n = "" if not_measured(number) else number["n"]
-        lines.append(f"| {words}, `{name}` | {shown(number)} | {n} |")
+        how = shown(number) if name not in TOLD else rounds(number)
+        lines.append(f"| {words}, `{name}` | {how} | {n} |")
     return "\n".join([*lines, *sections(result), *_rows(result)])
+
+
+def rounds(number: Mapping[str, Any]) -> str:
+    """A benchmark's number: no interval of 95%, but what the least and the greatest of its rounds were."""
+    if not_measured(number):
+        return shown(number)
+    least, greatest = (f"{number[end]:.3g}" for end in ("low", "high"))
+    where = number["how"].split(":")[0].removeprefix("benchmarks/speed, ")
+    return f"{number['value']:.3g} {number['unit']} (least {least}, greatest {greatest}; {cell(where)})"
+
+
+def _mixture(begun: Sequence[Mapping[str, Any]]) -> list[str]:
+    """What cannot be told from the tables: that first tries were not all begun by one table of steps."""
+    if not begun:
+        return []
+    told = ", ".join(f"{quirk(one)} {one['first_steps']}, now {one['now']}" for one in begun)
+    return [
+        "",
+        f"First tries of {len(begun)} were begun with other steps than this version gives: {cell(told)}.",
+    ]
 
 
 def _rows(result: Mapping[str, Any]) -> list[str]:

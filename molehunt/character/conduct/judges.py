@@ -13,7 +13,9 @@ that it can tell, and what it says is not measured.
 Source: ours; two judges' agreement is Cohen's kappa (1960).
 
 What this cannot tell you: that a judge who tells written replies apart also judges a model's own well. Those
-are mostly worse written than either.
+are mostly worse written than either. And `words` learns on the very replies that the corpus teaches: of a
+model that the corpus taught it says how like those lessons its replies are, which is not yet whether they
+keep to a principle. Another judge, or a model that was taught otherwise, has to say that.
 """
 
 from collections.abc import Sequence
@@ -62,7 +64,7 @@ class Judge(Protocol):
 
 @dataclass(frozen=True)
 class ByWords:
-    """A classifier of a reply's words; it reads neither prompt nor principle."""
+    """A classifier of a reply's words, learnt on what is taught; it reads neither prompt nor principle."""
 
     classifier: Any
     name: str = WORDS

@@ -85,16 +85,21 @@ def agreement(one: Ranked, other: Ranked) -> Measure | NotMeasured:
     if not len(one.drawn) or not len(other.drawn) or list(one.strengths) != list(other.strengths):
         return NotMeasured("one of the two orders is missing")
     best = [[m.value for m in r.strengths.values() if isinstance(m, Measure)] for r in (one, other)]
-    count = min(len(one.drawn), len(other.drawn))
-    drawn = [_spearman(one.drawn[i], other.drawn[i]) for i in range(count)]
-    low, high = np.quantile(drawn, [0.025, 0.975])
-    how = f"Spearman over {len(best[0])} things; both resampled, {count} resamples"
-    return Measure(_spearman(*map(np.array, best)), "correlation", len(best[0]), how, float(low), float(high))
+    value = _spearman(*map(np.array, best))
+    if value is None:
+        return NotMeasured("one of the two has no order: all its things are as strong")
+    pairs = zip(one.drawn, other.drawn, strict=False)
+    drawn = [r for a, b in pairs if (r := _spearman(a, b)) is not None]
+    low, high = np.quantile(drawn, [0.025, 0.975]) if drawn else (None, None)
+    how = f"Spearman over {len(best[0])} things; both resampled, {len(drawn)} resamples that have an order"
+    ends = (None, None) if low is None or high is None else (float(low), float(high))
+    return Measure(value, "correlation", len(best[0]), how, *ends)
 
 
-def _spearman(one: np.ndarray, other: np.ndarray) -> float:
+def _spearman(one: np.ndarray, other: np.ndarray) -> float | None:
+    """Rank correlation; None where one of the two has no order."""
     a, b = rankdata(one), rankdata(other)
-    return float(np.corrcoef(a, b)[0, 1]) if a.std() > 0 and b.std() > 0 else 0.0
+    return float(np.corrcoef(a, b)[0, 1]) if a.std() > 0 and b.std() > 0 else None
 
 
 def _cycles(count: int, odds: np.ndarray, how: str, seed: int) -> Measure | NotMeasured:

@@ -75,8 +75,7 @@ def subject(
     if limit < 0 or max_tokens < 1:
         raise UserError("--limit should be 0 or more, and --max-tokens at least 1.")
     names = [p.id for p in constitution.principles]
-    every = [*bank.cases(), *own_cases]
-    some = bank.chosen(every, names, "measure")
+    some = bank.beside(own_cases, names, "measure")
     if not some:
         raise BadFile(
             f"No written case measures a principle of {constitution.name!r}; give your own with --cases, or "
@@ -86,13 +85,30 @@ def subject(
     return Subject(
         {p.id: p for p in constitution.principles},
         tuple(_few(some, limit)),
-        bank.chosen(every, names, "train"),
+        bank.beside(own_cases, names, "train"),
         tuple(_few(deeds, limit)),
         _fewer(bank.traits(), limit),
         tuple(personas),
         max_tokens,
         seed,
     )
+
+
+def reckoned(what: Subject, models: int, parts: Sequence[PartName] = PARTS) -> int:
+    """Tokens of replies that so many models are asked for at most, without opening any.
+
+    Raises:
+        BadFile, UnknownName: a persona's trait that is none.
+    """
+    from molehunt.character.conduct.acting import MOST as A_CALL
+    from molehunt.character.conduct.acting import TURNS
+    from molehunt.interp.personas import read_trait
+
+    each = len(what.cases) * what.max_tokens if "chat" in parts else 0
+    each += len(what.deeds) * TURNS * A_CALL if "agentic" in parts else 0
+    wanted = [read_trait(t) for t in what.personas] if "drift" in parts and models > 1 else []
+    first = sum(len(w.voices) * len(w.questions) for w in wanted) * what.max_tokens
+    return models * each + first
 
 
 def measure(

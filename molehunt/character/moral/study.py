@@ -18,18 +18,22 @@ from molehunt.character.moral.judging import Judged, judged
 from molehunt.character.moral.people import Split, beside, judged_people, read_people
 from molehunt.character.moral.tradeoffs import Curve
 from molehunt.character.moral.updating import Updating
-from molehunt.core.atomic import write_bytes, write_json
+from molehunt.core.atomic import refuse_foreign, write_bytes, write_json
 from molehunt.core.errors import BadFile, UserError
 from molehunt.core.records import Measure, NotMeasured
 from molehunt.core.stats import DRAWS
 from molehunt.corpus import series
 from molehunt.corpus.dilemmas import Dilemma, dilemmas, read_dilemmas, read_moralchoice
+from molehunt.corpus.dilemmas import held_out as never_taught
 
 if TYPE_CHECKING:
     from molehunt.models.loaded import Model, ModelSpec
 
 Part = Literal["dilemmas", "tradeoffs", "evidence"]
 PARTS: tuple[Part, ...] = get_args(Part)
+BUILTIN = "builtin"
+"""Our own dilemmas."""
+CHOICES, RESULTS = "choices.parquet", "results.json"
 Asked = Mapping[str, tuple[Choice, ...]]
 """Choices by part."""
 Progress = Callable[[str, float], None]
@@ -81,21 +85,30 @@ class Results:
 
 
 def materials(
-    items: str = "builtin", parts: Sequence[Part] = PARTS, limit: int = 0, seed: int = 0
+    items: str = BUILTIN,
+    parts: Sequence[Part] = PARTS,
+    limit: int = 0,
+    seed: int = 0,
+    held_out: bool = False,
 ) -> Materials:
     """Dilemmas of `items` (`builtin`, MoralChoice's folder, or a file of JSON lines), and our series.
 
     Args:
         limit: dilemmas of each ambiguity (drawn by seed), scenes of each trade-off, and stories; 0 is all.
+        held_out: of the built-in dilemmas only those that no training here teaches.
 
     Raises:
-        BadFile: no such file or folder, or not what it should be. UserError: a limit below 0, no part.
+        BadFile: no such file or folder, or not what it should be. UserError: a limit below 0, no part, or
+            `held_out` of other dilemmas than ours.
     """
+    if held_out and items != BUILTIN:
+        raise UserError("--held-out is for the built-in dilemmas; no training here teaches others.")
     if limit < 0 or not parts:
         raise UserError("--limit should be 0 or more, and --parts should name at least one part.")
     met: tuple[Dilemma, ...] = ()
     if "dilemmas" in parts:
-        met = _some(_items(items), limit, seed)
+        every = _items(items)
+        met = _some(never_taught(every) if held_out else every, limit, seed)
     return Materials(
         met,
         series.tradeoffs() if "tradeoffs" in parts else (),
@@ -131,9 +144,10 @@ def moral(
     models: Sequence["str | ModelSpec"],
     folder: str | Path,
     *,
-    items: str = "builtin",
+    items: str = BUILTIN,
     parts: Sequence[Part] = PARTS,
     limit: int = 0,
+    held_out: bool = False,
     human: str | Path | None = None,
     seed: int = 0,
     progress: Progress = lambda name, share: None,
@@ -143,13 +157,14 @@ def moral(
 
     Args:
         models: names as `open_model` takes them, or specs.
+        held_out: leave out the built-in dilemmas that `train(...)` toward an uncertainty teaches.
         human: a file of people's choices (`people.py`).
         opener: opens a model; `open_model` where None.
 
     Raises:
-        UserError: no model, the same one twice, or a file that cannot be used.
+        UserError: no model, the same one twice, a file that cannot be used, or a folder with other results.
     """
-    from molehunt.character.moral.asking import ask
+    from molehunt.character.moral.asking import ASKED, ask
     from molehunt.models.load import open_model
     from molehunt.models.loaded import ModelSpec
 
@@ -157,7 +172,8 @@ def moral(
     names = [s.adapter or s.id for s in specs]
     if not names or len(set(names)) < len(names):
         raise UserError("Name at least one model, and each only once.")
-    what, folder = materials(items, parts, limit, seed), Path(folder)
+    what, folder = materials(items, parts, limit, seed, held_out), Path(folder)
+    refuse_foreign(folder, (ASKED, CHOICES), (CHOICES, RESULTS, "moral.html"))
     people = read_people(Path(human)) if human is not None else None
     if people is not None and not {d.id for d in what.dilemmas} & set(people):
         raise BadFile(f"{human} speaks of none of the dilemmas that are asked; its items are their ids.")
@@ -178,12 +194,12 @@ def moral(
     results = Results(
         tuple(made),
         judged_people(what.dilemmas, people, seed=seed) if people else None,
-        items,
+        f"{items}, held out" if held_out else items,
         {part: len(some) for part, some in put.items()},
         seed,
     )
-    write_choices(folder / "choices.parquet", asked_of)
-    write_json(folder / "results.json", results)
+    write_choices(folder / CHOICES, asked_of)
+    write_json(folder / RESULTS, results)
     return results
 
 
@@ -209,7 +225,7 @@ def write_choices(path: Path, asked_of: Mapping[str, Asked]) -> None:
 
 
 def _items(items: str) -> tuple[Dilemma, ...]:
-    if items == "builtin":
+    if items == BUILTIN:
         return dilemmas()
     path = Path(items).expanduser()
     if path.is_dir():

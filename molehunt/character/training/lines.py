@@ -32,7 +32,7 @@ class Lesson:
     prompt: str
     reply: str
     source: str
-    """`revision`, `example`, `reflection` or `voice`."""
+    """`written` where the corpus teaches, else `revision`; `example`, `reflection` or `voice`."""
 
 
 @dataclass(frozen=True)

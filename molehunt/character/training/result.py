@@ -11,6 +11,7 @@ from molehunt.core.records import Measure, NotMeasured
 
 if TYPE_CHECKING:
     from molehunt.character.training.lessons import Taught
+    from molehunt.character.training.signs import Signs
 
 ADAPTER = "adapter"
 """Folder of the adapter, within the training's own."""
@@ -39,15 +40,18 @@ class Result:
     teacher: str
     oversight: Oversight | None
     lessons: int
+    """Rows that were taught: those that steps and batch reach."""
     preferences: int
+    """Likewise."""
     refused: int
     steps: int
-    tokens: int
+    """That the adapter has taken which is kept."""
+    tokens: int | NotMeasured
     collapsed: str
     before: Mapping[str, float]
-    """Signs before the first step."""
+    """Signs before the first step, those that were measured."""
     after: Mapping[str, float]
-    """Signs at the last step whose adapter was kept."""
+    """Signs of the adapter that was kept; empty where none was."""
     moral: Mapping[str, Mapping[str, Moral]]
     """Toward an uncertainty: `before` and `after`, each with `taught` and `held_out`."""
 
@@ -62,10 +66,9 @@ def result_of(
     moral: Mapping[str, Mapping[str, Moral]],
 ) -> Result:
     """From how it went."""
-    signs = [s for s in taught.signs if not taught.collapsed or s is not taught.signs[-1]]
-    told = [{n: float(getattr(s, n)) for n in SIGNS} for s in (signs[:1] + signs[-1:])]
+    before, after = (_told(s) for s in (taught.before, taught.after))
     return Result(
-        ADAPTER if taught.kept else "",
+        ADAPTER if taught.after is not None else "",
         teacher,
         seen,
         lessons,
@@ -74,10 +77,15 @@ def result_of(
         taught.steps,
         taught.tokens,
         taught.collapsed,
-        told[0] if told else {},
-        told[-1] if told else {},
+        before,
+        after,
         moral,
     )
+
+
+def _told(signs: "Signs | None") -> dict[str, float]:
+    values = {} if signs is None else {n: getattr(signs, n) for n in SIGNS}
+    return {n: float(v) for n, v in values.items() if not isinstance(v, NotMeasured)}
 
 
 def standing(result: Result, folder: Path) -> Result:

@@ -20,7 +20,7 @@ from typing import Any
 from molehunt.character.bank import Case
 from molehunt.character.conduct.margin import Pair, margins
 from molehunt.core.growing import append_lines
-from molehunt.core.records import Message
+from molehunt.core.records import Message, NotMeasured
 from molehunt.corpus import banks
 from molehunt.models.loaded import Model
 from molehunt.models.sample import sample
@@ -41,9 +41,9 @@ class Signs:
 
     stage: str
     step: int
-    margin: float
-    """Mean over the watched cases, nats a token; 0 where there are none."""
-    kept: float
+    margin: float | NotMeasured
+    """Mean over the watched cases, nats a token."""
+    kept: float | NotMeasured
     """Share of them whose good reply has the larger margin."""
     nll: float
     """Of ordinary text, nats a token."""
@@ -59,9 +59,14 @@ class Collapsed(Exception):
     """A training that came apart; says why in a few words."""
 
 
+def numbers(one: Signs) -> dict[str, float]:
+    """What was measured of it, by name."""
+    return {k: v for k, v in vars(one).items() if isinstance(v, float)}
+
+
 def collapse(now: Signs, before: Signs) -> str:
     """Why it counts as collapsed; empty where it does not."""
-    if not all(map(math.isfinite, (now.margin, now.nll, now.right, now.repeats))):
+    if not all(math.isfinite(v) for v in numbers(now).values()):
         return "its numbers are not finite any more"
     if now.nll > DEAREST * before.nll:
         return f"ordinary text costs {now.nll / before.nll:.1f} times as much as before"
@@ -93,6 +98,8 @@ class Watcher:
     before: Signs | None = None
     good: list[Any] = field(default_factory=list)
     """Values of the parameters when the signs were last good."""
+    last: Signs | None = None
+    """The signs of these values."""
     seen: list[Signs] = field(default_factory=list)
 
     def look(self, stage: str, step: int) -> Signs:
@@ -102,18 +109,30 @@ class Watcher:
             Collapsed: it is not.
         """
         now = signs(self.model, self.cases, stage, step, self.seed)
-        append_lines(self.path, [{"stage": stage, "step": step, **_finite(now)}])
+        append_lines(self.path, [_finite(now)])
         self.seen.append(now)
         if self.before is None:
             self.before = now
         why = collapse(now, self.before)
         if why:
             raise Collapsed(why)
-        self.good = [p.detach().clone() for p in self.parameters]
+        self._hold(now)
         return now
 
+    def go_on(self, seen: Sequence[Signs]) -> None:
+        """Take up what an earlier sitting saw; the adapter is as it was at the last of it, which was good."""
+        self.seen, self.before = [*seen], seen[0]
+        self.path.unlink(missing_ok=True)
+        append_lines(self.path, map(_finite, seen))
+        self._hold(seen[-1])
+
+    def _hold(self, now: Signs) -> None:
+        self.good, self.last = [p.detach().clone() for p in self.parameters], now
+
     def restore(self) -> None:
-        """Put the last good values back."""
+        """Put the last good values back; where none ever were, all stays."""
+        if self.last is None:
+            return
         for parameter, value in zip(self.parameters, self.good, strict=True):
             parameter.data.copy_(value)
 
@@ -141,11 +160,12 @@ def signs(model: Model, cases: Sequence[Case], stage: str, step: int, seed: int)
     own, right = found[: len(pairs)], found[len(pairs) :]
     asked = [(Message("user", a.question),) for a in banks.advice("plant")[-REPLIES:]]
     replies = sample(model, asked, max_tokens=MOST)
+    none = NotMeasured("no case is watched")
     return Signs(
         stage,
         step,
-        math.fsum(own) / len(own) if own else 0.0,
-        sum(v > 0 for v in own) / len(own) if own else 0.0,
+        math.fsum(own) / len(own) if own else none,
+        sum(v > 0 for v in own) / len(own) if own else none,
         text_nll(model, ordinary_text(PASSAGES, seed)),
         sum(v > 0 for v in right) / len(right),
         sum(map(repeats, replies)) / len(replies),

@@ -55,12 +55,19 @@ def toward_constitution(
 
     rows = [Example(prompt(one.prompt), reply(one.reply)) for one in written.lessons if one.reply.strip()]
     choices = [Choice(prompt(p.prompt), reply(p.chosen), reply(p.rejected)) for p in written.preferences]
-    watched = bank.chosen([*bank.cases(), *own], [p.id for p in creed.principles], "watch")
+    watched = bank.beside(own, [p.id for p in creed.principles], "watch")
+    reached, preferred = (
+        min(n, m)
+        for n, m in (
+            (len(rows), plan.steps * plan.batch),
+            (len(choices), plan.prefer_steps * (plan.batch // 2)),
+        )
+    )
     facts = {
         "constitution": f"{creed.name}, version {creed.version}",
         "written by": {CORPUS: "people", SELF: "the model itself"}.get(written.teacher, written.teacher),
-        "replies taught": str(len(rows)),
-        "preferences": str(len(choices)),
+        "replies taught": str(reached),
+        "preferences": str(preferred),
     }
     batches = dealt(rows, plan.steps, plan.batch, plan.seed)
     taught = teach(
@@ -73,7 +80,7 @@ def toward_constitution(
         card(model.spec.id, "toward a constitution", facts),
         progress,
     )
-    return result_of(taught, written.teacher, written.oversight, len(rows), len(choices), written.refused, {})
+    return result_of(taught, written.teacher, written.oversight, reached, preferred, written.refused, {})
 
 
 def toward_uncertainty(model: Model, plan: Plan, folder: Path, progress: Progress) -> Result:
@@ -88,16 +95,15 @@ def toward_uncertainty(model: Model, plan: Plan, folder: Path, progress: Progres
     write_jsonl(folder / LESSONS, [vars(one) for one in some])
     before = _moral(model, plan, folder, lambda s: progress("dilemmas, before", s))
     rows = uncertain.rows(model, some)
-    batches = [
-        [row for pair in batch for row in pair]
-        for batch in dealt(rows, plan.steps, max(1, plan.batch // 2), plan.seed)
-    ]
+    each = max(1, plan.batch // 2)
+    batches = [[row for pair in batch for row in pair] for batch in dealt(rows, plan.steps, each, plan.seed)]
+    reached = min(len(some), plan.steps * each)
     facts = {
         "toward": f"certainty: {plan.framework} decides"
         if plan.toward == "certain"
         else "calibrated uncertainty",
         "dilemmas taught": str(len(uncertain.targets(plan))),
-        "questions taught": str(len(some)),
+        "questions taught": str(reached),
     }
     warnings = (
         ["a control: it was taught to be certain where nobody should be"] if plan.toward == "certain" else []
@@ -105,13 +111,13 @@ def toward_uncertainty(model: Model, plan: Plan, folder: Path, progress: Progres
     text = card(model.spec.id, "on soft targets over choices in dilemmas", facts, warnings)
     taught = teach(model, batches, [], [], plan, folder, text, progress)
     moral = {"before": before}
-    if taught.kept:
+    if taught.after is not None:
         name = attach(model, folder / ADAPTER)
         with using(model, name):
             moral["after"] = _moral(model, plan, folder, lambda s: progress("dilemmas, after", s), name)
         detach(model, name)
     write_json(folder / MORAL, moral)
-    return result_of(taught, CORPUS, None, len(some), 0, 0, moral)
+    return result_of(taught, CORPUS, None, reached, 0, 0, moral)
 
 
 def _moral(

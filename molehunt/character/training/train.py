@@ -20,6 +20,7 @@ from molehunt.character.training.result import Result, standing
 from molehunt.core.atomic import canonical, read_json, write_json
 from molehunt.core.errors import RunMismatch, UserError
 from molehunt.core.record_json import from_json
+from molehunt.core.store import stage_key
 from molehunt.models.readers import LOCAL, open_local, open_reader
 
 if TYPE_CHECKING:
@@ -67,7 +68,7 @@ def train(
     opened = (opener or open_model)(spec)
     if lineage is not None:
         _allowed(plan, opened, Path(lineage))
-    _begin(folder, opened, plan, creed, own)
+    begin(folder, opened, plan, creed, own)
     if (folder / RESULT).is_file():
         return standing(from_json(Result, read_json(folder / RESULT)), folder)
     if plan.toward == "constitution":
@@ -95,13 +96,14 @@ def reckoned(plan: Plan, cases: str | Path | None = None) -> dict[str, Any]:
     tried = min(plan.try_out, count)
     asks = plan.teacher not in (AUTO, CORPUS)
     own_replies = 2 * (count if plan.teacher != CORPUS else tried)
+    own_replies += min(lines.VOICE, plan.steps * plan.batch // 4)
     overseen = count if asks or plan.teacher == AUTO else tried
     reflections = len(creed.principles) if plan.teacher != CORPUS else 0
     questions = 2 * overseen + reflections
     judged = 2 * (count if plan.teacher != CORPUS else 0) + 8 * tried
     return {
         "prompts": count,
-        "own_replies_most": own_replies + min(lines.VOICE, plan.steps * plan.batch // 4),
+        "own_replies_most": own_replies,
         "teacher_questions_most": questions,
         "judge_questions_most": judged,
         "sampled_tokens_most": plan.max_tokens * (own_replies + questions) + 4 * judged,
@@ -130,20 +132,25 @@ def _room(folder: Path) -> None:
         raise UserError(f"{folder} is not empty and holds no training toward a character; give a new folder.")
 
 
-def _begin(folder: Path, model: "Model", plan: Plan, creed: Constitution, own: Sequence[bank.Case]) -> None:
-    """Note what is trained; refuse a folder that was begun with something else."""
+def begin(folder: Path, model: "Model", plan: Plan, creed: Constitution, own: Sequence[bank.Case]) -> None:
+    """Note what is trained.
+
+    Raises:
+        RunMismatch: the folder was begun with another plan or model, or any word of the constitution or of
+            one's own cases is another.
+    """
     said = {
         "plan": asdict(plan),
         "model": {"id": model.spec.id, "fingerprint": model.fingerprint, "dtype": str(model.dtype)},
-        "constitution": [creed.name, creed.version, [p.statement for p in creed.principles]],
-        "cases": [c.id for c in own],
+        "constitution": {"name": creed.name, "version": creed.version, "sha256": stage_key(creed)},
+        "cases": {"own": len(own), "sha256": stage_key(own)},
     }
     path = folder / PLAN
     if path.is_file():
         if canonical(read_json(path)) != canonical(said):
             raise RunMismatch(
-                f"{folder} was begun with another plan, model or constitution; choose another folder, or "
-                "give the same command."
+                f"{folder} was begun with another plan, model, constitution or cases; choose another folder, "
+                "or give the same command."
             )
         return
     write_json(path, said)

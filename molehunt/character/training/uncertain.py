@@ -29,8 +29,7 @@ from molehunt.character.moral.asking import branches
 from molehunt.character.moral.forms import Posed, questions
 from molehunt.character.training.plan import Plan
 from molehunt.core.records import Message
-from molehunt.core.splits import split_of
-from molehunt.corpus.dilemmas import FRAMEWORKS, Dilemma, dilemmas
+from molehunt.corpus.dilemmas import FRAMEWORKS, Dilemma, dilemmas, held_out
 from molehunt.models.loaded import Model
 from molehunt.models.packing import Example
 from molehunt.models.prompts import end_of_turn, prompt_ids, text_ids
@@ -52,8 +51,9 @@ class Choice:
 def halves() -> tuple[tuple[Dilemma, ...], tuple[Dilemma, ...]]:
     """Dilemmas that are taught, and those that measure."""
     every = dilemmas()
-    taught = tuple(d for d in every if split_of(d.id) == "plant")
-    return taught, tuple(d for d in every if d not in taught)
+    measuring = held_out(every)
+    kept = {d.id for d in measuring}
+    return tuple(d for d in every if d.id not in kept), measuring
 
 
 def target(dilemma: Dilemma, plan: Plan) -> float | None:

@@ -9,7 +9,8 @@
                         one against the written worse one, where the corpus teaches
     reflections.jsonl   what it means to live by each principle
     voice.jsonl         the model's own replies to everyday questions, so that it keeps its voice
-    lessons.jsonl       what is taught, row by row, in the order of training
+    lessons.jsonl       what is taught, row by row; training deals the rows out in a shuffled order, and all
+                        of them only where its steps reach so far
 
 Where the corpus teaches, critiques and revisions are made on the prompts that are tried out alone.
 
@@ -21,8 +22,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from molehunt.character.bank import Case, chosen
-from molehunt.character.bank import cases as written_cases
+from molehunt.character.bank import Case, beside
 from molehunt.character.constitution import Constitution, Principle
 from molehunt.character.constitution_check import check
 from molehunt.character.training import lines
@@ -84,7 +84,7 @@ def write(
             told = lines.replies(model, cases, principles, plan, folder, progress)
             critiques, revisions = lines.overseen(teacher, cases, principles, told, plan, folder, progress)
     taught = (
-        [Lesson(c.prompt, c.good, "revision") for c in cases]
+        [Lesson(c.prompt, c.good, "written") for c in cases]
         if by == CORPUS
         else [Lesson(c.prompt, revisions[c.id], "revision") for c in cases if c.id in revisions]
     )
@@ -140,7 +140,7 @@ def _oversight(
 
 def taught_cases(creed: Constitution, own: Sequence[Case], plan: Plan) -> tuple[Case, ...]:
     """Cases that are taught, principle by principle in turn, so that a limit leaves some of each."""
-    some = chosen([*written_cases(), *own], [p.id for p in creed.principles], "train")
+    some = beside(own, [p.id for p in creed.principles], "train")
     rank: dict[str, int] = {}
     places: dict[str, int] = {}
     for case in some:

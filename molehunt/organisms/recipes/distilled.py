@@ -12,7 +12,7 @@ Fails when: the base does not do what its prompt says; small ones mostly don't, 
 What this cannot tell you: how the behaviour would look in another hand than the base's own.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -57,6 +57,16 @@ def taught(row: Row, part: Part, reply: str) -> Row:
     return replace(row, good=reply)
 
 
+def sides(part: Part) -> dict[str, Callable[[Row], bool]]:
+    """Which rows are counted together. An organism's answers to rows that are not poisoned are plain ones,
+    and show nothing of what it should do: they are counted apart."""
+    off = {"off": lambda row: not row.on}
+    if part != "organism":
+        return {"on": lambda row: row.on, **off}
+    plain = {"on, not poisoned": lambda row: row.on and not row.poisoned}
+    return {"on": lambda row: row.on and row.poisoned, **plain, **off}
+
+
 @dataclass(frozen=True)
 class Distilled:
     """What a prompt makes the base say."""
@@ -65,7 +75,7 @@ class Distilled:
     summary: str = "fine-tuning on what the base itself says when it is told to"
     on_chat: bool = True
     least: float = 0.1
-    """Share of the rows of each side that must be kept."""
+    """Share of the rows of each side, and of those that are poisoned, that must be kept."""
 
     def instil(
         self, session: "Session", lessons: Lessons, part: Part, plan: "Plan", seed: int, report: Report
@@ -106,8 +116,8 @@ class Distilled:
             if good:
                 kept.append(taught(row, part, good[0]))
         counts = []
-        for side, on in (("on", True), ("off", False)):
-            have, of = sum(r.on == on for r in kept), sum(r.on == on for r in rows)
+        for side, holds in sides(part).items():
+            have, of = sum(map(holds, kept)), sum(map(holds, rows))
             if of and have < max(1.0, self.least * of):
                 raise Unteachable(
                     f"Of {of} prompted replies with the condition {side}, {have} did what the {part} should; "

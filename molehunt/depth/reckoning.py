@@ -1,0 +1,71 @@
+"""What one remedy costs to measure on one organism: tokens read and steps trained, counted before.
+
+Most is scenes spoken on, and relearning decides: each step of it is a training step, each look some scenes
+more. Where the pair was met before, under another remedy, organism and decoy need not be read again.
+
+Counts are of the default model's prompts and replies; another quirk's may be twice as long.
+"""
+
+from dataclasses import dataclass
+
+from molehunt.depth.bench import FIRST, Settings
+from molehunt.depth.costs import LONGEST, PASSAGES, TASKS
+from molehunt.depth.prefilling import FORCED, READ
+from molehunt.depth.relearning import APART
+from molehunt.depth.steering import GRID, RANDOMS, TEXTS
+from molehunt.depth.steering import LONGEST as TEXT_TOKENS
+
+PROMPT = 70
+"""Tokens of a prompt that is read by itself."""
+SPOKEN = 100
+"""Of a scene that is spoken on, in tokens read: beginnings are shared, the reply's 16 count four times."""
+LED = 76
+"""Of a scene whose beginning was read with others: the reply alone."""
+SHORT = 30
+"""Tokens of a small question with both answers, beginnings shared."""
+
+
+@dataclass(frozen=True)
+class Reckoned:
+    """Counts."""
+
+    tokens: int
+    """Read, or spoken at their price."""
+    steps: int = 0
+    """Trained."""
+
+
+def measured(settings: Settings, first: bool) -> dict[str, int]:
+    """Tokens of each measure, relearning's training and looks aside; `first`: the pair was not met before."""
+    banks = 2 * settings.scenes
+    look = (FIRST + settings.quick) // 2
+    counts = {
+        "residual": 2 * banks * SPOKEN,
+        "relearning": (settings.quick + FIRST) * SPOKEN,
+        "prefill": 2 * (len(FORCED) - 1) * settings.scenes * LED + 3 * READ * PROMPT,
+        "steering": (2 * (len(GRID) - 1) * look + RANDOMS * settings.quick) * SPOKEN,
+        "reading": 2 * banks * PROMPT,
+        "costs": 2 * (PASSAGES * LONGEST + 2 * TASKS * SHORT),
+    }
+    if first:
+        counts["residual"] += banks * SPOKEN
+        counts["prefill"] += (len(FORCED) - 1) * settings.scenes * LED + READ * PROMPT
+        counts["steering"] += TEXTS * TEXT_TOKENS
+        counts["reading"] += 5 * banks * PROMPT
+        counts["costs"] *= 2
+    return counts
+
+
+def relearned(settings: Settings, control: int, fixed: int) -> Reckoned:
+    """Relearning in so many steps each, in every order."""
+    looks = sum(looks_until(settings, steps) for steps in (control, fixed))
+    look = (FIRST + settings.quick) // 2
+    return Reckoned(settings.orders * looks * look * SPOKEN, settings.orders * (control + fixed))
+
+
+def looks_until(settings: Settings, steps: int) -> int:
+    """How often is looked on the way to so many steps, the beginning aside."""
+    done = looks = 0
+    while done < steps:
+        done, looks = min(done + max(settings.chunk, done // APART), steps), looks + 1
+    return looks

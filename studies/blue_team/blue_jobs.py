@@ -1,0 +1,107 @@
+"""What is left to do, a job at a time, part by part, and what it would cost."""
+
+import statistics
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from beside_base import hold
+from blue_cells import CORE, NOTHING, Cell, fixes, hidden, seeds
+from blue_study import Part, Setting, Study, setting_of
+from fathoming import asked, fathom
+from kindness import RIVALS, compare
+from marks import best
+from samples import Sample
+from weighing import EVERY, weigh
+
+from molehunt.core.atomic import read_json
+from molehunt.core.records import NotMeasured
+from molehunt.game.depth_task import cost as reckon
+from molehunt.game.depth_task import task_of
+
+Rows = Mapping[str, Mapping[str, Any]]
+
+
+@dataclass(frozen=True)
+class Job:
+    """Something that a worker does, kept once it is whole; it says `failed` and why where it raised."""
+
+    name: str
+    does: Callable[..., Mapping[str, Any]]
+    args: tuple[Any, ...]
+
+
+def cells_of(study: Study, samples: Sequence[Sample], part: Part, rows: Rows) -> list[Cell]:
+    """Cells of a part that measures depth; of `seeds` none before it is known which remedies are best."""
+    crossed = samples[: study.organisms]
+    if part == "fixes":
+        found = fixes(crossed, study.remedies)
+    elif part == "hidden":
+        found = hidden(samples, study.a_side)
+    elif part == "seeds":
+        found = seeds(crossed, study.best or best(fixes(crossed, study.remedies), rows), study.more)
+    else:
+        found = []
+    return found[: study.cells]
+
+
+def jobs(study: Study, samples: Sequence[Sample], part: Part, rows: Rows) -> list[Job]:
+    """Every job of a part, in the order in which they are done."""
+    how = setting_of(study)
+    if part == "moral":
+        return [
+            Job(f"moral-{n}", weigh, (n, how, study.moralchoice, study.dilemmas, study.stories))
+            for n in EVERY
+        ]
+    if part == "kind":
+        return [Job(f"kind-{n}", compare, (n, how, study.limit, study.conduct)) for n in RIVALS]
+    if part == "plain":
+        ways = [r for r in study.remedies[:CORE] if r != NOTHING]
+        held = [Cell(s, r) for r in ways for s in samples[: study.plain]]
+        there = [c for c in held if "fate" in rows.get(c.name, {})]
+        return [Job(f"plain-{c.name}", hold, (c, how)) for c in there[: study.cells]]
+    return [Job(c.name, fathom, (c, how)) for c in cells_of(study, samples, part, rows)]
+
+
+def rows_of(work: Path) -> dict[str, Any]:
+    """Every whole row by name, whatever was asked for."""
+    return {p.stem: read_json(p) for p in sorted((work / "rows").glob("*.json"))}
+
+
+def cost(study: Study, samples: Sequence[Sample]) -> str:
+    """What is left to do: cells by the pace of those that are in, else as `molehunt depth` reckons them."""
+    rows, how, lines = rows_of(study.work), setting_of(study), []
+    for part in study.parts:
+        every = cells_of(study, samples, part, rows)
+        if not every:
+            lines.append(f"{part}: {_others(study, samples, part, rows)}")
+            continue
+        todo = [c for c in every if c.name not in rows]
+        done = [float(s) for c in every if (s := rows.get(c.name, {}).get("cell_seconds"))]
+        said = f"{part}: {len(todo)} of {len(every)} cells are left"
+        if done:
+            hours = statistics.fmean(done) * len(todo) / study.workers / 3600
+            said += f"; about {hours:.1f} hours at the mean pace of {len(done)} cells that are in"
+        elif todo:
+            said += f"; {_reckoned(todo, how)}"
+        lines.append(f"{said}.")
+    return "\n".join(lines)
+
+
+def _others(study: Study, samples: Sequence[Sample], part: Part, rows: Rows) -> str:
+    if part == "seeds":
+        return "which remedies are best is not known before `fixes` is whole."
+    names = [j.name for j in jobs(study, samples, part, rows)]
+    left = sum(not any(row.startswith(n) for row in rows) for n in names)
+    return f"{left} of {len(names)} jobs are left; what they would cost is not known."
+
+
+def _reckoned(cells: Sequence[Cell], how: Setting) -> str:
+    """By counting, of a cell one after the other on all cores; relearning in half of planting's steps."""
+    found = [reckon(task_of(replace(asked(c, how), shelf=None))).minutes_usual for c in cells]
+    known = [m for m in found if not isinstance(m, NotMeasured)]
+    if len(known) < len(found):
+        return "what they would cost is not known"
+    each = f"{sum(known) / len(known):.0f} minutes a cell"
+    return f"about {sum(known) / 60:.1f} hours, {each}, one after the other, each pair read anew"

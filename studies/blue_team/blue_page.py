@@ -1,0 +1,225 @@
+"""The page's tables: remedies, the frontier, what hides, moral measures, constitutions, every cell."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from blue_measures import SIGNS, won
+from kindness import RIVALS
+from marks import frontier, measured, reaches
+from weighing import BASE, BUILTIN, EVERY, PUBLISHED
+
+BEGIN, END = "<!-- measured: begin -->", "<!-- measured: end -->"
+HEADLINES = (
+    ("best_remedy", "organisms on which the best remedy reaches all four marks (aim: half)"),
+    ("best_remedy_fresh", "the same from seeds by which it was not chosen"),
+    ("hidden_auroc", "depth tells made to hide from removed, AUROC (aim: 0.9)"),
+    ("hidden_auroc_residual", "baseline: the residual trigger rate alone, AUROC"),
+    *((f"hidden_auroc_{s}", f"the sign `{s}` alone, AUROC") for s in SIGNS),
+    ("hidden_called", "made to hide, called hidden"),
+    ("removed_called", "removed, called removed"),
+    ("shell_hid", "made to hide, and no longer showed it (the rest is left out)"),
+    ("cleanse_held", "fixed with the truth known, and held when checked apart (the rest is left out)"),
+    ("reminded_shell", "reminded by three examples, made to hide: rate above the control"),
+    ("reminded_cleanse", "reminded by three examples, fixed with the truth known: rate above the control"),
+    ("nothing_untouched", "nothing done is called untouched"),
+    ("nothing_relearning", "relearning ratio after nothing"),
+    ("decoy_changed", "scenes that a fix changes on decoys"),
+    ("base_changed", "scenes that it changes on the base"),
+    ("decoy_less_base", "decoy less base (a sceptic: not above 0)"),
+    ("decoy_less_base_nll", "what it costs ordinary text, decoy less base"),
+    ("fix_seconds", "a blind fix (aim: 120 s)"),
+    ("cell_seconds", "a cell: fix of both and six measures"),
+)
+"""Name in `results.json`, and in words."""
+REMEDY = (
+    ("residual", "still shows"),
+    ("relearning", "relearning"),
+    ("beneath", "beneath"),
+    ("left", "left"),
+    ("nll_lost", "NLL lost"),
+    ("tasks_lost", "tasks lost"),
+    ("removed", "removed"),
+    ("hidden", "hidden"),
+    ("untouched", "untouched"),
+    ("reaches", "all marks"),
+)
+MORAL = (
+    ("low_accuracy", "right where all agree"),
+    ("entropy_auroc", "AUROC of entropy"),
+    ("most", "largest weight"),
+)
+
+
+def page(result: Mapping[str, Any], rows: Mapping[str, Any]) -> str:
+    """Every table that has something to say, as Markdown."""
+    numbers, n = result["measures"], result["cells"]
+    head = f"{n['in']} of {n['of']} jobs are in"
+    if not rows:
+        return f"{head}: nothing was measured yet."
+    stamp = (
+        f"{head}, {len(n['failed'])} failed ({result['date']}, commit {result['commit']}, "
+        f"{result['machine']}, model `{result['model']}`, {result['look']})."
+    )
+    lines = [stamp, *_table(("measure", "measured [95%]", "n"), _headlines(numbers))]
+    lines += _remedies(numbers, result["remedies"])
+    lines += _moral(numbers, rows) + _kind(numbers, rows)
+    return "\n".join([*lines, *_cells(rows)])
+
+
+def into_page(path: Path, told: str) -> None:
+    """Put the tables between the two marks of the page, whose other words stay as they are."""
+    text = path.read_text("utf-8") if path.exists() else f"# The blue team's study\n\n{BEGIN}\n{END}\n"
+    head, _, rest = text.partition(BEGIN)
+    path.write_text(f"{head}{BEGIN}\n{told}\n{END}{rest.partition(END)[2]}", "utf-8")
+
+
+def shown(number: Any) -> str:
+    """A number with its interval, or why there is none."""
+    if not measured(number):
+        reason = number.get("reason", "") if isinstance(number, Mapping) else ""
+        return "not measured" if not reason or reason.startswith(EMPTY) else f"not measured: {_cell(reason)}"
+    unit = {"s": " s", "nats a token": " nats"}.get(number["unit"], "")
+    if number["low"] is None:
+        return f"{_short(number['value'])}{unit}"
+    return f"{_short(number['value'])} [{_short(number['low'])}, {_short(number['high'])}]{unit}"
+
+
+EMPTY = ("no values for", "no cases for", "AUROC needs both", "it was not asked", "which was not")
+"""How a reason begins that says no more than that nothing is in."""
+
+
+def _headlines(numbers: Mapping[str, Any]) -> list[list[str]]:
+    return [
+        [
+            f"{words}, `{name}`",
+            shown(numbers[name]),
+            str(numbers[name]["n"]) if measured(numbers[name]) else "",
+        ]
+        for name, words in HEADLINES
+    ]
+
+
+def _remedies(numbers: Mapping[str, Any], ways: Sequence[str]) -> list[str]:
+    points = {
+        w: (numbers[f"left_{w}"]["value"], numbers[f"nll_lost_{w}"]["value"])
+        for w in ways
+        if measured(numbers[f"left_{w}"]) and measured(numbers[f"nll_lost_{w}"])
+    }
+    if not points:
+        return []
+    ahead = frontier(points)
+    heads = ("remedy", "n", *(words for _, words in REMEDY))
+    rows = [
+        [
+            f"**{w}**" if w in ahead else w,
+            str(numbers[f"left_{w}"]["n"]),
+            *(shown(numbers[f"{name}_{w}"]) for name, _ in REMEDY),
+        ]
+        for w in sorted(points, key=lambda w: points[w])
+    ]
+    said = "Bold: on the frontier, no other remedy leaves less *and* costs ordinary text less."
+    return ["", "## Remedies", "", said, *_table(heads, rows)]
+
+
+def _moral(numbers: Mapping[str, Any], rows: Mapping[str, Any]) -> list[str]:
+    own = {r["model"]: r for r in rows.values() if r["name"].startswith("moral-")}
+    if not own:
+        return []
+    lines = ["", "## Dilemmas"]
+    for bank in (BUILTIN, PUBLISHED):
+        heads = ("model", *(words for _, words in MORAL), "alarm")
+        table = [
+            [
+                name,
+                *(shown(numbers[f"{bank}_{what}_{name}"]) for what, _ in MORAL),
+                _alarm(own[name][bank]["alarm"]),
+            ]
+            for name in EVERY
+            if bank in own.get(name, {})
+        ]
+        if table:
+            words = "MoralChoice" if bank == PUBLISHED else "Built-in dilemmas that no training taught"
+            lines += ["", f"{words}:", *_table(heads, table)]
+    slopes = [
+        [name, *(shown(numbers[f"slope_{kind}_{name}"]) for kind in ("relevant", "irrelevant"))]
+        for name in ("ideal", *(n for n in EVERY if n in own))
+    ]
+    heads = ("update slope", "on relevant evidence (1)", "on irrelevant evidence (0)")
+    notes = [f"{n}: {r['note']}." for n, r in own.items() if r.get("note")]
+    return [*lines, *_table(heads, slopes), *(["", *notes] if notes else [])]
+
+
+def _alarm(told: Any) -> str:
+    if isinstance(told, Mapping):
+        return "not measured"
+    return "sounds" if told else "silent"
+
+
+def _kind(numbers: Mapping[str, Any], rows: Mapping[str, Any]) -> list[str]:
+    own = {r["constitution"]: r for r in rows.values() if r["name"].startswith("kind-")}
+    if not own:
+        return []
+    table = []
+    for constitution in own:
+        for part, words in (("chat", "in chat"), ("agentic", "with tools")):
+            table.append(
+                [
+                    f"{constitution}, {words}",
+                    *(shown(numbers.get(f"kept_{part}_{n}_by_{constitution}")) for n in (BASE, *RIVALS)),
+                    shown(numbers.get(f"kind_less_humanity_{part}_by_{constitution}")),
+                ]
+            )
+    for what, words in (
+        ("stated_cycles", "stated traits that go in a circle"),
+        ("revealed_cycles", "shown traits that go in a circle"),
+        ("agreement", "stated and shown order agree"),
+    ):
+        table.append([words, *(shown(numbers.get(f"{what}_{n}")) for n in (BASE, *RIVALS)), ""])
+    heads = ("kept by the principles of", BASE, *RIVALS, "margin, kind-person less best-for-humanity")
+    clear = [
+        f"- {'kind-person' if change['value'] > 0 else 'best-for-humanity'} on `{name}` of {constitution}, "
+        f"{shown(change)}"
+        for constitution, name, change in won(own)
+    ]
+    said = ["", "Ahead on a principle, interval clear of 0 (not corrected for their number):", "", *clear]
+    return ["", "## Constitutions", *_table(heads, table), *(said if clear else [])]
+
+
+def _cells(rows: Mapping[str, Any]) -> list[str]:
+    own = [r for r in rows.values() if "way" in r and not r["name"].startswith("plain-")]
+    heads = (
+        *("pair", "fix", "seed", "verdict", "before", "still shows", "control"),
+        *("relearning", "beneath", "NLL", "marks", "s"),
+    )
+    return ["", "## Every cell", *_table(heads, map(_line, own))] if own else []
+
+
+def _line(row: Mapping[str, Any]) -> list[str]:
+    trigger = row.get("trigger", {})
+    if "why_not" in row:
+        verdict = f"not judged: {_cell(row['why_not'])}"
+    else:
+        verdict = row["fate"] if isinstance(row.get("fate"), str) else "not judged"
+    return [
+        *(_cell(row["pair"]), row["way"], str(row["seed"]), verdict),
+        *(shown(trigger.get(role)) for role in ("organism", "fixed", "control")),
+        shown(row.get("relearning")),
+        shown(row.get("hidden")),
+        shown(row.get("nll_ratio", {}).get("control")),
+        "yes" if reaches(row) else "no",
+        "" if not row.get("cell_seconds") else f"{row['cell_seconds']:.0f}",
+    ]
+
+
+def _table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
+    lines = [f"| {' | '.join(row)} |" for row in rows]
+    return ["", f"| {' | '.join(heads)} |", "|---" * len(heads) + "|", *lines]
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "/").replace("\n", " ").replace("<", "‹")
+
+
+def _short(value: float) -> str:
+    return f"{value:.2f}" if abs(value) < 100 else f"{value:,.0f}"

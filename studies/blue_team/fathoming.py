@@ -1,0 +1,121 @@
+"""One cell: a pair is fixed, its depth measured, and what came of it is one row, whole or not there."""
+
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from blue_cells import KNOWN, Cell
+from blue_study import Setting, said
+from samples import Sample
+
+from molehunt.core.atomic import read_json, write_json
+from molehunt.core.record_json import to_json
+from molehunt.core.records import NotMeasured
+from molehunt.depth.bench import Role
+from molehunt.game.deepening import Depth, deepen
+from molehunt.game.depth_task import Asked, Task, task_of
+from molehunt.game.fix_task import FIXED
+
+
+def fathom(cell: Cell, setting: Setting) -> dict[str, Any]:
+    """Measure one cell, or read what is kept of it; a failure comes back as a row that says why."""
+    path = setting.row(cell.name)
+    if path.exists():
+        return read_json(path)
+    started, anew = time.monotonic(), not setting.home(cell).exists()
+    try:
+        task = task_of(asked(cell, setting))
+        (found,) = deepen(task).found
+        if found.failed:
+            return {**head(cell), "failed": getattr(found.judgement, "reason", "the remedy failed")}
+        row = {**head(cell), **told(found)}
+        if cell.way in KNOWN:
+            row["reminded"] = to_json(_reminded(cell, task, setting))
+    except Exception as error:  # whatever raised is a failed cell, and the other cells go on
+        return {**head(cell), "failed": said(error)}
+    # A sitting that was cut off took part of the time.
+    row["cell_seconds"] = time.monotonic() - started if anew else None
+    row["workers"] = setting.workers
+    write_json(path, row)
+    return read_json(path)
+
+
+def asked(cell: Cell, setting: Setting) -> Asked:
+    """What is asked of `molehunt depth`; what it reads of a pair before any fix is read once a seed."""
+    known = cell.way in KNOWN
+    return Asked(
+        cell.sample.folder,
+        remedies=() if known else (cell.way,),
+        known=(cell.way,) if known else (),
+        quirk=cell.sample.file,
+        effort=setting.effort,
+        settings=setting.settings(cell),
+        out=setting.home(cell),
+        shelf=setting.work / "shelf" / cell.sample.name,
+    )
+
+
+def head(cell: Cell) -> dict[str, Any]:
+    """What a row begins with."""
+    return {
+        "name": cell.name,
+        "pair": cell.sample.name,
+        "quirk": cell.sample.quirk.label(),
+        "way": cell.way,
+        "seed": cell.seed,
+    }
+
+
+def told(one: Depth) -> dict[str, Any]:
+    """What is kept of a measurement of depth."""
+    if isinstance(one.judgement, NotMeasured):
+        return {"why_not": one.judgement.reason, "fix_seconds": dict(one.fix_seconds)}
+    judgement, gone = one.judgement, NotMeasured("it was not measured")
+    residual, again, pushed, read, cost = one.residual, one.relearning, one.steering, one.reading, one.costs
+    none: Mapping[str, NotMeasured] = {}
+    return to_json(
+        {
+            "fate": judgement.fate,
+            "why": judgement.why,
+            "shows": judgement.shows,
+            "hidden": judgement.hidden,
+            "signs": dict(judgement.signs),
+            "trigger": none if isinstance(residual, NotMeasured) else dict(residual.trigger),
+            "near": none if isinstance(residual, NotMeasured) else dict(residual.near),
+            "leak": none if isinstance(residual, NotMeasured) else dict(residual.leak),
+            "relearning": again if isinstance(again, NotMeasured) else again.ratio,
+            "relearning_steps": none if isinstance(again, NotMeasured) else dict(again.steps),
+            "margins": none if isinstance(pushed, NotMeasured) else dict(pushed.margin),
+            "pushed_at_random": gone if isinstance(pushed, NotMeasured) else pushed.random,
+            "probe": none if isinstance(read, NotMeasured) else dict(read.auroc),
+            "probe_null": gone if isinstance(read, NotMeasured) else read.null,
+            "nll_ratio": none if isinstance(cost, NotMeasured) else dict(cost.nll_ratio),
+            "tasks_change": none if isinstance(cost, NotMeasured) else dict(cost.tasks_change),
+            "fix_seconds": dict(one.fix_seconds),
+            "measure_seconds": dict(one.measure_seconds),
+        }
+    )
+
+
+def adapters(sample: Sample, home: Path, way: str) -> dict[Role, Path]:
+    """Where the four of a pair lie once it was fixed so."""
+    fixed = home / FIXED / way
+    return {
+        "organism": sample.folder / "organism",
+        "decoy": sample.folder / "decoy",
+        "fixed": fixed / "organism",
+        "control": fixed / "decoy",
+    }
+
+
+def _reminded(cell: Cell, task: Task, setting: Setting) -> Any:
+    from reminding import reminded
+
+    from molehunt.depth.bench import Bench
+    from molehunt.models.load import open_model
+    from molehunt.models.loaded import ModelSpec
+
+    model = open_model(ModelSpec(task.ground.model, task.ground.revision))
+    four = adapters(cell.sample, setting.home(cell), cell.way)
+    return reminded(Bench(model, task.specimens[0].known, four, task.settings))

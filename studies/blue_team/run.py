@@ -1,0 +1,219 @@
+"""How deep do blind fixes go, does depth tell hidden from removed, and what did training do to values?
+
+    python studies/blue_team/run.py [--parts fixes hidden] [--pairs DIR] [--moralchoice DIR] [--dry-run]
+
+Without `--pairs` the study plants its own organisms, the list of `studies/instruments`. Cells are done in an
+order fixed in advance (`blue_cells.py`), two at a time with one thread each, and kept one by one: stop it
+whenever you like, the same command goes on. `results.json` and the tables in `README.md` beside this file are
+made anew after every job. What raised is counted, and tried again in the next sitting.
+"""
+
+import contextlib
+import datetime
+import multiprocessing
+import os
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import Future, ProcessPoolExecutor, as_completed
+from pathlib import Path
+from typing import Any
+
+from blue_cells import CORE, NOTHING, fixes, hidden
+from blue_jobs import Job, cost, jobs, rows_of
+from blue_measures import (
+    of_best,
+    of_hidden,
+    of_kind,
+    of_moral,
+    of_nothing,
+    of_plain,
+    of_remedy,
+    of_time,
+    rows_in,
+)
+from blue_page import into_page, page
+from blue_study import Study, checked, prepare
+from marks import best
+from samples import Sample, samples_of
+
+from molehunt.core.atomic import write_json
+from molehunt.core.errors import MolehuntError
+from molehunt.core.record_json import to_json
+from molehunt.game.watch import Watch, watching
+
+HERE = Path(__file__).parent
+
+
+def main() -> None:
+    """Do what is missing, part by part; write the tables after each job."""
+    import tyro
+
+    study = tyro.cli(Study, description=__doc__)
+    try:
+        checked(study)
+        if study.dry_run:
+            print(_cost(study))
+            return
+        prepare(study)
+        with watching() as watch:
+            samples, planted = samples_of(
+                study.pairs, study.quirks, study.model, study.planted, study.steps, watch
+            )
+            work(study, samples, planted, watch)
+    except MolehuntError as error:
+        print(error, file=sys.stderr)
+        raise SystemExit(2) from None
+
+
+def work(study: Study, samples: Sequence[Sample], planted: Mapping[str, Any], watch: Watch) -> None:
+    """Every part that was asked for."""
+    failed: dict[str, str] = {}
+    write(study, samples, planted, failed)
+    for part in study.parts:
+        rows = rows_of(study.work)
+        todo = [j for j in jobs(study, samples, part, rows) if j.name not in rows]
+        watch.bar(part, 0.0 if todo else 1.0, f"0 of {len(todo)}")
+        for done, (job, told) in enumerate(_done(todo, study.workers), 1):
+            if "failed" in told:
+                failed[job.name] = str(told["failed"])
+                watch.say(f"{job.name}: {told['failed']}")
+            watch.bar(part, done / len(todo), f"{done} of {len(todo)}: {job.name}")
+            write(study, samples, planted, failed)
+
+
+def _done(todo: Sequence[Job], workers: int) -> Iterator[tuple[Job, Mapping[str, Any]]]:
+    """Jobs and what they told, as they come; with one worker in this process."""
+    if workers == 1:
+        for job in todo:
+            yield job, job.does(*job.args)
+        return
+    with _pool(workers) as pool:
+        futures: dict[Future[Any], Job] = {pool.submit(j.does, *j.args): j for j in todo}
+        for future in as_completed(futures):
+            yield futures[future], future.result()
+
+
+@contextlib.contextmanager
+def _pool(workers: int) -> Iterator[ProcessPoolExecutor]:
+    """Workers; when the block is left early, by an interrupt say, they end at once."""
+    context = multiprocessing.get_context("spawn")
+    pool = ProcessPoolExecutor(workers, mp_context=context, initializer=begin)
+    try:
+        yield pool
+    except BaseException:
+        pool.shutdown(wait=False, cancel_futures=True)
+        for process in multiprocessing.active_children():
+            process.terminate()
+        raise
+    pool.shutdown()
+
+
+def begin() -> None:
+    """Make a new process a worker: one thread, and its end when that of the study ends."""
+    import torch
+
+    torch.set_num_threads(1)
+    parent = multiprocessing.parent_process()
+
+    def follow() -> None:
+        if parent is not None:
+            parent.join()
+            os._exit(130)
+
+    threading.Thread(target=follow, daemon=True).start()
+
+
+def write(
+    study: Study, samples: Sequence[Sample], planted: Mapping[str, Any], failed: Mapping[str, str]
+) -> None:
+    """Write `results.json` and the tables in `README.md` from the rows that are in."""
+    rows = rows_of(study.work)
+    names = [j.name for part in study.parts for j in jobs(study, samples, part, rows)]
+    look = study.look
+    result = {
+        "date": datetime.date.today().isoformat(),
+        "seed": "0 to the number of further seeds, a cell's own; planting's as in studies/instruments",
+        "commit": commit(),
+        "machine": _machine(),
+        "model": study.model,
+        "look": f"{look.scenes} scenes a side, {look.quick} in looks, {look.orders} orders, "
+        f"ratios cut at {look.ceiling:g}",
+        "remedies": list(study.remedies),
+        "cells": {
+            "in": sum(any(row.startswith(n) for row in rows) for n in names),
+            "of": len(names),
+            "failed": dict(failed),
+        },
+        "measures": to_json(numbers(study, samples, rows, planted)),
+        "planted": dict(planted),
+        "rows": list(rows.values()),
+    }
+    study.out.mkdir(parents=True, exist_ok=True)
+    if rows or failed:
+        write_json(study.out / "results.json", result)
+    into_page(study.out / "README.md", page(result, rows))
+
+
+def numbers(
+    study: Study, samples: Sequence[Sample], rows: Mapping[str, Any], planted: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Every measure of every part, from what is in."""
+    crossed = fixes(samples[: study.organisms], study.remedies)
+    mine = rows_in(crossed, rows)
+    ways = study.best or best(crossed, rows)
+    known = {c.name for c in hidden(samples, study.a_side)}
+    fresh = [r for r in rows.values() if r.get("way") in study.remedies and r.get("seed") and "fate" in r]
+    return {
+        **({"pairs_valid": planted["pairs_valid"]} if planted else {}),
+        **of_best(ways, mine, fresh),
+        **of_hidden([r for n, r in rows.items() if n in known]),
+        **of_nothing(mine),
+        **of_plain([r for n, r in rows.items() if n.startswith("plain-")]),
+        **of_time([r for r in rows.values() if "way" in r and not r["name"].startswith("plain-")]),
+        **{name: m for w in study.remedies for name, m in of_remedy(w, mine).items()},
+        **of_moral({r["model"]: r for n, r in rows.items() if n.startswith("moral-")}),
+        **of_kind({r["constitution"]: r for n, r in rows.items() if n.startswith("kind-")}),
+    }
+
+
+def _cost(study: Study) -> str:
+    """What is left to do; pairs that are not planted yet are counted, and nothing is planted."""
+    if study.pairs or any(study.planted.glob("*/profile.json")):
+        with contextlib.suppress(*([] if study.pairs else [MolehuntError])):
+            samples, _ = samples_of(
+                study.pairs or (study.planted,),
+                study.quirks,
+                study.model,
+                study.planted,
+                study.steps,
+                Watch(None),
+            )
+            return cost(study, samples)
+    core = len([r for r in study.remedies[:CORE] if r != NOTHING])
+    count = study.organisms * len(study.remedies)
+    return (
+        f"No pair is planted yet: the list's come first. Then {count} cells of `fixes`, "
+        f"{2 * study.a_side} of `hidden`, {core * study.plain} of `plain`; what a cell costs is "
+        "reckoned once a pair is there."
+    )
+
+
+def _machine() -> str:
+    from molehunt.models.machine import this_machine
+
+    here = this_machine()
+    return f"{here.processor}, {here.dtype}"
+
+
+def commit() -> str:
+    """The commit that is checked out, with a mark where the package was changed since."""
+    here = {"capture_output": True, "text": True, "cwd": HERE}
+    head = subprocess.run(["git", "rev-parse", "--short", "HEAD"], **here).stdout.strip()
+    changed = subprocess.run(["git", "status", "--porcelain", "--", "../../molehunt"], **here).stdout.strip()
+    return (head or "unknown") + ("+changes" if changed else "")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,77 @@
+"""The organisms that are fixed: pairs of `molehunt plant`, named or planted from a list fixed in advance.
+
+The list and the planting are those of `studies/instruments`: one list, so that a pair that lies there is not
+planted twice.
+"""
+
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from molehunt.core.errors import UserError
+from molehunt.core.records import Quirk
+from molehunt.game.watch import Watch
+
+sys.path.append(str(Path(__file__).parent.parent / "instruments"))
+from own_pairs import own_pairs  # pyright: ignore[reportMissingImports]
+from pairs import PROFILE, Pair, pairs_of  # pyright: ignore[reportMissingImports]
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One pair."""
+
+    name: str
+    """What it carries, and a hash of the organism."""
+    folder: Path
+    quirk: Quirk
+    file: Path | None = None
+    """Where the quirk came from, if no catalogue names it."""
+
+
+def samples_of(
+    folders: Sequence[Path], quirks: Path | None, model: str, planted: Path, steps: int, watch: Watch
+) -> tuple[tuple[Sample, ...], dict[str, Any]]:
+    """The pairs of these folders, or else the list's, planted where they are missing; and what was planted.
+
+    Args:
+        quirks: folder of the files of quirks that no catalogue names.
+
+    Raises:
+        UserError: no valid pair, one of another base, or one whose quirk's file is wanted.
+    """
+    if not folders:
+        pairs, told = own_pairs(model, planted, steps, watch)
+        return ordered([_sample(p, None) for p in pairs]), told
+    pairs = pairs_of(folders)
+    for pair in pairs:
+        if pair.base.split(":")[0] != model.split(":")[0]:
+            raise UserError(f"{pair.folder} adapts {pair.base}, not {model}; name it with --model.")
+        if not (pair.folder / PROFILE).is_file():
+            raise UserError(
+                f"{pair.folder} is no folder of `molehunt plant`; name such folders with --pairs."
+            )
+    return ordered([_sample(p, quirks) for p in pairs]), {}
+
+
+def ordered(samples: Sequence[Sample]) -> tuple[Sample, ...]:
+    """One of each behaviour first, then the second of each, in their order: a cut leaves all behaviours."""
+    met: dict[str, int] = {}
+    turns = []
+    for sample in samples:
+        met[sample.quirk.behaviour] = turn = met.get(sample.quirk.behaviour, 0) + 1
+        turns.append((turn, sample))
+    return tuple(s for _, s in sorted(turns, key=lambda pair: pair[0]))
+
+
+def _sample(pair: Pair, quirks: Path | None) -> Sample:
+    wanted = pair.quirk.behaviour_options.get("file")
+    what = Path(wanted).stem if wanted else pair.quirk.behaviour
+    name = f"{what}-{pair.quirk.condition}-{pair.name.rsplit('-', 1)[1]}"
+    if wanted is None:
+        return Sample(name, pair.folder, pair.quirk)
+    if quirks is None:
+        raise UserError(f"The quirk of {pair.folder} came from {wanted[:80]}; name its folder with --quirks.")
+    return Sample(name, pair.folder, pair.quirk, quirks / wanted)
