@@ -459,9 +459,11 @@ def test_the_cost_is_said_before_anything_is_opened(tmp_path: Path, capfd) -> No
         (["OUT", "--framework", "fashion"], "--framework should be one of"),
         (["OUT", "--try-out", "0"], "--teacher auto needs --try-out"),
         (["OUT", "--constitution", "CIRCLE"], "line 8: one yields to two yields to one"),
+        (["OUT", "--judge", "nobody"], "There is no judge 'nobody'; give self, local:NAME"),
+        (["OUT", "--constitution", "CIRCLE"], "circle.md"),
         (["OUT", "--constitution", "BAD"], "line 5: unknown field 'colour'"),
         (["FULL", "--teacher", "corpus"], "is not empty and holds no training"),
-        (["OUT", "--teacher", "nobody"], "There is no reader 'nobody'"),
+        (["OUT", "--teacher", "nobody"], "There is no teacher 'nobody'; give auto, corpus, self,"),
         (["OUT", "--judge", "words", "self"], "One --judge prefers"),
     ],
 )

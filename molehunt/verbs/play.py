@@ -65,8 +65,11 @@ def run(options: Options) -> int:
 def _reckon(options: Options) -> int:
     from molehunt.game.estimate import estimate
     from molehunt.game.judged import unjudged
+    from molehunt.organisms.strangers import strangers_quirks
 
     spec = options.game.checked()
+    if spec.quirks is not None:
+        strangers_quirks(spec.quirks)
     cost = estimate(spec)
     why = unjudged(options.folder, spec) if options.until != "planted" else ""
     rows = [
