@@ -455,7 +455,8 @@ def test_the_cost_is_said_before_anything_is_opened(tmp_path: Path, capfd) -> No
     [
         (["a", "b"], "takes one new folder"),
         (["OUT", "--steps", "0"], "--steps"),
-        (["OUT", "--learning-rate", "nan"], "--learning-rate should be a number above 0"),
+        (["OUT", "--learning-rate", "nan"], "--learning-rate is nan"),
+        (["OUT", "--learning-rate", "0"], "--learning-rate should be a number above 0"),
         (["OUT", "--framework", "fashion"], "--framework should be one of"),
         (["OUT", "--try-out", "0"], "--teacher auto needs --try-out"),
         (["OUT", "--constitution", "CIRCLE"], "line 8: one yields to two yields to one"),

@@ -208,7 +208,7 @@ WRONG = {
     "features find nowhere": "features --help",
     "label nowhere x": "store.json",
     "chat nodir:Ash": "nodir is no run folder",
-    "gate nodir:Ash tiny x": "nodir is no run folder",
+    "gate nodir:Ash tiny": "nodir is no run folder",
     "chat full:Ash": "full holds no game",
     "doctor --model a:b": "There is no folder 'a:b'",
     "chat tiny --model nosuch": "--model",
