@@ -204,7 +204,7 @@ def _plant(run: Run) -> None:
     for slot in slots(2, seed):
         folder = slot_folder(planting.red_folder(run_id), slot.number)
         pair = plant_pair(model, quirk, None, folder, slot.number, plan)
-        fields = {f.name for f in dataclasses.fields(Planted)} - {"slot", "draw", "failed"}
+        fields = {f.name for f in dataclasses.fields(Planted)} - {"slot", "draw", "failed", "plan"}
         made.append(
             (slot, Planted(slot=slot.number, draw=0, failed=(), **{n: getattr(pair, n) for n in fields}))
         )

@@ -496,7 +496,7 @@ def test_a_training_that_comes_apart_is_caught(tmp_path: Path, capfd) -> None:
     folder = tmp_path / "apart"
     args = ["character", "train", *ARGS, str(folder), "--teacher", "corpus", "--try-out", "0"]
     for _ in range(2):  # the second time it is said again, and nothing is trained
-        assert main([*args, "--learning-rate", "1e30", "--checks", "2"]) == 2
+        assert main([*args, "--learning-rate", "1e14", "--checks", "2"]) == 2
         said = capfd.readouterr().err
         assert (
             "The training collapsed" in said and "nothing is kept" in said and "lower --learning-rate" in said
@@ -573,13 +573,16 @@ def test_the_cost_is_said_before_anything_is_opened(tmp_path: Path, capfd) -> No
     [
         (["a", "b"], "takes one new folder"),
         (["OUT", "--steps", "0"], "--steps"),
-        (["OUT", "--learning-rate", "nan"], "--learning-rate should be a number above 0"),
+        (["OUT", "--learning-rate", "nan"], "--learning-rate is nan"),
+        (["OUT", "--learning-rate", "0"], "--learning-rate is nan; give a finite number"),
         (["OUT", "--framework", "fashion"], "--framework should be one of"),
         (["OUT", "--try-out", "0"], "--teacher auto needs --try-out"),
         (["OUT", "--constitution", "CIRCLE"], "line 8: one yields to two yields to one"),
+        (["OUT", "--judge", "nobody"], "There is no judge 'nobody'; give self, local:NAME"),
+        (["OUT", "--constitution", "CIRCLE"], "circle.md"),
         (["OUT", "--constitution", "BAD"], "line 5: unknown field 'colour'"),
         (["FULL", "--teacher", "corpus"], "is not empty and holds no training"),
-        (["OUT", "--teacher", "nobody"], "There is no reader 'nobody'"),
+        (["OUT", "--teacher", "nobody"], "There is no teacher 'nobody'; give auto, corpus, self,"),
         (["OUT", "--judge", "words", "self"], "One --judge prefers"),
     ],
 )

@@ -132,6 +132,8 @@ def rooms(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for name in ("results.json", "steer.html"):
         (here / "foreign" / name).write_text("somebody else's")
     (here / "prompts.jsonl").write_text('{"text": "a", "toward": ["b"], "away": ["c"]}\n')
+    (here / "plain.txt").write_text("a\n")
+    (here / "bad.parquet").write_text("no table")
     (here / "noquirks").mkdir()
     write_quirks(here / "badquirks")
     (here / "badquirks" / "hashes.json").write_text('{"summary": "half a file"')
@@ -222,6 +224,26 @@ WRONG = {
     "fix begun --constitution nowhere": "There is no constitution called",
     "features find nowhere": "features --help",
     "label nowhere x": "store.json",
+    "chat nodir:Ash": "nodir is no run folder",
+    "gate nodir:Ash tiny": "nodir is no run folder",
+    "chat full:Ash": "full holds no game",
+    "doctor --model a:b": "There is no folder 'a:b'",
+    "chat tiny --model nosuch": "--model",
+    "chat tiny:gptneox": "did you mean 'gpt_neox'",
+    "moral tiny tiny:gptneox x": "did you mean 'gpt_neox'",
+    "character measure tiny tiny:gptneox x": "did you mean 'gpt_neox'",
+    "diff tiny tiny --out file": "file is a file",
+    "play x --model tiny --quirks nodir --dry-run": "nodir holds no quirks",
+    "play x --model tiny --workers -1 --dry-run": "--workers is -1",
+    "play x --model tiny --revision main": "has no revisions",
+    "capture x --model tiny --revision main --addresses resid_post.0": "has no revisions",
+    "capture x --model tiny --addresses resid_post.0 resid_post.0": "named twice",
+    "sae train x --model tiny --addresses resid_post.0 resid_post.0": "names one twice",
+    "steer x --prompts plain.txt --words=": "is empty",
+    "capture x --model tiny --addresses resid_post.0 --text bad.parquet": "fetch or make it again",
+    "plant --quirk full x --model tiny": "full is a folder",
+    "plant --quirk none.json x --model tiny": "none.json is not there",
+    "bring full --out x --model tiny": "full is a folder",
     "persona extract x --trait malicious --model tiny --temperature inf": "--temperature is inf",
     "steer x --prompts file --pattern a --model tiny --temperature nan": "--temperature is nan",
     "steer x --prompts file --pattern a --strengths 0 nan": "--strengths is nan",

@@ -176,3 +176,10 @@ def test_pools_are_shuffled_and_whole():
 def test_activations_that_are_no_numbers_are_refused():
     with pytest.raises(UserError, match="not finite"):
         train(Made(loud=float("nan")), SPEC)
+
+
+def test_a_training_that_comes_apart_is_not_laid_on_the_activations():
+    with pytest.raises(UserError, match="came apart.* smaller --learning-rate"):
+        train(Made(("one",)), replace(SPEC, learning_rate=1e14))
+    with pytest.raises(UserError, match="activations"):
+        train(Made(("one",), loud=float("nan")), SPEC)

@@ -14,7 +14,7 @@ from safetensors.torch import load_file, save_file
 from molehunt.core.errors import BadFile, UnknownName, UserError
 from molehunt.models.cachedir import cache_folder, whole_folder, write_text
 from molehunt.models.fingerprint import fingerprint
-from molehunt.models.load import Model, ModelSpec, open_model
+from molehunt.models.load import Model, ModelSpec, look, open_model
 from molehunt.models.machine import Machine, this_machine
 from molehunt.models.stock import gguf_file
 from molehunt.models.tiny import FAMILIES, tiny_model
@@ -173,7 +173,7 @@ def test_a_hub_that_cannot_be_reached_is_said_with_the_mend():
 @pytest.fixture
 def hub(folder):
     """A Hub on the loopback that holds `us/tiny`, and hangs up midway through its weights while `broken`."""
-    broken = threading.Event()
+    broken, asked = threading.Event(), []
 
     class Hub(http.server.BaseHTTPRequestHandler):
         def do_GET(self):
@@ -188,7 +188,9 @@ def hub(folder):
                 return
             self.send_response(200 if there else 404)
             if not there:
-                self.send_header("X-Error-Code", "EntryNotFound")
+                asked.extend([self.path] * ("no/such" in self.path))
+                unknown = self.path.startswith("/api/models/no/such")
+                self.send_header("X-Error-Code", "RepoNotFound" if unknown else "EntryNotFound")
             self.send_header("X-Repo-Commit", "c" * 40)
             self.send_header("ETag", f'"{file.name}-1"')
             self.send_header("Content-Length", str(len(body)))
@@ -203,12 +205,25 @@ def hub(folder):
 
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Hub)
     threading.Thread(target=server.serve_forever, daemon=True).start()
-    yield f"http://127.0.0.1:{server.server_port}", broken
+    yield f"http://127.0.0.1:{server.server_port}", broken, asked
     server.shutdown()
 
 
+@pytest.mark.parametrize(("name", "why"), [("no/such", "shows no model"), ("us:tiny", "There is no folder")])
+def test_the_hub_is_asked_once_for_what_is_not_there(hub, monkeypatch, name, why):
+    address, _, asked = hub
+    monkeypatch.setattr("huggingface_hub.constants.ENDPOINT", address)
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", False)
+    monkeypatch.setenv("NO_PROXY", "*")
+    for opens in (open_model, lambda name: look(ModelSpec(name))):
+        asked.clear()
+        with pytest.raises(BadFile, match=f"{why}.*") as caught:
+            opens(name)
+        assert name in str(caught.value) and len(asked) == (name == "no/such")
+
+
 def test_a_download_that_breaks_off_is_said_and_the_same_command_succeeds_later(hub, tmp_path):
-    address, broken = hub
+    address, broken, _ = hub
     about = {"HF_ENDPOINT": address, "HF_HOME": str(tmp_path / "hf"), "HF_HUB_OFFLINE": "0", "NO_PROXY": "*"}
 
     def chat():

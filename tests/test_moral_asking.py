@@ -119,6 +119,7 @@ def test_the_verb_says_what_it_would_ask(tmp_path: Path, capfd):
         (["tiny", "OUT", "--items", "HERE", "--held-out"], "--held-out is for the built-in"),
         (["tiny", "OUT", "--limit", "-1"], "--limit should be 0 or more"),
         (["tiny", "tiny", "--out", "OUT"], "each only once"),
+        (["tiny", "nobody:x", "OUT"], "There is no folder 'nobody:x'"),
         (["tiny", "OUT", "--human", "nowhere.csv"], "nowhere.csv cannot be read"),
     ],
 )

@@ -38,7 +38,7 @@ def pairs(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[Planted]
         folder = slot_folder(planting.red_folder(RUN_ID), number)
         plan = Plan(steps=3 + number, tries=1, quick=4, held_out=4, reply_tokens=4)
         pair = plant_pair(model, quirk, harmless, folder, number, plan)
-        fields = {f.name for f in dataclasses.fields(Planted)} - {"slot", "draw", "failed"}
+        fields = {f.name for f in dataclasses.fields(Planted)} - {"slot", "draw", "failed", "plan"}
         made.append(Planted(slot=number, draw=0, failed=(), **{n: getattr(pair, n) for n in fields}))
     yield keys, made
     if before is None:

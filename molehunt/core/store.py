@@ -218,7 +218,13 @@ def read_table(path: Path) -> pa.Table:
     try:
         return pq.read_table(BytesIO(path.read_bytes()))
     except (pa.ArrowException, OSError) as error:
-        raise BadFile(f"{path} cannot be read as Parquet: {str(error).splitlines()[0][:100]}.") from None
+        raise no_parquet(path, error) from None
+
+
+def no_parquet(path: Path, error: Exception) -> BadFile:
+    """What to say of a file that could not be read as Parquet: the first sentence of why, and the mend."""
+    why = str(error).splitlines()[0].split(". ")[0][:100].rstrip(".")
+    return BadFile(f"{path} cannot be read as Parquet ({why}); fetch or make it again.")
 
 
 def _encodable(text: str) -> str:

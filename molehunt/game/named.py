@@ -49,7 +49,20 @@ def meant(said: str, base: str = "", revision: str | None = None) -> Name:
         raise UserError(f"{said} is a run folder; name a suspect too, as {said}:NAME.")
     if path.is_file():
         raise BadFile(f"{said} is a file; give a model's or an adapter's folder.")
+    refuse_no_run(said)
     return Name(said, said, revision)
+
+
+def refuse_no_run(said: str) -> None:
+    """Refuse RUN:NAME where no run lies in RUN, and nothing else could be meant.
+
+    Raises:
+        BadFile: names the folder.
+    """
+    folder, colon, _ = said.rpartition(":")
+    if colon and folder and folder.split(":")[0] != "tiny" and not Path(said).expanduser().exists():
+        what = "holds no game" if Path(folder).is_dir() else "is no run folder"
+        raise BadFile(f"{folder} {what}; a suspect is named as RUN:NAME, with RUN the folder of a game.")
 
 
 def open_named(names: Sequence[Name], dtype: str = "auto") -> tuple[LocalModel, ...]:

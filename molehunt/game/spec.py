@@ -81,6 +81,10 @@ class GameSpec:
                 raise UserError(f"--{option} is {getattr(self, option)}; it should be at least 1.")
         if not (0 < self.effort < math.inf and 0 < self.seconds < math.inf):
             raise UserError("--effort and --seconds should be above 0, and finite.")
+        if not 0 <= self.workers <= 256:
+            raise UserError(f"--workers is {self.workers}; choose 1 to 256, or 0 to let the machine decide.")
+        if self.revision is not None and self.model.split(":")[0] in ("tiny", "default"):
+            raise UserError(f"{self.model!r} has no revisions; leave --revision out.")
         if self.access not in LEVELS:
             raise UserError(f"--access is {self.access!r}; choose one of {', '.join(LEVELS)}.")
         if not self.methods or len(set(self.methods)) != len(self.methods):

@@ -98,6 +98,8 @@ def behaviour(
         )
     if bool(toward) != bool(away):
         raise UserError("Log-odds need continuations on both sides: --toward and --away.")
+    if not all(w.strip() for w in (*words, *toward, *away)):
+        raise UserError("One of the words or continuations to count is empty; leave it out.")
     if words:
         pattern = rf"\b({'|'.join(re.escape(w) for w in words)})\b"
     if pattern:

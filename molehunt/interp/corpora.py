@@ -30,6 +30,7 @@ import pyarrow.parquet as pq
 
 from molehunt.core.errors import BadFile, UserError
 from molehunt.core.records import Message, Messages
+from molehunt.core.store import no_parquet
 from molehunt.interp.chats import CHATS, kept_chats
 from molehunt.models.prompts import prompt_ids, text_ids
 from molehunt.models.text import installed_text, ordinary_text
@@ -195,7 +196,7 @@ def _rows(path: Path) -> Iterator[Any]:
                 for batch in file.iter_batches(ROWS):
                     yield from batch.to_pylist()
         except (pa.ArrowException, OSError) as error:
-            raise BadFile(f"{path} cannot be read as Parquet: {str(error).splitlines()[0][:100]}.") from None
+            raise no_parquet(path, error) from None
 
 
 def _pieces(read: Callable[[int], str]) -> Iterator[str]:

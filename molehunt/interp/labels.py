@@ -215,7 +215,10 @@ def _chunk(
 def _name(made: Sequence[_Made], reader: Answerer | None) -> None:
     for m in made:
         if not m.cases.on():
-            m.words = NotMeasured("the feature fires in no document that labels are made from")
+            m.words = NotMeasured(
+                "the feature fires in none of the documents that labels are made from (about half of those "
+                "read); read more of them"
+            )
     ready = [m for m in made if m.cases.on()]
     for m in ready:
         rule = rule_of(m.cases.learn)

@@ -82,6 +82,8 @@ class Reader:
     def __post_init__(self) -> None:
         if self.spec.context < 2 or not self.spec.addresses:
             raise UserError("Reading needs at least one address and contexts of at least 2 tokens.")
+        if len(set(self.spec.addresses)) < len(self.spec.addresses):
+            raise UserError("An address is named twice; name each once.")
         if self.batch_tokens < 1:
             raise UserError("--batch-tokens should be at least 1.")
         if not (math.isfinite(self.spec.sink_multiple) and self.spec.sink_multiple >= 0):

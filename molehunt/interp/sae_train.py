@@ -73,6 +73,10 @@ def train(
                 speed = (done - first) * spec.batch / max(1e-9, time.monotonic() - began)
                 report(done, spec.steps, speed, {a: s.shown for a, s in sites.items()})
         if not all(math.isfinite(s.shown.variance_explained) for s in sites.values()):
+            if all(bool(x.isfinite().all()) for batch in batches for x in batch.values()):
+                raise UserError(
+                    "The training came apart on activations that are finite; choose a smaller --learning-rate."
+                )
             raise UserError("The activations hold numbers that are not finite; capture in float32.")
         if checkpoint is not None and (time.monotonic() - saved >= every or done >= spec.steps):
             _save(checkpoint, key, done, start, sites)

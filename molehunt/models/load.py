@@ -8,6 +8,7 @@ Only safetensors are read, and no code that came with a model is run.
 
 import errno
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -17,16 +18,18 @@ from safetensors import SafetensorError
 from transformers import AutoModelForCausalLM, AutoTokenizer
 from transformers.utils import logging as transformers_logging
 
-from molehunt.core.errors import BadFile, UserError
+from molehunt.core.errors import BadFile, UnknownName, UserError
 from molehunt.models.fingerprint import folder_fingerprint
 from molehunt.models.loaded import Model, ModelSpec
 from molehunt.models.machine import this_machine
 from molehunt.models.stock import HUB_ID, HUB_NOTE, HUB_REVISION, PACKAGE, stock_folder
-from molehunt.models.tiny import byte_tokenizer, tiny_model
+from molehunt.models.tiny import FAMILIES, byte_tokenizer, tiny_model
 from molehunt.models.written import written_model
 
 __all__ = ["Model", "ModelSpec", "open_model", "open_tokenizer"]
 
+HUB_NAME = re.compile(r"[\w.-]+(/[\w.-]+)?")
+LOOK_UP_SECONDS = 10.0
 NETWORK = ("httpx", "httpx2", "httpcore", "httpcore2", "requests", "urllib3")
 """Packages whose errors mean that the Hub was not reached, or went away midway."""
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
@@ -41,6 +44,8 @@ def open_model(spec: ModelSpec | str = "default") -> Model:
     """
     spec = ModelSpec(id=spec) if isinstance(spec, str) else spec
     device = choose_device(spec.device)
+    if spec.revision is not None and spec.id.split(":")[0] in ("tiny", "default"):
+        raise UserError(f"{spec.id!r} has no revisions; leave --revision out.")
     if spec.id == "tiny:written":
         model = written_model()
     elif spec.id == "tiny" or spec.id.startswith("tiny:"):
@@ -77,9 +82,46 @@ def _source(spec: ModelSpec) -> tuple[str, str | None, str]:
         source, revision, note = (str(stock), None, "") if stock else (HUB_ID, HUB_REVISION, HUB_NOTE)
     path = Path(source).expanduser()
     if not path.is_dir() and not source.startswith(("/", ".", "~")):
+        _look_up(source, revision, spec.id)
         return source, revision, note
     _check_folder(path)
     return str(path), revision, note
+
+
+def look(spec: ModelSpec) -> None:
+    """Say what is wrong with a model's name before anything is loaded. Errors as `open_model`."""
+    kind, _, family = spec.id.partition(":")
+    if kind == "tiny":
+        if family not in ("", "written", *FAMILIES):
+            raise UnknownName("tiny model", family, FAMILIES)
+    else:
+        _source(spec)
+
+
+def _look_up(source: str, revision: str | None, name: str) -> None:
+    """Ask the Hub once for a model of which nothing lies here; its client would ask a minute long."""
+    if not HUB_NAME.fullmatch(source):
+        raise BadFile(
+            f"There is no folder {name!r}, and no model of the Hugging Face Hub has such a name; "
+            "give `default`, a Hugging Face id, or a model's folder."
+        )
+    from huggingface_hub import HfApi, try_to_load_from_cache
+    from huggingface_hub.errors import GatedRepoError, RepositoryNotFoundError
+
+    if isinstance(try_to_load_from_cache(source, "config.json", revision=revision), str):
+        return
+    try:
+        HfApi().model_info(source, revision=revision, timeout=LOOK_UP_SECONDS)
+    except GatedRepoError:
+        return  # the client says how to be let in
+    except RepositoryNotFoundError:
+        raise BadFile(
+            f"There is no folder {name!r}, and the Hugging Face Hub shows no model of this name; "
+            "give `default`, a Hugging Face id, or a model's folder."
+        ) from None
+    except Exception as error:
+        if any(_of_the_network(e) for e in _chain(error)):
+            raise _refused(error, name, revision) from error
 
 
 def _from_files(spec: ModelSpec, device: torch.device) -> Model:

@@ -88,6 +88,8 @@ def lines_of(path: Path, report: Callable[[float], None] = lambda share: None) -
         BadFile: there is no such file, or it cannot be read.
     """
     try:
+        if path.is_dir():
+            raise BadFile(f"{path} is a folder; name the files with scenes in it.")
         if not path.is_file():
             raise BadFile(f"There is no file {path}.")
         whole = max(1, path.stat().st_size)

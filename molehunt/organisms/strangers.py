@@ -104,6 +104,13 @@ def quirk_of(file: Path) -> Quirk:
     Raises:
         BadFile: it is neither. UnknownName: it names a condition that no catalogue holds.
     """
+    if not file.is_file():
+        what = (
+            "is a folder; name one of the files in it"
+            if file.is_dir()
+            else "is not there; name a quirk's file"
+        )
+        raise BadFile(f"{file} {what}.")
     if brought.is_brought(file):
         return brought.quirk_of(file)
     read(file)

@@ -67,18 +67,22 @@ def write_catalogue(path: Path, known: Any, planted: Sequence[Planted] | NotMeas
     Raises:
         UserError: it cannot be written there, or something else lies there.
     """
-    if not may_replace(path):
-        raise UserError(f"{path} is no page of the catalogue and would be lost; name a new file.")
+    refuse_other(path)
     write_bytes(path, render_catalogue(known, planted).encode("utf-8"))
 
 
-def may_replace(path: Path) -> bool:
-    """Whether nothing of anybody's is lost where the page is put: no file, an empty one, or an older page."""
+def refuse_other(path: Path) -> None:
+    """Refuse a file that the page would take the place of: anything but an empty one or an older page.
+
+    Raises:
+        UserError: names it.
+    """
     if not path.exists():
-        return True
+        return
     with path.open("rb") as file:
         start = file.read(2000)
-    return not start or TITLE in start
+    if start and TITLE not in start:
+        raise UserError(f"{path} is no page of the catalogue and would be lost; name a new file.")
 
 
 def render_catalogue(known: Any, planted: Sequence[Planted] | NotMeasured = NO_FILE) -> str:

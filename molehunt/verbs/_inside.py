@@ -1,6 +1,7 @@
 """Opens a model for an instrument, with what the instruments rely on proven."""
 
 import sys
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from molehunt.core.plain_text import plain
@@ -29,3 +30,11 @@ def open_inside(spec: "ModelSpec", *needs: str) -> "Model":
             said = f"Not proven of {spec.id}: {proof.claim} ({proof.number:.3g} {proof.unit})."
             print(plain(said), file=sys.stderr)
     return model
+
+
+def look_at(specs: "Sequence[ModelSpec]") -> None:
+    """Say what is wrong with any model's name before the first of them is loaded. Errors as `open_model`."""
+    from molehunt.models.load import look
+
+    for spec in specs:
+        look(spec)

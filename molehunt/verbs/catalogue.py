@@ -115,12 +115,11 @@ def _entry(options: Options, name: str) -> int:
 def _write(options: Options, page: Path) -> int:
     from molehunt.catalogue.shown import whole
     from molehunt.game.watch import watching
-    from molehunt.report.catalogue_page import NO_FILE, may_replace, write_catalogue
+    from molehunt.report.catalogue_page import NO_FILE, refuse_other, write_catalogue
 
     if page.is_dir():
         raise UserError(f"{page} is a folder; name a file for the page.")
-    if not may_replace(page):
-        raise UserError(f"{page} is no page of the catalogue and would be lost; name a new file.")
+    refuse_other(page)
     planted = NO_FILE if options.measured is None else _rows(options)
     with watching() as watch:
         known = whole(options.seed, lambda share, what: watch.bar("catalogue", share, what))

@@ -155,7 +155,7 @@ def _measure(options: Options) -> int:
     from molehunt.game.watch import watching
     from molehunt.verbs._character_page import write_character_page
     from molehunt.verbs._character_rows import heads, rows, said
-    from molehunt.verbs._inside import open_inside
+    from molehunt.verbs._inside import look_at, open_inside
 
     names, folder = options.names[:-1], options.names[-1:]
     if not names or not folder:
@@ -179,9 +179,15 @@ def _measure(options: Options) -> int:
         line = f"{words}at most {tokens:,} tokens of replies."
         show({**counts, "sampled_tokens_most": tokens}, options.json, line)
         return 0
+<<<<<<< HEAD
     with alone(out), watching() as watch:
+=======
+    specs = [_spec(name, options) for name in names]
+    look_at(specs)
+    with watching() as watch:
+>>>>>>> fixa
         found = measure(
-            [_spec(name, options) for name in names],
+            specs,
             out,
             constitution=options.constitution,
             cases=options.cases,

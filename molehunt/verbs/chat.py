@@ -85,6 +85,7 @@ def _reply(speaker: Any, talk: list[Message], options: Options, turn: int) -> st
 def _speaker(options: Options) -> Any:
     """Whoever is asked for, loaded. What is wrong with the name is said before anything is loaded."""
     from molehunt.core.store import Run
+    from molehunt.game.named import refuse_no_run
     from molehunt.game.play import spec_of
     from molehunt.game.shipped import or_starter
     from molehunt.game.sitting import known
@@ -105,6 +106,11 @@ def _speaker(options: Options) -> Any:
         raise UserError(f"{options.who} is a run folder; name a suspect too, such as {asked}.")
     elif Path(options.who).is_file():
         raise BadFile(f"{options.who} is a file; give a model's or an adapter's folder.")
+    refuse_no_run(options.who if adapter is None else "")
+    if options.model not in (None, base):
+        raise UserError(
+            f"--model is the base of an adapter's folder, and {options.who} is none; leave it out."
+        )
     from molehunt.models.check import fit_to_speak
     from molehunt.models.load import open_model
     from molehunt.models.loaded import ModelSpec

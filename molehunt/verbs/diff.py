@@ -64,7 +64,7 @@ class Options:
 
 def run(options: Options) -> int:
     """Compare, write, show."""
-    from molehunt.core.atomic import write_json
+    from molehunt.core.atomic import refuse_foreign, write_json
     from molehunt.game.watch import watching
     from molehunt.interp.diff import compare
     from molehunt.interp.reading import ReadSpec
@@ -77,6 +77,7 @@ def run(options: Options) -> int:
 
     if options.spectra < 0 or options.tokens < 1:
         raise UserError("--tokens should be at least 1, --spectra 0 or more.")
+    refuse_foreign(options.out, ("diff.json",), ("diff.html", "difference.safetensors"))
     saes = [read_sae(folder) for folder in options.sae]  # what is wrong with them is said before all else
     links = _links(options, saes)
     pair = (options.model_a, options.model_b), (options.revision_a, options.revision_b)

@@ -57,7 +57,7 @@ def run(options: Options) -> int:
     """Ask, measure, write, show."""
     from molehunt.character.moral.study import materials, moral
     from molehunt.game.watch import watching
-    from molehunt.verbs._inside import open_inside
+    from molehunt.verbs._inside import look_at, open_inside
     from molehunt.verbs._moral_page import HEADS, heads, rows, said, write_moral_page
 
     names, out = _names(options)
@@ -69,9 +69,16 @@ def run(options: Options) -> int:
         each = f"{counts['all']:,} questions a model ({words}), two short answers each, {len(names)} models."
         show({**counts, "models": len(names)}, options.json, each)
         return 0
+<<<<<<< HEAD
     with alone(out), watching() as watch:
+=======
+    specs = [_spec(name, options) for name in names]
+    materials(options.items, options.parts, options.limit, options.seed)  # what is wrong there is said first
+    look_at(specs)
+    with watching() as watch:
+>>>>>>> fixa
         found = moral(
-            [_spec(name, options) for name in names],
+            specs,
             out,
             items=options.items,
             parts=options.parts,

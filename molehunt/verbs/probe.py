@@ -29,7 +29,7 @@ class Options:
     action: Positional[Literal["train", "test"]]
     """`train` fits and keeps probes, `test` measures a kept one."""
     data: Positional[Path]
-    """JSON lines with text or messages, label, and split and group if wanted."""
+    """JSON lines with text or messages, a label (0 or 1), and split and group if wanted."""
     out: Path | None = None
     """Folder for what training makes."""
     probe: Path | None = None

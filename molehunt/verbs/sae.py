@@ -93,6 +93,8 @@ def run(options: Options) -> int:
 
 def _checked(options: Options) -> None:
     """Refuse numbers that mean nothing, before anything is read."""
+    if len(set(options.addresses)) < len(options.addresses):
+        raise UserError("--addresses names one twice; name each once.")
     for name in ("tokens", "batch", "dead_after"):
         value = getattr(options, name)
         if value is not None and value < 1:

@@ -60,7 +60,7 @@ def train(
     from molehunt.models.loaded import ModelSpec
 
     plan, folder = (plan or Plan()).checked(), Path(folder)
-    creed = writing.checked_names(load_constitution(plan.constitution))
+    creed = writing.checked_names(load_constitution(plan.constitution), str(plan.constitution))
     own = bank.read_cases(Path(cases)) if cases is not None else ()
     spec = ModelSpec(model) if isinstance(model, str) else model
     _room(folder)
@@ -90,7 +90,7 @@ def reckoned(plan: Plan, cases: str | Path | None = None) -> dict[str, Any]:
             "steps": plan.steps,
             "sampled_tokens_most": 0,
         }
-    creed = writing.checked_names(load_constitution(plan.constitution))
+    creed = writing.checked_names(load_constitution(plan.constitution), str(plan.constitution))
     own = bank.read_cases(Path(cases)) if cases is not None else ()
     count = len(writing.taught_cases(creed, own, plan))
     tried = min(plan.try_out, count)
@@ -114,6 +114,12 @@ def reckoned(plan: Plan, cases: str | Path | None = None) -> dict[str, Any]:
 def _readers(plan: Plan) -> None:
     """Refuse a teacher or judge that cannot be opened, before anything is written."""
     for name in {plan.teacher, plan.judge} - {AUTO, CORPUS, SELF}:
+        if "/" not in name and not name.startswith(LOCAL):
+            who, known = ("judge", (SELF,)) if name == plan.judge else ("teacher", (AUTO, CORPUS, SELF))
+            raise UserError(
+                f"There is no {who} {name[:80]!r}; give {', '.join(known)}, {LOCAL}NAME, or PROVIDER/MODEL "
+                "as Inspect writes it."
+            )
         if not name.startswith(LOCAL):
             open_reader(name)
 

@@ -155,15 +155,14 @@ def rows_of(written: Written) -> list[dict[str, Any]]:
     return [*taught, *({"stage": "preferences", **vars(one)} for one in written.preferences)]
 
 
-def checked_names(constitution: Constitution) -> Constitution:
+def checked_names(constitution: Constitution, where: str) -> Constitution:
     """Itself, if it can be trained toward.
 
     Raises:
-        BadFile: it holds an error that `molehunt constitution check` names; the first, with its line.
+        BadFile: it holds an error that `molehunt constitution check` names; the first, with its line, under
+            `where`: a copy of a preset may still bear the preset's name.
     """
     errors = [f for f in check(constitution) if f.level == "error"]
     if errors:
-        raise BadFile(
-            f"{constitution.name} line {errors[0].line}: {errors[0].text}; see `molehunt constitution check`."
-        )
+        raise BadFile(f"{where} line {errors[0].line}: {errors[0].text}; see `molehunt constitution check`.")
     return constitution
