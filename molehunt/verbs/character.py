@@ -179,13 +179,9 @@ def _measure(options: Options) -> int:
         line = f"{words}at most {tokens:,} tokens of replies."
         show({**counts, "sampled_tokens_most": tokens}, options.json, line)
         return 0
-<<<<<<< HEAD
-    with alone(out), watching() as watch:
-=======
     specs = [_spec(name, options) for name in names]
     look_at(specs)
-    with watching() as watch:
->>>>>>> fixa
+    with alone(out), watching() as watch:
         found = measure(
             specs,
             out,

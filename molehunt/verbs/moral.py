@@ -69,14 +69,10 @@ def run(options: Options) -> int:
         each = f"{counts['all']:,} questions a model ({words}), two short answers each, {len(names)} models."
         show({**counts, "models": len(names)}, options.json, each)
         return 0
-<<<<<<< HEAD
-    with alone(out), watching() as watch:
-=======
     specs = [_spec(name, options) for name in names]
-    materials(options.items, options.parts, options.limit, options.seed)  # what is wrong there is said first
+    materials(options.items, options.parts, options.limit, options.seed, options.held_out)  # mistakes first
     look_at(specs)
-    with watching() as watch:
->>>>>>> fixa
+    with alone(out), watching() as watch:
         found = moral(
             specs,
             out,

@@ -109,21 +109,15 @@ def _second(run: "Run", remedy: str) -> dict[str, Any]:
 def _reckon(options: Options, wish: "Wish | None") -> int:
     from molehunt.game.estimate import estimate
     from molehunt.game.judged import unjudged
-<<<<<<< HEAD
     from molehunt.game.second import fit_to_fix
-
-    spec = options.game.checked()
-    if wish is not None:
-        fit_to_fix(options.folder, wish, options.until)
-    cost = estimate(spec, len(options.fix), options.fix_effort)
-=======
     from molehunt.organisms.strangers import strangers_quirks
 
     spec = options.game.checked()
     if spec.quirks is not None:
         strangers_quirks(spec.quirks)
-    cost = estimate(spec)
->>>>>>> fixa
+    if wish is not None:
+        fit_to_fix(options.folder, wish, options.until)
+    cost = estimate(spec, len(options.fix), options.fix_effort)
     why = unjudged(options.folder, spec) if options.until != "planted" else ""
     rows = [
         ("trainings", f"{cost.trainings} if all take at the first try, {cost.trainings_most} at most"),
