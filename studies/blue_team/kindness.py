@@ -40,7 +40,7 @@ def compare(constitution: str, setting: Setting, limit: int, parts: tuple[PartNa
             row.setdefault("notes", []).append(note)
         three = _measured([specs[n] for n in (BASE, *RIVALS)], folder, constitution, setting, limit, parts)
         # Once more from what was asked already: the second now stands first, for the two against each other.
-        margins = tuple(p for p in parts if p != "traits")
+        margins: list[PartName] = [p for p in parts if p != "traits"]
         both = _measured([specs[n] for n in RIVALS[::-1]], folder, constitution, setting, limit, margins)
         row["models"] = {n: _told(f) for n, f in zip((BASE, *RIVALS), three, strict=True)}
         row["apart"] = _told(both[1])
