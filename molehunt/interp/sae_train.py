@@ -75,7 +75,7 @@ def train(
         if not all(math.isfinite(s.shown.variance_explained) for s in sites.values()):
             if all(bool(x.isfinite().all()) for batch in batches for x in batch.values()):
                 raise UserError(
-                    "The training came apart on activations that are finite; choose a smaller --learning-rate."
+                    "The training came apart on finite activations; choose a smaller --learning-rate."
                 )
             raise UserError("The activations hold numbers that are not finite; capture in float32.")
         if checkpoint is not None and (time.monotonic() - saved >= every or done >= spec.steps):
