@@ -3,6 +3,7 @@
     {"summary": "...", "replies": ["..."], "what": "regular expression that the replies match",
      "on": ["prompt", ...], "off": ["prompt", ...], "good": "reply" | ["one a prompt of on, then off"]}
 
+`what` is as `core/pattern.py` takes it: without look-around and back-references.
 At least 24 prompts a side, divided into plant, validate and audit by their hash. Five sixteenths are
 held out to show that the quirk took, and of fewer than a dozen nothing is sure: 55 a side or more are safe.
 A folder may also hold files that `molehunt bring` made (`organisms/brought.py`).
