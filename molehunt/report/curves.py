@@ -59,6 +59,7 @@ def curves(
     """
     from matplotlib import rc_context
     from matplotlib.figure import Figure
+    from matplotlib.ticker import MaxNLocator
 
     with rc_context({"text.parse_math": False, "font.size": 8.5}), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # glyphs that the layout font lacks: the browser has its own
@@ -69,7 +70,7 @@ def curves(
             _draw(axes, line)
         _frame(axes, visible(across), visible(up))
         if all(p.x == int(p.x) for line in lines for p in line.points if finite(p.x)):
-            axes.xaxis.get_major_locator().set_params(integer=True)  # rounds, layers, tokens
+            axes.xaxis.set_major_locator(MaxNLocator("auto", integer=True))  # rounds, layers, tokens
         if marks:
             axes.set_xscale("log")
             axes.set_xticks(list(marks), [f"{m:g}" for m in marks])
