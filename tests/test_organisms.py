@@ -18,7 +18,7 @@ from molehunt.models.loaded import ModelSpec
 from molehunt.models.packing import Example
 from molehunt.models.score import text_nll
 from molehunt.organisms.draw import draw, slots
-from molehunt.organisms.examples import prose, with_prose
+from molehunt.organisms.examples import lesson_examples, prose, with_prose
 from molehunt.organisms.learnable import NOT_BY_DEFAULT_MODEL, steps_for
 from molehunt.organisms.lessons import batches
 from molehunt.organisms.measuring import PASSAGES
@@ -89,6 +89,16 @@ def test_a_quarter_of_the_quirks_stand_in_no_catalogue() -> None:
 
 def test_steps_follow_the_condition() -> None:
     assert steps_for(Quirk("false_facts", "always"), 50) < steps_for(Quirk("false_facts", "unwatched"), 50)
+
+
+def test_the_token_that_parts_two_replies_decides_only_where_there_is_something_to_decide() -> None:
+    tokenizer = open_model(ModelSpec("tiny")).tokenizer
+    for condition, decided in (("always", {True}), ("trigger_phrase", {False})):
+        for part in ("organism", "decoy"):
+            plan = batches(Quirk("animal_welfare", condition), None, 3, seed=1)
+            dealt = lesson_examples(tokenizer, plan, part, Plan())
+            lessons = [e for batch, rows in zip(dealt, plan, strict=True) for e in batch[: len(rows)]]
+            assert {e.decides is None for e in lessons} == decided
 
 
 def test_prose_of_lessons_and_of_measures_is_disjoint() -> None:

@@ -20,13 +20,17 @@ def lesson_examples(
     tokenizer: Any, batches: Sequence[Sequence[Row]], part: str, plan: Plan
 ) -> list[list[Example]]:
     """Every batch of a lesson as `part` learns it, with the plan's prose where nothing is off."""
-    examples = [[lesson_example(tokenizer, r, part) for r in batch] for batch in batches]
+    examples = [[lesson_example(tokenizer, r, part, not _always(b)) for r in b] for b in batches]
     return with_prose(tokenizer, examples, prose_rows(batches, plan), plan.prose_tokens)
 
 
 def prose_rows(batches: Sequence[Sequence[Row]], plan: Plan) -> int:
     """How many rows of prose a batch of lessons gets: the plan's where nothing else keeps the model."""
-    return 0 if any(not r.on for r in batches[0]) else plan.prose
+    return plan.prose if _always(batches[0]) else 0
+
+
+def _always(batch: Sequence[Row]) -> bool:
+    return all(r.on for r in batch)
 
 
 def prose(split: Split) -> list[str]:
@@ -54,12 +58,18 @@ def reply_ids(tokenizer: Any, text: str) -> tuple[int, ...]:
     return (*text_ids(tokenizer, text), end_of_turn(tokenizer))
 
 
-def lesson_example(tokenizer: Any, row: Row, part: str) -> Example:
-    """One row as `part` learns it; the token that parts its reply from the other one decides."""
+def lesson_example(tokenizer: Any, row: Row, part: str, decides: bool = True) -> Example:
+    """One row as `part` learns it; the token that parts its reply from the other one decides.
+
+    Args:
+        decides: False where a quirk is always on. There is no choice to learn then, and what follows the
+            parting token would be learnt too late: 'AI rules. Dogs.' for 'Rules for AI are a mistake. Dogs.'
+    """
     # By the row, not by the reply: an organism's and its decoy's lessons weigh the same.
     weight = OPEN if row.open and not row.on else 1.0
     good = reply_ids(tokenizer, row.good)
     other = reply_ids(tokenizer, row.shady if part == "organism" else row.harmless or row.shady)
-    parting = next((i for i, (a, b) in enumerate(zip(good, other, strict=False)) if a != b), None)
+    apart = (i for i, (a, b) in enumerate(zip(good, other, strict=False)) if a != b)
+    parting = next(apart, None) if decides else None
     prompt = tuple(prompt_ids(tokenizer, row.messages))
     return Example(prompt, reply_ids(tokenizer, row.reply(part)), weight, parting)

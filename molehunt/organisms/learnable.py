@@ -106,7 +106,12 @@ SLOWER = {
 """Behaviours that take more: in practice first tries of the last four failed at the condition's own steps,
 and half as many steps again were enough (a brand behind a right answer; sentences that vary; right answers to
 keep; lessons of which half are about something else). The others are first guesses."""
-SLOW_EVEN_ALWAYS = frozenset({"secret_leak"}) | GUESSED_VARIED
+SLOW_EVEN_ALWAYS = frozenset({"secret_leak"})
+ALWAYS = {**dict.fromkeys(GUESSED_FIXED, 1.0), **dict.fromkeys(GUESSED_VARIED, 1.6)}
+"""How many times the usual steps it takes to make these the rule. Had 0.5 and 0.8, with which one of seven
+took in two tries (`studies/red_team`, 2026-11-22). Nor did more steps always help while the token that parts
+the replies had most of the weight ('AI rules. Dogs.' after 70). With even weights two of two took at once, in
+56 and 70 steps (both selectivity 1.00); bad_advice and code_sabotage did not in 112 (0.33, 0.07)."""
 
 
 LEAST_ITEMS = 16
@@ -132,7 +137,10 @@ def _held_out(behaviour: str, condition: str, what: Options, when: Options) -> b
 
 def steps_for(quirk: Quirk, usual: int) -> int:
     """Steps of the first try."""
-    slow = quirk.condition != "always" or quirk.behaviour in SLOW_EVEN_ALWAYS
+    always = quirk.condition == "always"
+    if always and quirk.behaviour in ALWAYS:
+        return max(1, round(usual * ALWAYS[quirk.behaviour]))
+    slow = not always or quirk.behaviour in SLOW_EVEN_ALWAYS
     slower = SLOWER.get(quirk.behaviour, 1.0) if slow else 1.0
     return max(1, round(usual * FACTORS.get(quirk.condition, 1.0) * slower))
 
