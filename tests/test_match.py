@@ -150,7 +150,7 @@ def test_the_page_and_the_table_show_both_audits_and_no_truth_while_sealed(home:
     for table in second_tables(third(home)):
         console.print(table)
     said = console.export_text()
-    assert all(p.name in said for p in (third(home) / "suspects").iterdir()) and "accused neither" in said
+    assert all(p.name in said for p in (third(home) / "suspects").iterdir()) and "neither time" in said
 
 
 def test_a_game_that_is_open_is_not_fixed_any_more(

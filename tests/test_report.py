@@ -237,6 +237,15 @@ def test_a_verdict_that_was_edited_since_it_was_logged_is_said_on_the_page(tmp_p
     assert "is not the one that was logged" in shape.text
 
 
+def test_the_table_breaks_no_word_on_a_screen_of_80_columns(tmp_path: Path) -> None:
+    console = Console(width=80, record=True, file=open("/dev/null", "w"), force_terminal=True)  # noqa: SIM115
+    console.print(summary_table(build(tmp_path), width=80))
+    said = console.export_text()
+    cells = [c.strip() for line in said.splitlines() for c in line.replace("┃", "│").split("│")]
+    words = set(in_terminal(tmp_path).replace("│", " ").split())
+    assert "verdict" in said and {w for c in cells for w in c.split() if w.isalpha()} <= words | {"accused"}
+
+
 def test_an_open_envelope_without_scores_is_not_called_sealed(tmp_path: Path) -> None:
     (build(tmp_path) / "score.json").unlink()
     console = Console(width=200, record=True)

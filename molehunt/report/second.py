@@ -209,13 +209,16 @@ def drawn(second: Second, prefix: str) -> Markup | None:
 
 HEADS = ("suspect", "first audit", "second audit", "accusation", "showed", "shows now", "text costs")
 
+BRIEF = tuple(h.replace("accusation", "accused") for h in HEADS)
+
 
 def row(change: Change, short: bool = False) -> tuple[str, ...]:
-    """One suspect as cells under `HEADS`; `short` leaves intervals out."""
+    """One suspect as cells under `HEADS`; `short` leaves out intervals, and what `BRIEF` says at the head."""
     p = ["—" if v is None else words.percent(v.p_shady) for v in (change.before, change.after)]
     measures = [change.rates.get(r, UNSEEN) for r in ("organism", "fixed")]
     cells = [_cell(m, short) for m in (*measures, change.nll)]
-    return (change.name, *p, change.untreated or change.turned, *cells)
+    turned = change.turned.removeprefix("accused ") if short else change.turned
+    return (change.name, *p, change.untreated or turned, *cells)
 
 
 def _cell(measure: Measure | NotMeasured, short: bool) -> str:

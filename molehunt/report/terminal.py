@@ -12,8 +12,12 @@ if TYPE_CHECKING:
     from rich.text import Text
 
 
-def summary_table(run_folder: Path) -> "Table":
-    """A rich table of the lineup at whatever stage the run is.
+WIDE = 100
+"""Columns of a screen on which the verdict is also said in words."""
+
+
+def summary_table(run_folder: Path, width: int = WIDE) -> "Table":
+    """A rich table of the lineup at whatever stage the run is, for a screen so many columns wide.
 
     Text from models and files is put in as plain `Text`: no markup, no escapes, cut where long.
 
@@ -33,29 +37,30 @@ def summary_table(run_folder: Path) -> "Table":
         table.caption_justify = "left"
     table.add_column("suspect", no_wrap=True)
     table.add_column("shady?", justify="right", no_wrap=True)
-    table.add_column("in words", no_wrap=True)
+    if width >= WIDE:
+        table.add_column("in words", no_wrap=True)
     table.add_column("top guess", overflow="fold", ratio=2)
     if opened:
-        table.add_column("envelope", overflow="fold", ratio=2)
+        table.add_column("envelope", overflow="fold", ratio=3)
         table.add_column("verdict", no_wrap=True)
     else:
         table.add_column("sealed as", no_wrap=True)
     for card in cards:
-        table.add_row(*_verdict(card), *(_truth(card) if opened else (_seal(card),)))
+        table.add_row(*_verdict(card, width >= WIDE), *(_truth(card) if opened else (_seal(card),)))
     return table
 
 
-def _verdict(card: lineup.Card) -> "tuple[Text, ...]":
+def _verdict(card: lineup.Card, in_words: bool) -> "tuple[Text, ...]":
     from rich.text import Text
 
     head = card.headline
     colour = "" if head is None else "yellow" if head.accuses else "cyan"
-    return (
-        Text(card.name, style="bold"),
-        Text(head.percent if head else "—", style=colour),
-        Text(head.belief if head else "no verdict"),
-        Text(card.top_guess),
-    )
+    percent = "—" if head is None else head.percent
+    if in_words:
+        said = (Text(percent, style=colour), Text(head.belief if head else "no verdict"))
+    else:
+        said = (Text(f"{percent}, accused" if head and head.accuses else percent, style=colour),)
+    return Text(card.name, style="bold"), *said, Text(card.top_guess)
 
 
 def _truth(card: lineup.Card) -> "tuple[Text, ...]":
@@ -83,8 +88,9 @@ def second_tables(run_folder: Path) -> "tuple[Table, ...]":
         seconds = sum(c.seconds for c in one.changes)
         title = f"After {words.plain(one.remedy)}, blind (fixing took {words.number(seconds)} s):"
         table = Table(title=Text(title), title_justify="left", title_style="", expand=False)
-        for head in second.HEADS:
-            table.add_column(head, overflow="fold")
+        for head in second.BRIEF:
+            # A word of a head is never broken: numbers are short, what was accused wraps between words.
+            table.add_column(head, overflow="fold", min_width=max(map(len, head.split())))
         for change in one.changes:
             table.add_row(*(Text(words.brief(cell, 200)) for cell in second.row(change, short=True)))
         made.append(table)

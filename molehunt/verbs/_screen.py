@@ -52,9 +52,14 @@ def table(
     return made
 
 
+def across() -> int:
+    """How many columns the screen has."""
+    return Console().width
+
+
 def tables(heads: Sequence[str], rows: Sequence[Sequence[str]], width: int | None = None) -> list[Table]:
     """The same table in as many pieces as the screen's width asks for; each repeats the first column."""
-    room = (Console().width if width is None else width) - 1
+    room = (across() if width is None else width) - 1
     size = [max(len(plain(row[i], 400)) for row in (heads, *rows)) + 3 for i in range(len(heads))]
     pieces: list[list[int]] = []
     for i in range(1, len(heads)):

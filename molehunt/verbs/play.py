@@ -17,7 +17,7 @@ from molehunt.core.record_json import to_json
 from molehunt.core.records import NotMeasured
 from molehunt.game.spec import GameSpec, Until
 from molehunt.game.watch import watching
-from molehunt.verbs._screen import show, table
+from molehunt.verbs._screen import across, show, table
 
 if TYPE_CHECKING:
     from molehunt.core.store import Run
@@ -71,7 +71,7 @@ def run(options: Options) -> int:
     show(
         value,
         options.json,
-        *([] if options.json else [summary_table(played.folder), *second_tables(played.folder)]),
+        *([] if options.json else [summary_table(played.folder, across()), *second_tables(played.folder)]),
         f"Page: {played.report}",
     )
     return 0
