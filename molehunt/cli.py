@@ -152,11 +152,19 @@ def _verb(name: str) -> Any:
 
 def _run(verb: Any, name: str, args: Sequence[str]) -> int:
     options = read_options(verb, name, args)
+    if hasattr(verb, "again"):  # a folder that was begun says what is not said here
+        options = verb.again(options, _said(args))
     if not getattr(options, "json", False):
         return int(verb.run(options))
     # Whatever a library prints goes elsewhere: `_screen.show` alone writes to the real output.
     with contextlib.redirect_stdout(sys.stderr):
         return int(verb.run(options))
+
+
+def _said(args: Sequence[str]) -> frozenset[str]:
+    """Names of the options that were given, as the verb's record has them."""
+    flags = (a.partition("=")[0].removeprefix("--") for a in args if a.startswith("--"))
+    return frozenset(f.removeprefix("no-").replace("-", "_") for f in flags)
 
 
 def _one_sentence(box: str, name: str) -> str:

@@ -20,8 +20,8 @@ from molehunt.core.alone import alone
 from molehunt.core.errors import ModelUnfit
 from molehunt.core.store import Run
 from molehunt.game.judged import unjudged
-from molehunt.game.play import begin, public_half
-from molehunt.game.spec import GameSpec
+from molehunt.game.play import begin
+from molehunt.game.spec import GameSpec, public_half
 
 HEAVY = ("torch", "pyarrow", "sklearn", "pydantic", "transformers", "scipy")
 VERBS = set(

@@ -33,16 +33,17 @@ def play(
     watch: Watch | None = None,
     until: Until = "opened",
     wish: "Wish | None" = None,
+    note: Mapping[str, Any] | None = None,
 ) -> Played:
     """Play a whole game in `folder`, or go on with the one that lies there. See `molehunt play --help`.
 
-    `wish` is a blind fix that comes between two audits.
+    `wish` is a blind fix that comes between two audits; `note` is kept for going on (`core/asked.py`).
     """
     if is_packed(Path(folder)):
         raise UserError(f"{folder} is a packed lineup; audit it with `molehunt audit {folder}`.")
     if copy_of(Path(folder)) is not None:
         raise UserError(f"{folder} is the starter lineup, planted already: use `molehunt audit {folder}`.")
-    return stages.play(Path(folder), spec or GameSpec(), watch, until, wish)
+    return stages.play(Path(folder), spec or GameSpec(), watch, until, wish, note)
 
 
 def audit(folder: str | Path, watch: Watch | None = None, *, calibration: str | Path | None = None) -> Run:
