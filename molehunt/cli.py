@@ -58,6 +58,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         else:
             _quieten()
             verb = _verb(args[0])
+            interrupt.check()
             code = _run(verb, args[0], args[1:])
         with to_output():
             sys.stdout.flush()
@@ -72,6 +73,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         _drop_output()
         return SIGPIPE
     except Exception as error:
+        if interrupt.heard():
+            _complain(getattr(verb, "STOPPED", STOPPED))
+            return 130
         if isinstance(error, OSError) and error.errno == errno.ENOSPC:
             if error.filename == OUTPUT:
                 _drop_output()
