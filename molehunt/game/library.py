@@ -12,7 +12,7 @@ from molehunt.game import play as stages
 from molehunt.game.packed import audit_packed, is_packed, no_envelope
 from molehunt.game.plant_one import How, plant_one
 from molehunt.game.play import Played
-from molehunt.game.shipped import copy_of, or_starter
+from molehunt.game.shipped import copy_of, or_starter, unpacked
 from molehunt.game.spec import GameSpec, Until
 from molehunt.game.watch import Watch
 
@@ -116,8 +116,9 @@ def existing(folder: str | Path) -> Run:
 
     Raises:
         BadFile: there is none, or its spec cannot be read.
+        UserError: it is the word `starter`, and that lineup was not unpacked here.
     """
-    run = Run(Path(folder))
+    run = Run(unpacked(Path(folder)))
     stages.spec_of(run)
     return run
 
@@ -135,7 +136,7 @@ def report(folder: str | Path) -> Path:
     """Write `report.html` from whatever the run folder holds so far."""
     from molehunt.report.page import write_report
 
-    return write_report(Path(folder))
+    return write_report(unpacked(Path(folder)))
 
 
 def plant(
