@@ -98,13 +98,15 @@ def test_a_search_takes_its_quirk_from_the_folder(tmp_path: Path) -> None:
     assert asked("worse", tmp_path).what == ("sycophancy", "trigger_phrase", str(tmp_path))
 
 
-def test_what_may_change_has_its_default_again_once_all_was_done(tmp_path: Path) -> None:
+def test_what_grows_stays_as_it_was_asked_last_and_what_chooses_has_its_default_again(tmp_path: Path) -> None:
     words = ("sycophancy", "always", tmp_path, "--factors", "rank", "--values", "2", "4", "--model", "tiny")
     begun("difficulty", tmp_path, *words)
     assert asked("difficulty", tmp_path, "--factors", "steps").values == (), "values are those of a factor"
     begun("difficulty", tmp_path, *words, done=True)
-    again = asked("difficulty", tmp_path)
-    assert len(again.factors) == 4 and again.model == "tiny"
+    assert asked("difficulty", tmp_path).factors == ("rank",)
+    begun("depth", tmp_path, "pair", "--out", tmp_path, "--known", "shell", "--seed", "3", done=True)
+    again = asked("depth", "pair", "--out", tmp_path)
+    assert again.known == () and again.seed == 3
 
 
 def test_another_gate_in_the_folder_is_its_own(tmp_path: Path) -> None:
@@ -129,6 +131,8 @@ def test_a_match_keeps_what_it_was_asked_beside_the_keys(
     first = begun("match", private(match_id), *words)
     assert noted(asked("match", home)) == noted(first)
     assert asked("match", home, "--rounds", "5").rounds == 5, "more rounds may be asked for"
+    begun("match", private(match_id), *words, done=True)
+    assert asked("match", home).rounds == 2, "nor does a match that is over play on by itself"
     with pytest.raises(RunMismatch, match="another --red-seed, or with none") as refused:
         asked("match", home, "--red-seed", "5")
     assert "4" not in str(refused.value).replace(str(home), "")

@@ -1,8 +1,8 @@
 """Goes on with what a folder was begun with: options that were not said are taken from its note.
 
-What must stay the same is taken from the start, and refused where it is said and differs. What may change
-(how far, how many, which of several) is taken from a command that was broken off, and has its default again
-once that was done.
+What must stay the same is taken from the start, and refused where it is said and differs. What may grow (how
+many, how much) is taken from the last command. What chooses (how far, which of several) is taken from a command
+that was broken off, and has its default again once that was done.
 """
 
 import dataclasses
@@ -36,6 +36,7 @@ def gone_on(
     begun: Asked | None,
     where: Path,
     free: Collection[str] = (),
+    grows: Collection[str] = (),
     secret: Collection[str] = (),
 ) -> T:
     """The options with the note's in place of what was not said.
@@ -43,7 +44,8 @@ def gone_on(
     Args:
         said: names of the options that were given.
         where: the folder, for the sentence that refuses.
-        free: what may change from one command to the next.
+        free: what chooses, anew in each command.
+        grows: what may be more, or less, than it was.
         secret: what is not repeated on the screen.
 
     Raises:
@@ -58,7 +60,7 @@ def gone_on(
         if name not in said:
             if name not in free or not begun.done:
                 taken[name] = _back(was)
-        elif name not in free and not _same(was, now[name]):
+        elif name not in (*free, *grows) and not _same(was, now[name]):
             how = _differs(name, was, now[name], name in secret)
             raise RunMismatch(
                 f"{where} was begun {how}; leave that out to go on there, or choose another folder."

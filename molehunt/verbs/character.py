@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from molehunt.models.loaded import ModelSpec
 
 STOPPED = "Stopped; whole lines, stages and parts are kept: run the same command again to go on."
-FREE = ("parallel", "price_in", "price_out")
+GROWS = ("parallel", "price_in", "price_out")
 """What a training may be gone on with otherwise."""
 
 
@@ -102,7 +102,7 @@ def again(options: Options, said: Collection[str]) -> Options:
     """The options of a training with those of the one in the folder."""
     if options.what != "train" or len(options.names) != 1:
         return options
-    return gone_on(options, said, kept(Path(options.names[0])), Path(options.names[0]), FREE)
+    return gone_on(options, said, kept(Path(options.names[0])), Path(options.names[0]), grows=GROWS)
 
 
 def run(options: Options) -> int:

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from molehunt.game.difficulty import Cost
 
 STOPPED = "Stopped; every whole trial is kept: run the same command again, or `molehunt difficulty FOLDER`."
-FREE = ("factors", "values", "seeds", "page", "of")
+GROWS = ("factors", "values", "seeds")
 """What a folder may be gone on with otherwise: factors come one by one."""
 
 
@@ -82,7 +82,7 @@ def again(options: Options, said: Collection[str]) -> Options:
         return options
     told = {*said, *({"behaviour", "condition"} if options.behaviour is not None else ())}
     told |= {"factors", "values"} if told & {"factors", "values"} else set()  # values are those of a factor
-    return gone_on(options, told, kept(options.folder), options.folder, FREE)
+    return gone_on(options, told, kept(options.folder), options.folder, grows=GROWS)
 
 
 def run(options: Options) -> int:

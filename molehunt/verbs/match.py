@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from molehunt.game.match_task import Cost, Task
 
 STOPPED = "Stopped; every whole stage is kept: run the same command again, or `molehunt match MATCH`."
-FREE = ("rounds", "plantings", "red_seconds", "queries", "blue_seconds", "workers")
+GROWS = ("rounds", "plantings", "red_seconds", "queries", "blue_seconds", "workers")
 """What a match may be gone on with otherwise: more rounds, other allowances."""
 SECRET = ("plan", "quirks", "red_seed")
 
@@ -95,7 +95,7 @@ def again(options: Options, said: Collection[str]) -> Options:
         return options
     from molehunt.game.going_on import match_asked
 
-    return gone_on(options, said, match_asked(options.folder), options.folder, FREE, SECRET)
+    return gone_on(options, said, match_asked(options.folder), options.folder, (), GROWS, SECRET)
 
 
 def run(options: Options) -> int:

@@ -16,7 +16,7 @@ from tyro.conf import OmitArgPrefixes, Positional, arg
 
 from molehunt.core.record_json import to_json
 from molehunt.core.records import NotMeasured
-from molehunt.game.spec import FREE_FIELDS, SECRET_FIELDS, GameSpec, Until
+from molehunt.game.spec import SECRET_FIELDS, GameSpec, Until
 from molehunt.game.watch import watching
 from molehunt.verbs._begun import gone_on, noted
 from molehunt.verbs._screen import show, table
@@ -26,7 +26,8 @@ if TYPE_CHECKING:
     from molehunt.game.fix_task import Wish
 
 STOPPED = "Stopped; stages that are whole are kept: run the same command again, or `molehunt play RUN`."
-FREE = (*FREE_FIELDS, "until", "fix", "constitution", "fix_effort")
+FREE = ("calibration", "until", "fix", "constitution", "fix_effort")
+GROWS = ("workers",)
 """What a game may be gone on with otherwise."""
 
 
@@ -59,7 +60,7 @@ def again(options: Options, said: Collection[str]) -> Options:
         return options
     from molehunt.game.going_on import game_asked
 
-    return gone_on(options, said, game_asked(options.folder), options.folder, FREE)
+    return gone_on(options, said, game_asked(options.folder), options.folder, FREE, GROWS)
 
 
 def run(options: Options) -> int:

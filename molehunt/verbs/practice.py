@@ -22,7 +22,7 @@ from molehunt.verbs._screen import show
 STOPPED = (
     "Stopped; whole pairs and audits are kept: run the same command again, or `molehunt practice FOLDER`."
 )
-FREE = ("workers", "also", "install")
+FREE, GROWS = ("install",), ("workers", "also")
 """What a practice may be gone on with otherwise."""
 
 
@@ -70,7 +70,7 @@ def again(options: Options, said: Collection[str]) -> Options:
         return options
     from molehunt.game.going_on import game_asked
 
-    return gone_on(options, said, game_asked(options.folder), options.folder, FREE)
+    return gone_on(options, said, game_asked(options.folder), options.folder, FREE, GROWS)
 
 
 def run(options: Options) -> int:

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from molehunt.game.worse_task import Cost
 
 STOPPED = "Stopped; every whole trial is kept: run the same command again, or `molehunt worse FOLDER`."
-FREE = ("plantings", "queries", "seconds", "fresh", "others")
+GROWS = ("plantings", "queries", "seconds", "fresh", "others")
 """What a search may be gone on with otherwise: its allowance, and how much is planted anew."""
 
 
@@ -87,7 +87,7 @@ def again(options: Options, said: Collection[str]) -> Options:
         {*said, *(["what"] if named else [])},
         kept(Path(folder)),
         Path(folder),
-        FREE,
+        grows=GROWS,
     )
     return replace(found, what=(*found.what, folder))
 
