@@ -104,8 +104,9 @@ def test_what_grows_stays_as_it_was_asked_last_and_what_chooses_has_its_default_
     assert asked("difficulty", tmp_path, "--factors", "steps").values == (), "values are those of a factor"
     begun("difficulty", tmp_path, *words, done=True)
     assert asked("difficulty", tmp_path).factors == ("rank",)
-    begun("depth", tmp_path, "pair", "--out", tmp_path, "--known", "shell", "--seed", "3", done=True)
-    again = asked("depth", "pair", "--out", tmp_path)
+    out = tmp_path / "depth"
+    begun("depth", out, "pair", "--out", out, "--known", "shell", "--seed", "3", done=True)
+    again = asked("depth", "pair", "--out", out)
     assert again.known == () and again.seed == 3
 
 

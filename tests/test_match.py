@@ -21,7 +21,7 @@ from written_game import options, written_game
 
 from molehunt.audit.calibration import Calibration, Logistic
 from molehunt.cli import main
-from molehunt.core.atomic import write_json
+from molehunt.core.atomic import read_json, write_json
 from molehunt.core.errors import SealBroken
 from molehunt.core.ledger import Ledger
 from molehunt.core.record_json import to_json

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Unpack
 
+from molehunt.audit.calibration import load as load_calibration
 from molehunt.core.errors import UserError
 from molehunt.core.extend import load, names
 from molehunt.core.records import Quirk, Score
@@ -57,6 +58,8 @@ def audit(folder: str | Path, watch: Watch | None = None, *, calibration: str | 
         UserError: there is no such calibration, or verdicts were handed in under another.
     """
     watch = watch or Watch(None)
+    if calibration:
+        load_calibration(Path(calibration))  # before anything is unpacked
     folder = or_starter(Path(folder), lambda share: watch.bar("unpacking", share))
     with existing(folder).held() as run:
         stage = audit_packed if is_packed(run.folder) else stages.audit_stage

@@ -1,8 +1,8 @@
 """Goes on with what a folder was begun with: options that were not said are taken from its note.
 
 What must stay the same is taken from the start, and refused where it is said and differs. What may grow (how
-many, how much) is taken from the last command. What chooses (how far, which of several) is taken from a command
-that was broken off, and has its default again once that was done.
+many, how much) is taken from the last command. What chooses (how far, which of several) is taken from a
+command that was broken off, and has its default again once that was done.
 """
 
 import dataclasses
