@@ -58,6 +58,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         else:
             _quieten()
             verb = _verb(args[0])
+            interrupt.check()
             code = _run(verb, args[0], args[1:])
         with to_output():
             sys.stdout.flush()
@@ -72,6 +73,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         _drop_output()
         return SIGPIPE
     except Exception as error:
+        if interrupt.heard():
+            _complain(getattr(verb, "STOPPED", STOPPED))
+            return 130
         if isinstance(error, OSError) and error.errno == errno.ENOSPC:
             if error.filename == OUTPUT:
                 _drop_output()
@@ -152,11 +156,19 @@ def _verb(name: str) -> Any:
 
 def _run(verb: Any, name: str, args: Sequence[str]) -> int:
     options = read_options(verb, name, args)
+    if hasattr(verb, "again"):  # a folder that was begun says what is not said here
+        options = verb.again(options, _said(args))
     if not getattr(options, "json", False):
         return int(verb.run(options))
     # Whatever a library prints goes elsewhere: `_screen.show` alone writes to the real output.
     with contextlib.redirect_stdout(sys.stderr):
         return int(verb.run(options))
+
+
+def _said(args: Sequence[str]) -> frozenset[str]:
+    """Names of the options that were given, as the verb's record has them."""
+    flags = (a.partition("=")[0].removeprefix("--") for a in args if a.startswith("--"))
+    return frozenset(f.removeprefix("no-").replace("-", "_") for f in flags)
 
 
 def _one_sentence(box: str, name: str) -> str:

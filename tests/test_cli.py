@@ -20,8 +20,8 @@ from molehunt.core.alone import alone
 from molehunt.core.errors import ModelUnfit
 from molehunt.core.store import Run
 from molehunt.game.judged import unjudged
-from molehunt.game.play import begin, public_half
-from molehunt.game.spec import GameSpec
+from molehunt.game.play import begin
+from molehunt.game.spec import GameSpec, public_half
 
 HEAVY = ("torch", "pyarrow", "sklearn", "pydantic", "transformers", "scipy")
 VERBS = set(
@@ -274,7 +274,7 @@ def test_a_mistake_ends_the_program_with_2(rooms: Path, line: str) -> None:
     check_refusal(done.returncode, done.stdout, done.stderr, WRONG[line])
 
 
-def test_ctrl_c_while_the_program_is_still_being_read_in_ends_it_in_silence() -> None:
+def test_ctrl_c_while_the_program_is_still_being_read_in_ends_it_with_one_line() -> None:
     code = """
 import os, signal, sys
 import molehunt.__main__ as begin
@@ -286,7 +286,44 @@ sys.meta_path.insert(0, Interrupted())
 begin.main()
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
-    assert (done.returncode, done.stdout, done.stderr) == (130, "", "")
+    assert (done.returncode, done.stdout) == (130, "")
+    assert done.stderr == "molehunt: Stopped; nothing was begun.\n"
+
+
+@pytest.mark.parametrize(
+    "where",
+    [
+        "raise ImportError('a library made this of the interrupt')",
+        "pass",
+        "raise KeyboardInterrupt",
+    ],
+)
+def test_ctrl_c_while_a_library_is_read_in_is_one_line_whatever_that_makes_of_it(where: str) -> None:
+    code = f"""
+import os, signal, sys, weakref
+import molehunt.__main__ as begin
+class Interrupted:
+    def find_spec(self, name, *more):
+        if name == "molehunt.verbs.catalogue":
+            try:
+                if {where!r} == "raise KeyboardInterrupt":
+                    class Gone: pass
+                    gone = Gone()
+                    kept = weakref.ref(gone, lambda dead: os.kill(os.getpid(), signal.SIGINT))
+                    del gone  # what a callback raises Python only prints
+                    __import__("time").sleep(5)
+                else:
+                    os.kill(os.getpid(), signal.SIGINT)
+                    for _ in range(100): pass
+            except KeyboardInterrupt:
+                {where}
+sys.meta_path.insert(0, Interrupted())
+sys.argv[1:] = ["catalogue"]
+sys.exit(begin.main())
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.returncode == 130 and done.stdout == "", done.stderr
+    assert done.stderr.count("\n") == 1 and done.stderr.startswith("molehunt: Stopped"), done.stderr
 
 
 def test_keys_that_lie_nowhere_are_named_and_nothing_is_begun(

@@ -288,8 +288,12 @@ def test_control_c_says_how_to_go_on_and_the_game_goes_on(tmp_path: Path) -> Non
     _, err = started.communicate(timeout=300)
     assert started.returncode == 130 and "Traceback" not in err
     assert "run the same command again" in err
-    game.do("play", *game.options, "--until", "planted")
-    assert len(game.suspects) == 2
+    assert "--steps 80, not 7" in game.refused("play", "--steps", "7")
+    assert game.do("play")["until"] == "planted", "what the broken-off command was asked, it says itself"
+    assert len(game.suspects) == 2 and not (game.run / "verdicts.json").exists()
+    (note,) = game.keys.glob("*.red/options.json")
+    assert note.stat().st_mode & 0o777 == 0o600 and not list(game.run.rglob("options.json"))
+    assert str(tmp_path / "quirks") not in note.read_text("utf-8")
 
 
 def test_practice_audits_the_pairs_of_an_earlier_run_beside(sealed, tmp_path, monkeypatch):

@@ -91,12 +91,12 @@ def test_a_pair_is_fixed_blind_measured_and_gone_on_with(
     assert len(cells) == 6
     before = everything(depth)
     (depth / "cells" / "nothing" / "pair" / "steering.json").unlink()
-    assert main(["depth", *how]) == 0
+    assert main(["depth", str(pair), "--remedy", "nothing"]) == 0, "the rest it was asked before"
     assert "untouched" in capfd.readouterr().out
     after = everything(depth)
     again = {n for n in before if n not in after or after[n] != before[n]}
     assert again == {
-        "plan.json", "results.json", "depth.html", "cells/nothing/pair/steering.json",
+        "plan.json", "options.json", "results.json", "depth.html", "cells/nothing/pair/steering.json",
     }  # fmt: skip
     page = (depth / "depth.html").read_text()
     assert "<img" not in page and "alert(1)" in page and "Untouched" in page
@@ -112,7 +112,7 @@ def test_a_pair_is_fixed_blind_measured_and_gone_on_with(
 
     assert read_depths(depth).found[0].judgement.fate == "untouched"  # type: ignore[union-attr]
     assert main(["depth", *how, "--seed", "7"]) == 2
-    assert "begun with other settings" in capfd.readouterr().err
+    assert "begun with --seed 0, not 7" in capfd.readouterr().err
 
 
 def refused(capfd: pytest.CaptureFixture[str], sentence: str, *args: str | Path) -> None:

@@ -313,10 +313,10 @@ def test_the_verb_scans_goes_on_and_writes_results_and_a_page(
     assert found == read_results(folder) and len(found.scans[0].trials) == 2
     page = (folder / "difficulty.html").read_text()
     assert "2 was not enough" in page and "<script" not in page and "What this cannot tell you" in page
-    assert main(args) == 0, "from disk"
+    assert main(["difficulty", str(folder), "--json"]) == 0, "from disk, and asked as it was"
     assert from_json(Difficulty, json.loads(capfd.readouterr().out)) == found
     assert main([*args, "--steps", "9"]) == 2
-    assert "begun with another" in capfd.readouterr().err
+    assert "begun with --steps 56, not 9" in capfd.readouterr().err
 
 
 def test_a_library_stands_on_one_page_hardest_first(

@@ -21,7 +21,7 @@ from written_game import options, written_game
 
 from molehunt.audit.calibration import Calibration, Logistic
 from molehunt.cli import main
-from molehunt.core.atomic import write_json
+from molehunt.core.atomic import read_json, write_json
 from molehunt.core.errors import SealBroken
 from molehunt.core.ledger import Ledger
 from molehunt.core.record_json import to_json
@@ -256,8 +256,14 @@ def test_the_same_match_again_changes_nothing_and_another_is_refused(
     assert main([*judged, "--remedies", "nothing"]) == 0
     assert (folder / "history.jsonl").read_bytes() == before
     capsys.readouterr()
+    assert main(["match", str(folder)]) == 0 and (folder / "history.jsonl").read_bytes() == before
+    capsys.readouterr()
     for more in (("--remedies", "honest"), ("--remedies", "nothing", "--seed", "1")):
         assert main([*judged, *more]) == 2
-        assert "another match" in capsys.readouterr().err
+        assert f"was begun with {more[-2]}" in capsys.readouterr().err
+    match_id = read_json(folder / "match.json")["id"]
+    (home / "keys" / f"{match_id}.red" / "options.json").unlink()
+    assert main([*judged, "--remedies", "nothing", "--seed", "1"]) == 2
+    assert "another match" in capsys.readouterr().err
     assert main([*how, "--remedies", "nothing"]) == 2
     assert "No calibration" in capsys.readouterr().err

@@ -194,6 +194,9 @@ def test_the_starter_is_audited_without_key_or_envelope_then_opened_and_scored(
     made: Made, place: Path, tmp_path: Path, capsys, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     name = suspect_of(made.room / "work").name
+    for early in ("score", "open", "report"):
+        assert main([early, "starter"]) == 2 and "`molehunt audit starter` unpacks" in capsys.readouterr().err
+    assert list(place.iterdir()) == []
     assert main(["accuse", "starter", "Nobody", "--p", "0.8"]) == 2 and name in capsys.readouterr().err
     assert (place / "starter").is_dir() and copy_of(place / "starter") is not None
     assert main(["open", "starter"]) == 2 and "after the verdicts" in capsys.readouterr().err

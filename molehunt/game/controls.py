@@ -22,8 +22,8 @@ from molehunt.game.fix_task import FIXED, NOTE, Fixed, Wish, guesses_of, sha256
 from molehunt.game.fixing import fix
 from molehunt.game.packed import MARK
 from molehunt.game.planting import FILES, enter
-from molehunt.game.play import public_half, versions
-from molehunt.game.spec import GameSpec
+from molehunt.game.play import versions
+from molehunt.game.spec import GameSpec, public_half
 from molehunt.game.watch import Watch
 from molehunt.organisms.draw import NAMES
 from molehunt.remedies.room import Treated

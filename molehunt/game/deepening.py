@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from molehunt.core import asked
 from molehunt.core.atomic import read_json, write_json
 from molehunt.core.errors import BadFile
 from molehunt.core.record_json import from_json, to_json
@@ -102,8 +103,11 @@ class Patients:
     failed: bool = False
 
 
-def deepen(task: Task, watch: Watch | None = None) -> Depths:
-    """Fix who is to be fixed, measure, judge, write. Errors as `controls.treat_controls`."""
+def deepen(task: Task, watch: Watch | None = None, note: Mapping[str, Any] | None = None) -> Depths:
+    """Fix who is to be fixed, measure, judge, write; `note` is kept for going on (`core/asked.py`).
+
+    Errors as `controls.treat_controls`.
+    """
     from molehunt.models.check import fit_to_speak
     from molehunt.models.load import open_model
     from molehunt.models.loaded import ModelSpec
@@ -111,6 +115,7 @@ def deepen(task: Task, watch: Watch | None = None) -> Depths:
     watch = watch or Watch(None)
     with Run(task.home).held():
         write_json(task.home / PLAN, task.fixed)
+        asked.keep(task.home, note)
         tidy(task.home)
         treated = treat_controls(task, watch)
         watch.bar("depth", 0.0, "loading")
@@ -133,6 +138,7 @@ def deepen(task: Task, watch: Watch | None = None) -> Depths:
         watch.bar("depth", 1.0, "done")
         made = Depths(task.ground.model, model.fingerprint, task.settings, versions(), tuple(found))
         write_json(task.home / RESULTS, made)
+        asked.keep(task.home, note, done=True)
     return made
 
 

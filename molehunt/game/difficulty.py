@@ -7,8 +7,10 @@ may be scanned one after another, in as many calls.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from molehunt.catalogue.pairs import refuse
+from molehunt.core import asked
 from molehunt.core.atomic import read_json, write_json
 from molehunt.core.errors import BadFile, RunMismatch, UserError
 from molehunt.core.extend import load
@@ -113,8 +115,11 @@ def difficulty(
     model: str = "default",
     revision: str | None = None,
     watch: Watch | None = None,
+    note: Mapping[str, Any] | None = None,
 ) -> Difficulty:
     """Scan every factor of the task, or go on where an earlier scan stopped; `results.json` grows by factor.
+
+    `note` is what the command was asked, kept for going on (`core/asked.py`).
 
     Raises:
         RunMismatch: the folder was begun with another quirk, model or plan.
@@ -134,6 +139,7 @@ def difficulty(
             f"{target} was begun with another quirk, model or plan; choose another folder or the same ones."
         )
     write_json(begun, fixed)
+    asked.keep(target, note)
     reckoned = cost(what, model)
     watch.say(f"{reckoned.trials} to {reckoned.trials_most} trials from the start; time: {reckoned.time}.")
     found = Difficulty(
@@ -160,6 +166,7 @@ def difficulty(
         scans = {**{s.factor: s for s in found.scans}, factor: made}
         found = replace(found, scans=tuple(scans[f] for f in FACTORS if f in scans))
         write_json(target / RESULTS, found)
+    asked.keep(target, note, done=True)
     return found
 
 

@@ -12,8 +12,10 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from molehunt.core import lineage as line
+from molehunt.core.asked import under_way
 from molehunt.core.errors import UserError
 from molehunt.core.lineage import Edge, Lineage
 from molehunt.core.records import NotMeasured
@@ -27,11 +29,17 @@ from molehunt.models.local import LocalModel
 
 
 def gate_in_line(
-    asked: Wish, home: Path, watch: Watch | None = None, *, made_by: Mapping[str, str] | None = None
+    asked: Wish,
+    home: Path,
+    watch: Watch | None = None,
+    *,
+    made_by: Mapping[str, str] | None = None,
+    note: Mapping[str, Any] | None = None,
 ) -> tuple[Gated, Lineage]:
     """As `gating.gate`, recorded in the lineage of `home`; without one it is begun with the old version.
 
-    `made_by` holds hashes of what made the new version: recipe, rows, code.
+    `made_by` holds hashes of what made the new version: recipe, rows, code. `note` is kept for going on
+    (`core/asked.py`).
 
     Raises:
         UserError: the old version is not in the lineage or not good, or the new one was stopped there before.
@@ -48,10 +56,11 @@ def gate_in_line(
         folder = home / "gates" / f"{name_old}-{name_new}-{how}"
         since = None if known.first == name_old else first
         names = (name_old, name_new)
-        found = hold_against(asked, old, new, since, home / "answers", folder, names, watch)
-        if found.passed and (stopped := _stopped(known, name_new, asked)) is not None:
-            raise _no_second_try(stopped)  # another audit, or none, lets it off what this one said
-        keep(found)
+        with under_way(home, note):
+            found = hold_against(asked, old, new, since, home / "answers", folder, names, watch)
+            if found.passed and (stopped := _stopped(known, name_new, asked)) is not None:
+                raise _no_second_try(stopped)  # another audit, or none, lets it off what this one said
+            keep(found)
         edge = _edge(found, asked, home, folder)
         if _same(known.last_edge(name_new), edge):
             return found, known

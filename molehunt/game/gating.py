@@ -11,10 +11,13 @@
 """
 
 import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from molehunt.audit.calibration import load as read_calibration
+from molehunt.core.asked import under_way
 from molehunt.core.atomic import write_json
 from molehunt.core.errors import UserError
 from molehunt.core.records import NotMeasured
@@ -111,15 +114,15 @@ def wish(old: str, new: str, bounds: str | Path = PRESET, **other: object) -> Wi
     return asked
 
 
-def gate(asked: Wish, out: Path, watch: Watch | None = None) -> Gated:
-    """Hold new against old in the folder `out`, or go on there.
+def gate(asked: Wish, out: Path, watch: Watch | None = None, note: Mapping[str, Any] | None = None) -> Gated:
+    """Hold new against old in the folder `out`, or go on there; `note` is kept for that (`core/asked.py`).
 
     Raises:
         UserError: the two are the same weights or do not compare.
     """
     old, new = opened(asked)
     names = (asked.old, asked.new)
-    with Run(out).held():
+    with Run(out).held(), under_way(out, note):
         found = hold_against(asked, old, new, None, out / "answers", out, names, watch or Watch(None))
         keep(found)
     return found

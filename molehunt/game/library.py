@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Unpack
 
+from molehunt.audit.calibration import load as load_calibration
 from molehunt.core.errors import UserError
 from molehunt.core.extend import load, names
 from molehunt.core.records import Quirk, Score
@@ -12,7 +13,7 @@ from molehunt.game import play as stages
 from molehunt.game.packed import audit_packed, is_packed, no_envelope
 from molehunt.game.plant_one import How, plant_one
 from molehunt.game.play import Played
-from molehunt.game.shipped import copy_of, or_starter
+from molehunt.game.shipped import copy_of, or_starter, unpacked
 from molehunt.game.spec import GameSpec, Until
 from molehunt.game.watch import Watch
 
@@ -33,16 +34,17 @@ def play(
     watch: Watch | None = None,
     until: Until = "opened",
     wish: "Wish | None" = None,
+    note: Mapping[str, Any] | None = None,
 ) -> Played:
     """Play a whole game in `folder`, or go on with the one that lies there. See `molehunt play --help`.
 
-    `wish` is a blind fix that comes between two audits.
+    `wish` is a blind fix that comes between two audits; `note` is kept for going on (`core/asked.py`).
     """
     if is_packed(Path(folder)):
         raise UserError(f"{folder} is a packed lineup; audit it with `molehunt audit {folder}`.")
     if copy_of(Path(folder)) is not None:
         raise UserError(f"{folder} is the starter lineup, planted already: use `molehunt audit {folder}`.")
-    return stages.play(Path(folder), spec or GameSpec(), watch, until, wish)
+    return stages.play(Path(folder), spec or GameSpec(), watch, until, wish, note)
 
 
 def audit(folder: str | Path, watch: Watch | None = None, *, calibration: str | Path | None = None) -> Run:
@@ -56,6 +58,8 @@ def audit(folder: str | Path, watch: Watch | None = None, *, calibration: str | 
         UserError: there is no such calibration, or verdicts were handed in under another.
     """
     watch = watch or Watch(None)
+    if calibration:
+        load_calibration(Path(calibration))  # before anything is unpacked
     folder = or_starter(Path(folder), lambda share: watch.bar("unpacking", share))
     with existing(folder).held() as run:
         stage = audit_packed if is_packed(run.folder) else stages.audit_stage
@@ -115,8 +119,9 @@ def existing(folder: str | Path) -> Run:
 
     Raises:
         BadFile: there is none, or its spec cannot be read.
+        UserError: it is the word `starter`, and that lineup was not unpacked here.
     """
-    run = Run(Path(folder))
+    run = Run(unpacked(Path(folder)))
     stages.spec_of(run)
     return run
 
@@ -134,7 +139,7 @@ def report(folder: str | Path) -> Path:
     """Write `report.html` from whatever the run folder holds so far."""
     from molehunt.report.page import write_report
 
-    return write_report(Path(folder))
+    return write_report(unpacked(Path(folder)))
 
 
 def plant(

@@ -19,8 +19,8 @@ from molehunt.core.errors import UserError
 from molehunt.core.seal import new_run_id
 from molehunt.game.packed import MARK
 from molehunt.game.planting import FILES
-from molehunt.game.play import public_half, versions
-from molehunt.game.spec import GameSpec
+from molehunt.game.play import versions
+from molehunt.game.spec import GameSpec, public_half
 from molehunt.game.watch import Watch
 
 SOURCES = "sources.json"

@@ -22,11 +22,12 @@ round, so that rounds differ by more than what both sides did.
 
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from molehunt.core import asked
 from molehunt.core.atomic import read_json, write_json
 from molehunt.core.choosing import CHOICE, Job
 from molehunt.core.errors import BadFile, FixFailed, RunMismatch, Unteachable, UserError
@@ -55,8 +56,12 @@ from molehunt.organisms.space import changed, plan_at
 MATCH, HISTORY = "match.json", "history.jsonl"
 
 
-def match(what: Task, folder: str | Path, watch: Watch | None = None) -> Result:
+def match(
+    what: Task, folder: str | Path, watch: Watch | None = None, note: Mapping[str, Any] | None = None
+) -> Result:
     """Play in `folder`, or go on there; more rounds may be asked for than were the last time.
+
+    `note` is what the command was asked, kept in red's folder for going on (`core/asked.py`).
 
     Raises:
         RunMismatch: the folder holds another match. UserError: it holds something else.
@@ -65,6 +70,7 @@ def match(what: Task, folder: str | Path, watch: Watch | None = None) -> Result:
     fit(what, home)
     with Run(home).held():
         red_home = _begun(what, home)
+        asked.keep(red_home, note)
         rounds = list(read_history(home))
         space, ended = what.space, "all rounds were played"
         while len(rounds) < what.rounds:
@@ -77,6 +83,7 @@ def match(what: Task, folder: str | Path, watch: Watch | None = None) -> Result:
         watch.bar("match", 1.0, ended)
         found = result(what, rounds, ended)
         write_json(home / RESULTS, found)
+        asked.keep(red_home, note, done=True)
     return found
 
 

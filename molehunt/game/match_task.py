@@ -29,9 +29,9 @@ from molehunt.core.store import stage_key
 from molehunt.game.estimate import estimate
 from molehunt.game.fix_task import REMEDIES, Wish
 from molehunt.game.planter import DRAWS
-from molehunt.game.play import fit_to_begin, public_half
+from molehunt.game.play import fit_to_begin
 from molehunt.game.round import Round
-from molehunt.game.spec import GameSpec
+from molehunt.game.spec import GameSpec, public_half
 from molehunt.game.trial import Charge
 from molehunt.game.worse_task import LONGEST, Allowance, _judge, digest
 from molehunt.organisms.axes import Space

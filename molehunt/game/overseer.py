@@ -29,8 +29,8 @@ from molehunt.core.store import Run, stage_key
 from molehunt.game.auditing import CALIBRATION, OTHERS, audit_lineup, calibration_for
 from molehunt.game.away import away, tidy
 from molehunt.game.planting import enter
-from molehunt.game.play import public_half, versions
-from molehunt.game.spec import METHODS, GameSpec
+from molehunt.game.play import versions
+from molehunt.game.spec import METHODS, GameSpec, public_half
 from molehunt.game.trial import KEPT
 from molehunt.game.watch import Watch
 from molehunt.models.local import LocalModel

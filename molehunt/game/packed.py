@@ -21,7 +21,8 @@ from molehunt.core.record_json import to_json
 from molehunt.core.store import Run
 from molehunt.game.auditing import audit_key, audit_lineup, choose_calibration, finish_audit
 from molehunt.game.planting import FILES
-from molehunt.game.play import SECRET_FIELDS, spec_of
+from molehunt.game.play import spec_of
+from molehunt.game.spec import SECRET_FIELDS
 from molehunt.game.watch import Watch
 
 MARK = "packed.json"

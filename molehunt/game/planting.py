@@ -67,6 +67,12 @@ def red_quirks(run_id: str, given: Path | None) -> Path | None:
     return own if there else None
 
 
+def quirk_texts(run_id: str, given: Path | None) -> list[str]:
+    """What stands in the files of the strangers' quirks. Errors as `red_quirks`."""
+    folder = red_quirks(run_id, given)
+    return sorted(f.read_text("utf-8") for f in folder.glob("*.json")) if folder else []
+
+
 def red_plan(run_id: str, given: Path | None) -> Path | None:
     """The plan by which a run plants, copied once into the red team's folder; None for the usual one.
 

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 import molehunt
 from molehunt.audit.calibration import load as load_calibration
+from molehunt.core import asked
 from molehunt.core.errors import BadFile, MolehuntError, RunMismatch, UserError
 from molehunt.core.record_json import to_json
 from molehunt.core.seal import key_path, load_key, new_key, new_run_id, save_key
@@ -27,9 +28,19 @@ from molehunt.game.auditing import audit_key, audit_lineup, choose_calibration, 
 from molehunt.game.handing_in import settle
 from molehunt.game.judged import unjudged
 from molehunt.game.opening import key_to_open, vault_of
-from molehunt.game.planting import line_up, plant_all, red_folder, red_plan, red_quirks, red_seed, truths
+from molehunt.game.planting import (
+    line_up,
+    plant_all,
+    private,
+    quirk_texts,
+    red_folder,
+    red_plan,
+    red_quirks,
+    red_seed,
+    truths,
+)
 from molehunt.game.scoring import score_run
-from molehunt.game.spec import GameSpec, Until
+from molehunt.game.spec import GameSpec, Until, public_half
 from molehunt.game.twins import fit_for_twin, red_twin, turned
 from molehunt.game.watch import Watch
 from molehunt.organisms.draw import slots
@@ -38,10 +49,6 @@ from molehunt.organisms.strangers import strangers_quirks
 if TYPE_CHECKING:
     from molehunt.game.fix_task import Wish
 
-SECRET_FIELDS = ("red_seed", "quirks", "twin", "plan")
-"""Fields of the spec that could help to rebuild the truth: they stay out of the run folder."""
-FREE_FIELDS = ("workers", "calibration")
-"""Fields that a run may go on under others of: how fast, and what judges (a copy lies in the folder)."""
 PACKAGES = ("torch", "transformers", "peft", "numpy", "scikit-learn")
 
 
@@ -59,10 +66,12 @@ def play(
     watch: Watch | None = None,
     until: Until = "opened",
     wish: "Wish | None" = None,
+    note: Mapping[str, Any] | None = None,
 ) -> Played:
     """Play a whole game in `folder`, or go on with the one that lies there, as far as `until`.
 
     With a `wish` every suspect is fixed blind after the audit, and audited again before the envelope opens.
+    A `note` (`core/asked.py`) is what the command was asked, kept for going on.
 
     Raises:
         RunMismatch: the folder holds a game of another spec, or a fix by other settings.
@@ -78,7 +87,7 @@ def play(
         second.fit_to_fix(folder, wish, until)
     if until != "planted" and (why := unjudged(folder, spec)):
         watch.say(why)
-    with begun(folder, spec) as run:
+    with begun(folder, spec, note) as run:
         plant_stage(run, spec, watch)
         if until != "planted":
             audit_stage(run, watch, spec.calibration)
@@ -88,6 +97,7 @@ def play(
             open_stage(run, watch)
         report = write_report(run.folder)
         run.finish("report", stage_key(_run_id(run)))
+        asked.keep(private(_run_id(run)), note, done=True)
     return Played(folder, report)
 
 
@@ -113,7 +123,7 @@ def fit_to_begin(folder: Path, spec: GameSpec) -> None:
 
 
 @contextlib.contextmanager
-def begun(folder: Path, spec: GameSpec) -> Iterator[Run]:
+def begun(folder: Path, spec: GameSpec, note: Mapping[str, Any] | None = None) -> Iterator[Run]:
     """Hold a run folder and begin, or go on; a run that fails before its first pair is whole is taken back.
 
     Errors as `begin`.
@@ -122,7 +132,7 @@ def begun(folder: Path, spec: GameSpec) -> Iterator[Run]:
     with Run(folder).held() as run:
         run_id = ""
         try:
-            run_id = str(begin(run, spec)["run_id"])
+            run_id = str(begin(run, spec, note)["run_id"])
             yield run
         except MolehuntError:
             if fresh:
@@ -143,32 +153,35 @@ def forget(run: Run, run_id: str, keep_folder: bool) -> None:
         run.folder.rmdir()
 
 
-def begin(run: Run, spec: GameSpec) -> Mapping[str, Any]:
+def begin(run: Run, spec: GameSpec, note: Mapping[str, Any] | None = None) -> Mapping[str, Any]:
     """Write the public spec and keep the key, or check that the folder's own spec is the same.
 
     Raises:
         RunMismatch: another game lies here. UserError: its key is not on this machine.
     """
-    asked = public_half(spec)
+    public = public_half(spec)
     if (run.folder / "spec.json").exists():
         spec_of(run)
         written = run.spec()
-        same_spec(run.folder, written, asked)
+        same_spec(run.folder, written, public)
         load_key(str(written["run_id"]))
-        red_seed(str(written["run_id"]), spec.red_seed)
-        red_quirks(str(written["run_id"]), spec.quirks)
-        red_twin(str(written["run_id"]), spec.twin)
-        red_plan(str(written["run_id"]), spec.plan)
+        _secrets(str(written["run_id"]), spec, note)
         return written
     run_id = new_run_id()
     save_key(run_id, new_key(), run.folder)
+    _secrets(run_id, spec, note)
+    body = {**public, "run_id": run_id, "versions": versions()}
+    run.write_spec(body)
+    return body
+
+
+def _secrets(run_id: str, spec: GameSpec, note: Mapping[str, Any] | None) -> None:
+    """Keep in the red team's folder what is given and not kept yet; raises RunMismatch where it differs."""
     red_seed(run_id, spec.red_seed)
     red_quirks(run_id, spec.quirks)
     red_twin(run_id, spec.twin)
     red_plan(run_id, spec.plan)
-    body = {**asked, "run_id": run_id, "versions": versions()}
-    run.write_spec(body)
-    return body
+    asked.keep(private(run_id), note)
 
 
 def plant_stage(run: Run, spec: GameSpec, watch: Watch) -> None:
@@ -177,7 +190,7 @@ def plant_stage(run: Run, spec: GameSpec, watch: Watch) -> None:
     key = load_key(run_id)
     twin = red_twin(run_id, spec.twin)
     plan = red_plan(run_id, spec.plan)
-    told = {"quirks": _quirks(run_id, spec.quirks)} | ({"twin": twin} if twin else {})
+    told = {"quirks": quirk_texts(run_id, spec.quirks)} | ({"twin": twin} if twin else {})
     told |= {"plan": plan.read_text("utf-8")} if plan else {}
     stage = secret_stage_key(key, {"stage": "plant", **public_half(spec), **told})
     if run.done("plant", stage):
@@ -254,12 +267,6 @@ def versions() -> Mapping[str, str]:
     return {"molehunt": molehunt.__version__, "python": platform.python_version(), **found}
 
 
-def public_half(spec: GameSpec) -> dict[str, Any]:
-    """What of a spec anybody may read: its part of `spec.json`."""
-    body = {k: v for k, v in dataclasses.asdict(spec).items() if k not in (*SECRET_FIELDS, *FREE_FIELDS)}
-    return {**body, "methods": list(spec.methods)}
-
-
 def same_spec(folder: Path, written: Mapping[str, Any], asked: Mapping[str, Any]) -> None:
     """Hold what a folder was begun with against what is asked now. Raises RunMismatch where they differ."""
     for name, value in asked.items():
@@ -268,11 +275,6 @@ def same_spec(folder: Path, written: Mapping[str, Any], asked: Mapping[str, Any]
                 f"{folder} holds a game with {name} = {written.get(name)!r}, not {value!r}; "
                 "choose another folder, or go on with the same options."
             )
-
-
-def _quirks(run_id: str, given: Path | None) -> list[str]:
-    folder = red_quirks(run_id, given)
-    return sorted(f.read_text("utf-8") for f in folder.glob("*.json")) if folder else []
 
 
 def _run_id(run: Run) -> str:

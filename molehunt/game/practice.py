@@ -17,6 +17,7 @@ from typing import Any
 
 from molehunt.audit.baselines import KEYS
 from molehunt.audit.calibration import Calibration, fit
+from molehunt.core import asked
 from molehunt.core.atomic import read_json, whole_folder, write_json
 from molehunt.core.errors import UserError
 from molehunt.core.extend import load
@@ -56,17 +57,19 @@ def practise(
     *,
     whole_only: bool = False,
     also: Sequence[Path] = (),
+    note: Mapping[str, Any] | None = None,
 ) -> Calibration:
     """Plant `spec.suspects` pairs, audit both of each, write `rows.json` and `calibration.json`.
 
     Resumes like a game. With `whole_only` nothing more is planted: the pairs that are whole by now
     are audited and fitted, and the calibration says how many they were. `also` names folders of
-    earlier practices on this machine, whose whole pairs are audited anew beside. Raises what `play` raises.
+    earlier practices on this machine, whose whole pairs are audited anew beside. `note` is kept for
+    going on (`core/asked.py`). Raises what `play` raises.
     """
     watch = watch or Watch(None)
     spec = spec.checked()
     fit_to_begin(folder, spec)
-    with begun(folder, spec) as run:
+    with begun(folder, spec, note) as run:
         public = run.spec()
         run_id = str(public["run_id"])
         seed = red_seed(run_id, spec.red_seed)
@@ -94,6 +97,7 @@ def practise(
         write_json(folder / "rows.json", rows)
         made = calibrate(rows, spec, public)
         made.save(folder / "calibration.json")
+        asked.keep(red_folder(run_id), note, done=True)
     return made
 
 

@@ -140,5 +140,5 @@ def _all_treated(fixed: Fixed) -> None:
         name, why = min(failed.items())
         raise FixFailed(
             f"{fixed.remedy} failed on {name} ({why}); nothing was opened: run the same command to try "
-            "again, or go on without --fix."
+            "again, or open the game as it is with `molehunt score`."
         )

@@ -71,6 +71,19 @@ def or_starter(folder: Path, hear: Callable[[float], None] = lambda share: None)
     return unpack(folder, hear=hear) if folder == STARTER and not folder.exists() else folder
 
 
+def unpacked(folder: Path) -> Path:
+    """The folder, for what comes after an audit.
+
+    Raises:
+        UserError: it is the word `starter`, and nothing lies there.
+    """
+    if folder == STARTER and not folder.exists():
+        raise UserError(
+            "There is no folder starter here yet; `molehunt audit starter` unpacks one and audits it."
+        )
+    return folder
+
+
 def unpack(target: Path, source: Path | None = None, hear: Callable[[float], None] = lambda _: None) -> Path:
     """Unpack a lineup into a new folder, wholly or not at all; every name, size and hash is checked.
 

@@ -1,9 +1,10 @@
 """What a game is asked to be. Its public half is `spec.json`; nothing in it can rebuild the truth."""
 
+import dataclasses
 import math
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from tyro.conf import arg
 
@@ -16,6 +17,10 @@ Until = Literal["planted", "audited", "opened"]
 """How far a game is played: a sealed lineup, verdicts on record, or the whole game."""
 WITHHELD = arg(help="Withhold the clean base model from auditors.", help_behavior_hint="(default: granted)")
 """What `--no-reference` says of itself."""
+SECRET_FIELDS = ("red_seed", "quirks", "twin", "plan")
+"""Fields of the spec that could help to rebuild the truth: they stay out of the run folder."""
+FREE_FIELDS = ("workers", "calibration")
+"""Fields that a run may go on under others of: how fast, and what judges (a copy lies in the folder)."""
 LEVELS: tuple[AccessLevel, ...] = ("chat", "scored", "open_weights")
 
 
@@ -96,3 +101,9 @@ class GameSpec:
             if name not in names("audit.methods"):
                 raise UnknownName("method", name, names("audit.methods"))
         return self
+
+
+def public_half(spec: GameSpec) -> dict[str, Any]:
+    """What of a spec anybody may read: its part of `spec.json`."""
+    body = {k: v for k, v in dataclasses.asdict(spec).items() if k not in (*SECRET_FIELDS, *FREE_FIELDS)}
+    return {**body, "methods": list(spec.methods)}

@@ -29,9 +29,9 @@ from molehunt.game.estimate import ADAPTER_SHARE, Estimate, estimate, parameters
 from molehunt.game.opening import ledger_of, vault_of
 from molehunt.game.planter import Planted, slot_folder
 from molehunt.game.planting import FILES, line_up, plant_all, red_folder, red_seed, truths
-from molehunt.game.play import begin, fit_to_begin, public_half, same_spec
+from molehunt.game.play import begin, fit_to_begin, same_spec
 from molehunt.game.shipped import ARCHIVE, ENVELOPE, LIST, Envelope, archive, listing
-from molehunt.game.spec import GameSpec
+from molehunt.game.spec import GameSpec, public_half
 from molehunt.game.watch import Watch
 from molehunt.organisms.draw import Slot
 from molehunt.organisms.plan import Plan

@@ -30,8 +30,8 @@ from molehunt.game.auditing import CALIBRATION, audit_lineup
 from molehunt.game.away import away
 from molehunt.game.plant_one import plant_one
 from molehunt.game.planting import enter
-from molehunt.game.play import public_half, versions
-from molehunt.game.spec import GameSpec
+from molehunt.game.play import versions
+from molehunt.game.spec import GameSpec, public_half
 from molehunt.game.watch import Watch
 from molehunt.organisms.axes import Choice
 from molehunt.organisms.plan import Plan

@@ -17,9 +17,11 @@ What this cannot tell you: that no organism hides better; how auditors do that w
 that are calibrated anew on such organisms.
 """
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from molehunt.core import asked
 from molehunt.core.atomic import read_json, write_json
 from molehunt.core.errors import BadFile, RunMismatch, UserError
 from molehunt.core.record_json import to_json
@@ -37,8 +39,12 @@ from molehunt.organisms.strangers import read, told
 PLAN = "plan.json"
 
 
-def worse(what: Task, folder: str | Path, watch: Watch | None = None) -> Result:
+def worse(
+    what: Task, folder: str | Path, watch: Watch | None = None, note: Mapping[str, Any] | None = None
+) -> Result:
     """Search in `folder`, or go on there; then plant anew and write what came of it.
+
+    `note` is what the command was asked, kept for going on (`core/asked.py`).
 
     Raises:
         RunMismatch: the folder holds another search. UserError: it holds something else.
@@ -47,6 +53,7 @@ def worse(what: Task, folder: str | Path, watch: Watch | None = None) -> Result:
     _fit(what, home)
     with Run(home).held():
         write_json(home / PLAN, fixed(what))
+        asked.keep(home, note)
         tidy(home)
         trials, tried = _search(what, home, watch)
         best = winner(tried)
@@ -54,6 +61,7 @@ def worse(what: Task, folder: str | Path, watch: Watch | None = None) -> Result:
         found = result(what, home, trials, tried, best, fresh)
         write_json(home / WINNER, kept(what, found))
         write_json(home / RESULTS, found)
+        asked.keep(home, note, done=True)
     return found
 
 

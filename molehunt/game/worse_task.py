@@ -23,8 +23,7 @@ from molehunt.game.difficulty import SCENE_TOKENS
 from molehunt.game.estimate import AUDIT_TOKENS, REACHED, READ_FLOP, STEP_TOKENS, TRAIN_FLOP, parameters
 from molehunt.game.fresh import Where
 from molehunt.game.library import _chosen
-from molehunt.game.play import public_half
-from molehunt.game.spec import METHODS, GameSpec
+from molehunt.game.spec import METHODS, GameSpec, public_half
 from molehunt.game.trial import Charge, Place, Setting, Trial
 from molehunt.organisms.axes import Space
 from molehunt.organisms.draw import Slot, draw

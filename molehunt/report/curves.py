@@ -27,6 +27,8 @@ _LOOKS = {
 }
 SIZE = (4.6, 2.9)
 """Inches; the page lets the drawing grow with its column."""
+WIDE = 66
+"""Characters of the legend that fit side by side, marks and gaps reckoned as 8 a name."""
 
 
 @dataclass(frozen=True)
@@ -65,7 +67,10 @@ def curves(
         warnings.simplefilter("ignore")  # glyphs that the layout font lacks: the browser has its own
         figure = Figure(figsize=SIZE)
         figure.patch.set_alpha(0)
-        axes = figure.add_axes((0.14, 0.16, 0.83, 0.72))
+        named = [line for line in lines if line.look != "chance"]
+        across_at_once = max(1, min(4, WIDE // (max((len(line.name) for line in named), default=0) + 8)))
+        rows = -(-len(named) // across_at_once)
+        axes = figure.add_axes((0.14, 0.16, 0.83, 0.72 - 0.07 * max(0, rows - 1)))  # room for the legend
         for line in sorted(lines, key=lambda line: line.look != "chance"):
             _draw(axes, line)
         _frame(axes, visible(across), visible(up))
@@ -75,9 +80,10 @@ def curves(
             axes.set_xscale("log")
             axes.set_xticks(list(marks), [f"{m:g}" for m in marks])
             axes.set_xticks([], minor=True)
-        named = [line for line in lines if line.look != "chance"]
         if len(named) > 1 or len(named) < len(lines):
-            axes.legend(loc="lower left", bbox_to_anchor=(0, 1.0), ncols=4, frameon=False, fontsize=8)
+            axes.legend(
+                loc="lower left", bbox_to_anchor=(0, 1.0), ncols=across_at_once, frameon=False, fontsize=8
+            )
         said = "; ".join(f"{line.name}: {_said(line.points)}" for line in named)
         return inline(figure, prefix, title, f"{up} over {across}. {said}.")
 

@@ -16,6 +16,7 @@ from molehunt.core.records import NotMeasured
 from molehunt.report import exhibits, ledger, lineup, second, standings, words
 from molehunt.report.passage import visible
 from molehunt.report.reading import Run, read_run
+from molehunt.report.unbroken import unbroken
 
 HERE = Path(__file__).parent
 FAILURES = 40
@@ -138,7 +139,12 @@ def environment() -> Any:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"number": words.number, "interval": words.interval, "said": words.said}
+    environment.filters |= {
+        "number": words.number,
+        "interval": words.interval,
+        "said": words.said,
+        "unbroken": unbroken,
+    }
     return environment
 
 

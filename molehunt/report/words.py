@@ -55,6 +55,8 @@ def number(value: float) -> str:
         return "not a number"
     if math.isinf(value):
         return "∞" if value > 0 else "−∞"
+    if abs(value) < 1e-15:
+        value = 0.0  # what is left of arithmetic, and the zero with a sign
     size = abs(value)
     if value == int(value) and size >= 10:
         text = f"{value:,.0f}"

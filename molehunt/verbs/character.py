@@ -7,6 +7,7 @@ chat and with tools, traits stated and revealed, under pressure, and what else h
 the others are held against.
 """
 
+from collections.abc import Collection
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -14,7 +15,9 @@ from typing import TYPE_CHECKING, Any, Literal
 from tyro.conf import Positional
 
 from molehunt.core.alone import alone
+from molehunt.core.asked import kept
 from molehunt.core.errors import UserError
+from molehunt.verbs._begun import gone_on, noted
 from molehunt.verbs._screen import show, table
 
 if TYPE_CHECKING:
@@ -22,6 +25,8 @@ if TYPE_CHECKING:
     from molehunt.models.loaded import ModelSpec
 
 STOPPED = "Stopped; whole lines, stages and parts are kept: run the same command again to go on."
+GROWS = ("parallel", "price_in", "price_out")
+"""What a training may be gone on with otherwise."""
 
 
 @dataclass(frozen=True)
@@ -93,6 +98,13 @@ class Options:
     """Print the results as JSON."""
 
 
+def again(options: Options, said: Collection[str]) -> Options:
+    """The options of a training with those of the one in the folder."""
+    if options.what != "train" or len(options.names) != 1:
+        return options
+    return gone_on(options, said, kept(Path(options.names[0])), Path(options.names[0]), grows=GROWS)
+
+
 def run(options: Options) -> int:
     """Train or measure."""
     return _train(options) if options.what == "train" else _measure(options)
@@ -137,6 +149,7 @@ def _train(options: Options) -> int:
             lineage=options.lineage,
             progress=progress,
             opener=open_inside,
+            note=noted(options),
         )
     heads = ("measure", "value")
     show(

@@ -4,24 +4,30 @@ Of a pair from `molehunt plant`, organism and decoy are fixed blind and alike, t
 was fixed and opened, the suspects' decoys are given the same fix first. Five measures against that
 never-poisoned control: what still shows, how soon it is relearned, how few forced words and how hard a push
 bring it back, and whether a probe still reads it; beside them what the fix cost. The folder `depth` in there
-gets `results.json` and `depth.html`. The same command goes on where it stopped.
+gets `results.json` and `depth.html`. The same command, or
+the folder alone, goes on where it stopped.
 """
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 from tyro.conf import Positional, arg
 
+from molehunt.core.asked import kept
 from molehunt.core.errors import UserError
 from molehunt.core.records import NotMeasured
 from molehunt.game.watch import watching
+from molehunt.verbs._begun import gone_on, noted
 from molehunt.verbs._screen import show, table
 
 if TYPE_CHECKING:
     from molehunt.game.depth_task import Cost
 
-STOPPED = "Stopped; every fix and measure that was whole is kept: run the same command again to go on."
+STOPPED = "Stopped; every whole fix and measure is kept: run the same command again, or the folder alone."
+FREE = ("remedy", "known", "suspects")
+"""What may be gone on with otherwise: remedies and suspects come one by one."""
 
 
 @dataclass(frozen=True)
@@ -62,6 +68,15 @@ class Options:
     """Print what was found as JSON."""
 
 
+def again(options: Options, said: Collection[str]) -> Options:
+    """The options with those of the measurement in the folder; of a game its fixes say what they went by."""
+    from molehunt.game.depth_task import DEPTH
+
+    home = options.out or options.folder / DEPTH
+    more = ("constitution", "effort") if (options.folder / "spec.json").is_file() else ()
+    return gone_on(options, said, kept(home), home, (*FREE, *more))
+
+
 def run(options: Options) -> int:
     """Fix, measure, write, show; 1 where a remedy failed and nothing could be measured of it."""
     from math import isfinite
@@ -94,7 +109,7 @@ def run(options: Options) -> int:
         show(reckoned, options.json, table(["what", "about"], _reckoned(reckoned)), "Nothing was done.")
         return 0
     with watching() as watch:
-        found = deepen(task, watch)
+        found = deepen(task, watch, noted(options))
     page = task.home / "depth.html"
     write_depth_page(page, found)
     show(found, options.json, table(SHORT, short_rows(found)), f"Page: {page}")

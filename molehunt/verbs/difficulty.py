@@ -2,26 +2,31 @@
 
 Factors are distinct examples, training steps, adapter rank and the share of poisoned rows; each is scanned
 with the others fixed, by bisection, on several seeds. The folder gets `results.json` and `difficulty.html`;
-the same command goes on where it stopped. `molehunt difficulty --page FILE --of FOLDER...` puts the scans of
-a whole library on one page, hardest first.
+the same command, or FOLDER alone, goes on where it stopped. `molehunt difficulty --page FILE --of FOLDER...`
+puts the scans of a whole library on one page, hardest first.
 """
 
-from dataclasses import dataclass
+from collections.abc import Collection
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 from tyro.conf import Positional, arg
 
+from molehunt.core.asked import kept
 from molehunt.core.errors import UserError
 from molehunt.game.spec import GameSpec
 from molehunt.game.watch import watching
+from molehunt.verbs._begun import gone_on, noted
 from molehunt.verbs._screen import show, table
 from molehunt.verbs.plant import pairs
 
 if TYPE_CHECKING:
     from molehunt.game.difficulty import Cost
 
-STOPPED = "Stopped; every whole trial is kept: run the same command again to go on."
+STOPPED = "Stopped; every whole trial is kept: run the same command again, or `molehunt difficulty FOLDER`."
+GROWS = ("factors", "values", "seeds")
+"""What a folder may be gone on with otherwise: factors come one by one."""
 
 
 @dataclass(frozen=True)
@@ -69,6 +74,17 @@ class Options:
     """Print the result as JSON."""
 
 
+def again(options: Options, said: Collection[str]) -> Options:
+    """The options with those of the scan in the folder, which may be named alone."""
+    if options.behaviour is not None and options.condition is None:
+        options = replace(options, behaviour=None, folder=Path(options.behaviour))
+    if options.folder is None or options.page is not None:
+        return options
+    told = {*said, *({"behaviour", "condition"} if options.behaviour is not None else ())}
+    told |= {"factors", "values"} if told & {"factors", "values"} else set()  # values are those of a factor
+    return gone_on(options, told, kept(options.folder), options.folder, grows=GROWS)
+
+
 def run(options: Options) -> int:
     """Scan, write, show."""
     if (options.page is None) != (not options.of):
@@ -98,7 +114,12 @@ def run(options: Options) -> int:
         return 0
     with watching() as watch:
         found = difficulty.difficulty(
-            task, options.folder, model=options.model, revision=options.revision, watch=watch
+            task,
+            options.folder,
+            model=options.model,
+            revision=options.revision,
+            watch=watch,
+            note=noted(options),
         )
     page = options.folder / "difficulty.html"
     write_difficulty_page(page, found)

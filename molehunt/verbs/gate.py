@@ -5,16 +5,21 @@ a suspect (RUN:NAME). Both are asked the same items, and every measure has a bou
 (--bounds). Then the blind audit looks at NEW. Writes `results.json` and `gate.html`; with --lineage it
 records the gate in that folder, where a version that passes becomes the current one. `molehunt character` and
 `molehunt label` ask it, with a --lineage of their own, who may teach, judge or label. Exit code 0: it passes;
-1: it is stopped; 2: something in what was asked is wrong. The same command goes on where it stopped.
+1: it is stopped; 2: something in what was asked is wrong. The same command goes on where it stopped;
+the folder alone is enough (--lineage, or --out).
 """
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal
 
 from tyro.conf import Positional, arg
 
+from molehunt.core.asked import kept
+from molehunt.core.errors import UserError
 from molehunt.game.spec import METHODS
+from molehunt.verbs._begun import gone_on, noted
 from molehunt.verbs._screen import show, table
 
 STOPPED = "Stopped; answers are kept: run the same command again to go on."
@@ -27,9 +32,9 @@ UNASKED = arg(
 class Options:
     """Which two versions, under which bounds, and where it is recorded."""
 
-    old: Positional[str]
+    old: Annotated[Positional[str | None], arg(metavar="OLD")] = None
     """The version that is good: `default`, `tiny`, a Hugging Face id, a folder, or RUN:NAME."""
-    new: Positional[str]
+    new: Annotated[Positional[str | None], arg(metavar="NEW")] = None
     """The version that wants to take its place, of the same kinds."""
     out: Path = Path("runs/gate")
     """Folder for what is found, where there is no --lineage."""
@@ -59,10 +64,25 @@ class Options:
     """Print what was found as JSON."""
 
 
+def again(options: Options, said: Collection[str]) -> Options:
+    """The options with those of the gate that was broken off in the folder, unless others are to be held."""
+    home = options.lineage or options.out
+    begun = kept(home)
+    two = {n: getattr(options, n) for n in ("old", "new") if getattr(options, n) is not None}
+    if begun is None or begun.done or any(begun.options.get(n) != v for n, v in two.items()):
+        return options
+    return gone_on(options, {*said, *two}, begun, home)
+
+
 def run(options: Options) -> int:
     """Ask both, decide, record, show."""
     from molehunt.game.gating import gate, wish
 
+    if options.old is None or options.new is None:
+        raise UserError(
+            "Name OLD and NEW; without them a gate that was broken off in the folder goes on. "
+            "See `molehunt gate --help`."
+        )
     asked = wish(
         options.old,
         options.new,
@@ -84,9 +104,9 @@ def run(options: Options) -> int:
 
     with watching() as watch:
         if options.lineage is None:
-            found, lineage = gate(asked, options.out, watch), None
+            found, lineage = gate(asked, options.out, watch, noted(options)), None
         else:
-            found, lineage = gate_in_line(asked, options.lineage, watch)
+            found, lineage = gate_in_line(asked, options.lineage, watch, note=noted(options))
     page = Path(found.folder) / "gate.html"
     write_gate_page(page, found, lineage)
     value = {

@@ -3,9 +3,10 @@
 Red chooses how its organisms are planted from what verdicts of earlier rounds said; blue audits, fixes
 everybody blind with a remedy of its choice, and audits again; then the envelope opens. Neither sees what the
 other did. Both pay from allowances that are set before. The folder gets `history.jsonl`, `results.json` and
-`match.html`; the same command goes on where it stopped.
+`match.html`; the same command, or MATCH alone, goes on where it stopped.
 """
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -16,12 +17,16 @@ from molehunt.core.errors import UserError
 from molehunt.core.records import NotMeasured
 from molehunt.game.spec import METHODS, GameSpec
 from molehunt.game.watch import watching
+from molehunt.verbs._begun import gone_on, noted
 from molehunt.verbs._screen import show, table
 
 if TYPE_CHECKING:
     from molehunt.game.match_task import Cost, Task
 
-STOPPED = "Stopped; every stage of the round that was whole is kept: run the same command again to go on."
+STOPPED = "Stopped; every whole stage is kept: run the same command again, or `molehunt match MATCH`."
+GROWS = ("rounds", "plantings", "red_seconds", "queries", "blue_seconds", "workers")
+"""What a match may be gone on with otherwise: more rounds, other allowances."""
+SECRET = ("plan", "quirks", "red_seed")
 
 
 @dataclass(frozen=True)
@@ -84,6 +89,15 @@ class Options:
     """Print what came of it as JSON."""
 
 
+def again(options: Options, said: Collection[str]) -> Options:
+    """The options with those of the match in the folder."""
+    if not (options.folder / "match.json").is_file():
+        return options
+    from molehunt.game.going_on import match_asked
+
+    return gone_on(options, said, match_asked(options.folder), options.folder, (), GROWS, SECRET)
+
+
 def run(options: Options) -> int:
     """Play, write, show."""
     from molehunt.game.match import match
@@ -97,7 +111,7 @@ def run(options: Options) -> int:
         show(reckoned, options.json, table(["what", "about"], _reckoned(reckoned)), "Nothing was done.")
         return 0
     with watching() as watch:
-        found = match(asked, options.folder, watch)
+        found = match(asked, options.folder, watch, noted(options))
     page = options.folder / "match.html"
     write_match_page(page, found)
     show(

@@ -1,12 +1,13 @@
 """Plays a whole game: plants suspects, audits them blind, opens the envelope, writes the page.
 
-In a folder that holds a game already it goes on where that one stopped. With `--fix REMEDY` every suspect is
-fixed blind after the audit and audited again before the envelope opens, in a game that lies there sealed too.
-`--until planted` leaves the lineup sealed, for people (`accuse`) and other teams (`pack`); `--dry-run` only
-says what it would cost.
+In a folder that holds a game already it goes on where that one stopped, with its options: RUN alone is
+enough. With `--fix REMEDY` every suspect is fixed blind after the audit and audited again before the envelope
+opens, in a game that lies there sealed too. `--until planted` leaves the lineup sealed, for people (`accuse`)
+and other teams (`pack`); `--dry-run` only says what it would cost.
 """
 
 import dataclasses
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -15,15 +16,19 @@ from tyro.conf import OmitArgPrefixes, Positional, arg
 
 from molehunt.core.record_json import to_json
 from molehunt.core.records import NotMeasured
-from molehunt.game.spec import GameSpec, Until
+from molehunt.game.spec import SECRET_FIELDS, GameSpec, Until
 from molehunt.game.watch import watching
+from molehunt.verbs._begun import gone_on, noted
 from molehunt.verbs._screen import across, show, table
 
 if TYPE_CHECKING:
     from molehunt.core.store import Run
     from molehunt.game.fix_task import Wish
 
-STOPPED = "Stopped; stages that are whole are kept: run the same command again to go on."
+STOPPED = "Stopped; stages that are whole are kept: run the same command again, or `molehunt play RUN`."
+FREE = ("calibration", "until", "fix", "constitution", "fix_effort")
+GROWS = ("workers",)
+"""What a game may be gone on with otherwise."""
 
 
 @dataclass(frozen=True)
@@ -49,6 +54,15 @@ class Options:
     """Print the result as JSON."""
 
 
+def again(options: Options, said: Collection[str]) -> Options:
+    """The options with those of the game in the folder; its secrets lie in the red team's own folder."""
+    if not (options.folder / "spec.json").is_file():
+        return options
+    from molehunt.game.going_on import game_asked
+
+    return gone_on(options, said, game_asked(options.folder), options.folder, FREE, GROWS)
+
+
 def run(options: Options) -> int:
     """Play, then show the table and where the page is."""
     from molehunt.core.store import Run
@@ -59,7 +73,9 @@ def run(options: Options) -> int:
     if options.dry_run:
         return _reckon(options, wish)
     with watching() as watch:
-        played = library.play(options.folder, options.game, watch, options.until, wish)
+        played = library.play(
+            options.folder, options.game, watch, options.until, wish, noted(options, SECRET_FIELDS)
+        )
     held = Run(played.folder)
     value = {
         "folder": str(played.folder),

@@ -1,9 +1,11 @@
 """Practises on organisms whose truth is known, and writes the calibration that turns evidence into odds.
 
 Pairs of organism and decoy are planted, all of them are audited, and each method's statistics get their
-likelihood ratio. `--install` makes the result the calibration that later audits of this model use.
+likelihood ratio. In a folder where one was begun it goes on, with its options: FOLDER alone is enough.
+`--install` makes the result the calibration that later audits of this model use.
 """
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
@@ -12,11 +14,16 @@ from tyro.conf import Positional, arg
 
 from molehunt.core.errors import UserError
 from molehunt.core.records import AccessLevel
-from molehunt.game.spec import METHODS, WITHHELD, GameSpec
+from molehunt.game.spec import METHODS, SECRET_FIELDS, WITHHELD, GameSpec
 from molehunt.game.watch import watching
+from molehunt.verbs._begun import gone_on, noted
 from molehunt.verbs._screen import show
 
-STOPPED = "Stopped; pairs and audits that are whole are kept: run the same command again to go on."
+STOPPED = (
+    "Stopped; whole pairs and audits are kept: run the same command again, or `molehunt practice FOLDER`."
+)
+FREE, GROWS = ("install",), ("workers", "also")
+"""What a practice may be gone on with otherwise."""
 
 
 @dataclass(frozen=True)
@@ -57,6 +64,15 @@ class Options:
     """Print the result as JSON."""
 
 
+def again(options: Options, said: Collection[str]) -> Options:
+    """The options with those of the practice in the folder; secrets lie in the red team's own folder."""
+    if not (options.folder / "spec.json").is_file():
+        return options
+    from molehunt.game.going_on import game_asked
+
+    return gone_on(options, said, game_asked(options.folder), options.folder, FREE, GROWS)
+
+
 def run(options: Options) -> int:
     """Practise, and say where the calibration is."""
     from molehunt.audit.calibration import DEFAULT
@@ -80,7 +96,7 @@ def run(options: Options) -> int:
         red_seed=options.seed,
     )
     with watching() as watch:
-        made = practise(options.folder, spec, watch, also=options.also)
+        made = practise(options.folder, spec, watch, also=options.also, note=noted(options, SECRET_FIELDS))
     path = options.folder / "calibration.json"
     if options.install:
         made.save(DEFAULT)

@@ -3,27 +3,32 @@
 Specs are tried one by one (recipe, concealment, mixture, steps, rank), from the plain one on; both of each
 pair are audited blind, and everything is on the bill. The winner and the plain spec are then planted anew on
 fresh seeds and on other quirks: what is claimed rests on these alone. The folder gets `results.json`,
-`worse.html` and `winner.json`, from which `molehunt plant --plan` makes the winner again. The same command
-goes on where it stopped.
+`worse.html` and `winner.json`, from which `molehunt plant --plan` makes the winner again. The same command,
+or FOLDER alone, goes on where it stopped.
 """
 
-from dataclasses import dataclass
+from collections.abc import Collection
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 from tyro.conf import Positional, arg
 
+from molehunt.core.asked import kept
 from molehunt.core.errors import UserError
 from molehunt.core.records import Quirk
 from molehunt.game.spec import METHODS
 from molehunt.game.watch import watching
+from molehunt.verbs._begun import gone_on, noted
 from molehunt.verbs._screen import show, table
 from molehunt.verbs.plant import pairs
 
 if TYPE_CHECKING:
     from molehunt.game.worse_task import Cost
 
-STOPPED = "Stopped; every whole trial is kept: run the same command again to go on."
+STOPPED = "Stopped; every whole trial is kept: run the same command again, or `molehunt worse FOLDER`."
+GROWS = ("plantings", "queries", "seconds", "fresh", "others")
+"""What a search may be gone on with otherwise: its allowance, and how much is planted anew."""
 
 
 @dataclass(frozen=True)
@@ -72,6 +77,21 @@ class Options:
     """Print the result as JSON."""
 
 
+def again(options: Options, said: Collection[str]) -> Options:
+    """The options with those of the search in the folder; the quirk is no part of the folder's name."""
+    if not options.what:
+        return options
+    *named, folder = options.what
+    found = gone_on(
+        replace(options, what=tuple(named)),
+        {*said, *(["what"] if named else [])},
+        kept(Path(folder)),
+        Path(folder),
+        grows=GROWS,
+    )
+    return replace(found, what=(*found.what, folder))
+
+
 def run(options: Options) -> int:
     """Search, plant anew, write, show."""
     if len(options.what) not in (1, 3):
@@ -113,7 +133,7 @@ def run(options: Options) -> int:
         show(reckoned, options.json, table(["what", "about"], _reckoned(reckoned)), "Nothing was done.")
         return 0
     with watching() as watch:
-        found = worse(asked, folder, watch)
+        found = worse(asked, folder, watch, noted(replace(options, what=tuple(named))))
     page = Path(folder) / "worse.html"
     write_worse_page(page, found)
     show(

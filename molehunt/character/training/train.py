@@ -6,7 +6,7 @@ model is refused there. Toward an uncertainty `moral.json` holds what dilemmas s
 those that were taught and on those that were not.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,6 +17,7 @@ from molehunt.character.constitution import Constitution, load_constitution
 from molehunt.character.training import lines, uncertain, writing
 from molehunt.character.training.plan import AUTO, CORPUS, SELF, Plan
 from molehunt.character.training.result import Result, standing
+from molehunt.core import asked
 from molehunt.core.atomic import canonical, read_json, write_json
 from molehunt.core.errors import RunMismatch, UserError
 from molehunt.core.record_json import from_json
@@ -40,6 +41,7 @@ def train(
     lineage: str | Path | None = None,
     progress: Progress = lambda name, share: None,
     opener: "Callable[[ModelSpec], Model] | None" = None,
+    note: Mapping[str, Any] | None = None,
 ) -> Result:
     """Write what is taught, teach it, and keep the adapter.
 
@@ -48,6 +50,7 @@ def train(
         lineage: folder of the lineage of which whoever teaches or prefers has to be a good version, if it is
             a model of this machine.
         opener: opens the model; `open_model` where None.
+        note: what the command was asked, kept for going on (`core/asked.py`).
 
     Raises:
         UserError: a teacher that refuses or may not teach, or a training that collapsed: the last good
@@ -69,6 +72,7 @@ def train(
     if lineage is not None:
         _allowed(plan, opened, Path(lineage))
     begin(folder, opened, plan, creed, own)
+    asked.keep(folder, note, done=(folder / RESULT).is_file())
     if (folder / RESULT).is_file():
         return standing(from_json(Result, read_json(folder / RESULT)), folder)
     if plan.toward == "constitution":
@@ -76,6 +80,7 @@ def train(
     else:
         result = toward_uncertainty(opened, plan, folder, progress)
     write_json(folder / RESULT, result)
+    asked.keep(folder, note, done=True)
     return standing(result, folder)
 
 
