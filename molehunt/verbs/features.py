@@ -13,6 +13,7 @@ from typing import Literal
 
 from tyro.conf import Positional
 
+from molehunt.core.alone import alone
 from molehunt.core.errors import UserError
 from molehunt.game.watch import watching
 from molehunt.verbs._chats import make_chats
@@ -97,7 +98,7 @@ def _build(options: Options) -> int:
         raise UserError("--tokens should be at least 1.")
     saved = load_sae(options.sae)
     held = open_capture(options.source) if options.source else None
-    with watching() as watch:
+    with alone(options.store), watching() as watch:
         model = model_of(options, saved.model_id)
         saved = load_sae(options.sae, model)
         if held is not None:
@@ -254,7 +255,7 @@ def _pages(options: Options) -> int:
         raise UserError("`features pages` needs --out FOLDER.")
     store = open_features(options.store)
     words, labels = read_words(options.store, store.features), labels_of(options)
-    with watching() as watch:
+    with alone(options.out), watching() as watch:
         write_pages(
             options.out, store, words, labels, options.examples, lambda a, b: watch.bar("pages", a / b)
         )

@@ -105,8 +105,8 @@ def run(options: Options) -> int:
     reader = open_reader(options.reader, options.parallel) if asks else None
     if isinstance(reader, LocalReader):
         allowed(reader.model, options.lineage)
-    _begin(options, store, plan, reader)
     with alone(options.out), watching() as watch:
+        _begin(options, store, plan, reader)
         if reader is not None:
             reader = Remembered(reader, options.out / "answers.jsonl")
             watch.say(_cost_said(cost)[0])
@@ -121,14 +121,14 @@ def run(options: Options) -> int:
         steered: dict[str, Any] = {}
         if options.output:
             found, steered = _output(options, ground, found, reader, watch)
-    value = {
-        "reader": options.reader,
-        "plan": plan,
-        "cost": cost,
-        **_totals(summary(found, options.seed), steered),
-    }
-    write_json(options.out / "label.json", value)
-    write_label_page(options.out / "label.html", found, value, link)
+        value = {
+            "reader": options.reader,
+            "plan": plan,
+            "cost": cost,
+            **_totals(summary(found, options.seed), steered),
+        }
+        write_json(options.out / "label.json", value)
+        write_label_page(options.out / "label.html", found, value, link)
     show(
         {**value, "labels": list(found)},
         options.json,

@@ -218,9 +218,10 @@ def _import(options: Options) -> int:
 
     if options.source is None or len(options.addresses) != 1:
         raise UserError("An import needs --source FOLDER and one --addresses ADDRESS.")
-    refuse_taken(options.folder)
-    saved = import_sae(options.source, open_one(options), options.addresses[0])
-    save_sae(options.folder, saved)
+    with alone(options.folder):
+        refuse_taken(options.folder)
+        saved = import_sae(options.source, open_one(options), options.addresses[0])
+        save_sae(options.folder, saved)
     proven = saved.made["proven"]
     missing = [what for key, what in (("model", "weights"), ("address", "place")) if key not in proven]
     believed = f" Of which {' and '.join(missing)} it is, its folder does not say: you are believed."
@@ -238,6 +239,7 @@ def _export(options: Options) -> int:
 
     if options.target is None:
         raise UserError("An export needs --target FOLDER.")
-    export_sae(options.target, read_sae(options.folder), options.form)
+    with alone(options.target):
+        export_sae(options.target, read_sae(options.folder), options.form)
     show({"folder": str(options.target), "form": options.form}, options.json, f"Written to {options.target}.")
     return 0
