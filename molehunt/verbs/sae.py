@@ -127,7 +127,7 @@ def _train(options: Options) -> int:
         def report(done: int, total: int, speed: float, shown: Any) -> None:
             first = next(iter(shown.values()))
             said = f"{first.variance_explained:.2f} explained, {first.dead:.1%} dead"
-            watch.bar("training", done / total, f"{speed:,.0f} tokens/s, {said}" if speed else said)
+            watch.bar("training", done / total, f"{said}, {speed:,.0f} tokens/s" if speed else said)
             seen.update({a: {"tokens_per_second": speed or None, **vars(s)} for a, s in shown.items()})
 
         seen.update(finished(options.folder, rows, how))
