@@ -16,7 +16,7 @@ from tyro.conf import Positional
 
 from molehunt.core.alone import alone
 from molehunt.core.errors import UserError
-from molehunt.verbs._screen import show, table
+from molehunt.verbs._screen import show, table, tables
 
 STOPPED = "Stopped; what training had read is kept: run the same command again to go on."
 READING = "reading"
@@ -120,7 +120,7 @@ def _train(options: Options, out: Path, examples: Any) -> int:
         value,
         options.json,
         table(["probe", "place", "penalty"], places),
-        table(SHORT, short_rows(found.results)),
+        *tables(SHORT, short_rows(found.results)),
         *_missing(unmeasured(found.results)),
         f"Page: {out / 'probe.html'}",
     )
@@ -151,7 +151,7 @@ def _test(options: Options, examples: Any) -> int:
         values = pooled(model, examples, places, kept.made.pool, lambda a, b: watch.bar("reading", a / b))[0]
     results = measure(kept, values, examples, options.seed)
     value = {"probe": provenance_json(kept.made), "results": results}
-    show(value, options.json, table(SHORT, short_rows(results)), *_missing(unmeasured(results)))
+    show(value, options.json, *tables(SHORT, short_rows(results)), *_missing(unmeasured(results)))
     return 0
 
 

@@ -17,7 +17,7 @@ from tyro.conf import Positional
 
 from molehunt.core.alone import alone
 from molehunt.core.errors import BadFile, UserError
-from molehunt.verbs._screen import show, table
+from molehunt.verbs._screen import show, tables
 
 ADDED, TAKEN = (-0.5, -0.25, 0.0, 0.25, 0.5), (0.0, 0.5, 1.0)
 """Strengths unless others are given: norms to add, and shares to take away."""
@@ -174,7 +174,7 @@ def _steer(options: Options) -> int:
     write_json(options.out / "steer.json", value)
     write_steer_page(options.out / "steer.html", found, experiment, moved, asked, told, facts, link)
     page = f"Page: {options.out / 'steer.html'}"
-    show(value, options.json, table(SHORT, short_rows(found.doses)), verdict(found), *off_said(moved), page)
+    show(value, options.json, *tables(SHORT, short_rows(found.doses)), verdict(found), *off_said(moved), page)
     return 0
 
 
