@@ -72,7 +72,8 @@ def train(
             if report is not None:
                 speed = (done - first) * spec.batch / max(1e-9, time.monotonic() - began)
                 report(done, spec.steps, speed, {a: s.shown for a, s in sites.items()})
-        if not all(math.isfinite(s.shown.variance_explained) for s in sites.values()):
+        shown = [s.shown.variance_explained for s in sites.values()]
+        if not all(e is None or math.isfinite(e) for e in shown):
             if all(bool(x.isfinite().all()) for batch in batches for x in batch.values()):
                 raise UserError(
                     "The training came apart on finite activations; choose a smaller --learning-rate."

@@ -171,7 +171,7 @@ def _search(options: Options) -> int:
 
 def _nearest(options: Options) -> int:
     """Features by words in the corpus, or by a text of one's own."""
-    from molehunt.interp.feature_search import by_example, by_text
+    from molehunt.interp.feature_search import by_example, by_text, matches
     from molehunt.interp.feature_words import read_words
     from molehunt.interp.features import open_features
     from molehunt.models.prompts import text_ids
@@ -181,7 +181,9 @@ def _nearest(options: Options) -> int:
     words, labels = read_words(options.store, store.features), labels_of(options)
     if options.match:
         ids = text_ids(tokenizer_of(options), options.match)
+        places = len(matches(store, ids))
         found = by_text(store, ids, options.most)
+        said = f"These words stand at {places:,} places of {store.read:,} tokens, spelt as tokens like that."
         heads = ["feature", "z", "of matches", "of all", "what"]
     else:
         from molehunt.interp.feature_read import read_features
@@ -192,13 +194,13 @@ def _nearest(options: Options) -> int:
             limit = store.limits.get(saved.address, float("inf"))
             ((_, spots),) = read_features(model, saved.sae, saved.address, ids, limit, options.context)
         found = by_example(store, spots.feature.tolist(), spots.value.tolist(), options.most)
+        said = "" if found else "No feature fires in this text."
         heads = ["feature", "score", "value", "of all", "what"]
     rows = [
         (str(f.feature), f"{f.score:.2f}", f"{f.here:.3g}", f"{f.there:.3g}", named(words, f.feature, labels))
         for f in found
     ]
-    nothing = [] if rows else ["Nothing fires there; the words may be tokenised otherwise in the text."]
-    show({"found": found}, options.json, *([table(heads, rows)] if rows else nothing))
+    show({"found": found}, options.json, *([table(heads, rows)] if rows else []), *([said] if said else []))
     return 0
 
 

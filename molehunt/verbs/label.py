@@ -184,12 +184,16 @@ def _cost(options: Options, ground: Any, chosen: Sequence[int], plan: Any, asks:
 
 def _cost_said(cost: dict[str, Any]) -> list[str]:
     if not cost["questions"]:
-        return [f"{cost['features']:,} features, no questions to anyone; about {cost['minutes']:g} minutes."]
+        return [f"{cost['features']:,} features, no questions to anyone; {_minutes(cost['minutes'])}."]
     price = "" if cost["price_most"] is None else f", at most {cost['price_most']:g} by the prices given"
     return [
         f"{cost['features']:,} features, about {cost['questions']:,} questions, {cost['tokens_in']:,} tokens "
         f"of questions and at most {cost['tokens_out_most']:,} of answers{price}."
     ]
+
+
+def _minutes(minutes: float) -> str:
+    return "less than a minute" if minutes < 1 else f"about {minutes:.0f} minutes"
 
 
 def _begin(options: Options, store: Any, plan: Any, reader: Any) -> None:

@@ -126,7 +126,8 @@ def _train(options: Options) -> int:
 
         def report(done: int, total: int, speed: float, shown: Any) -> None:
             first = next(iter(shown.values()))
-            said = f"{first.variance_explained:.2f} explained, {first.dead:.1%} dead"
+            share = first.variance_explained
+            said = f"{'—' if share is None else f'{share:.2f}'} explained, {first.dead:.1%} dead"
             watch.bar("training", done / total, f"{said}, {speed:,.0f} tokens/s" if speed else said)
             seen.update({a: {"tokens_per_second": speed or None, **vars(s)} for a, s in shown.items()})
 
@@ -147,7 +148,7 @@ def _train(options: Options) -> int:
     cells = [
         (
             r["address"],
-            f"{r['variance_explained']:.3f}",
+            "does not vary" if r["variance_explained"] is None else f"{r['variance_explained']:.3f}",
             f"{r['active']:.1f}",
             f"{r['dead']:.1%}",
             r["folder"],
