@@ -118,7 +118,8 @@ class Site:
             if spec.resample and bool((self.silent >= spec.dead_after).any()):
                 self._resample(x, error.detach(), spec)
         flat = bool(variance <= FLAT * x.pow(2).sum())
-        explained = None if flat else 1 - float(unexplained.detach())
+        left = float(unexplained.detach())
+        explained = None if flat and math.isfinite(left) else 1 - left
         self.shown = Step(explained, len(code.values) / len(x), share)
 
     def _note(self, code: Code, rows: int, spec: TrainSpec) -> None:

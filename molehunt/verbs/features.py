@@ -124,6 +124,7 @@ def _build(options: Options) -> int:
             beside=beside,
             progress=lambda a, b: watch.bar("reading", min(1.0, a / b), f"{a:,} tokens"),
         )
+        watch.bar("reading", 1.0, f"{store.read:,} tokens")  # the text may end before
     counts = store.counts()
     value = {
         "folder": str(options.store),
