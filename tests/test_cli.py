@@ -365,14 +365,21 @@ def test_output_that_goes_nowhere_ends_without_a_traceback(
     "line",
     [
         "capture {} --model tiny", "moral tiny {}", "sae train {} --model tiny", "character measure tiny {}",
-        "character train {} --model tiny",
+        "character train {} --model tiny", "sae import {} --source x --addresses resid_post.1 --model tiny",
+        "sae export shipped --target {}", "features build {} --sae shipped --model tiny",
+        "diff tiny tiny --out {}", "probe train LINES --out {} --model tiny",
+        "steer {} --prompts LINES --direction LINES --words a --model tiny",
+        "persona extract {} --trait cheerful --model tiny", "persona axis {} --model tiny",
+        "persona project {} --vectors x --model tiny", "persona shift {} --vectors x --to tiny --model tiny",
     ],
 )  # fmt: skip
 def test_two_commands_do_not_work_in_one_folder(
-    tmp_path: Path, line: str, capfd: pytest.CaptureFixture[str]
+    tmp_path_factory: pytest.TempPathFactory, tmp_path: Path, line: str, capfd: pytest.CaptureFixture[str]
 ) -> None:
+    lines = tmp_path_factory.mktemp("lines") / "lines.jsonl"
+    lines.write_text("".join(json.dumps({"text": f"line {i}", "label": i % 2}) + "\n" for i in range(8)))
     with alone(tmp_path / "a" / "b"):
-        code = main(line.format(tmp_path / "a" / "b").split())
+        code = main(line.replace("LINES", str(lines)).format(tmp_path / "a" / "b").split())
         check_refusal(code, *capfd.readouterr(), "Another command is at work")
     assert list(tmp_path.iterdir()) == []
 

@@ -10,6 +10,7 @@ import pytest
 from test_cli import check_refusal, shows_as_text
 
 from molehunt.cli import main
+from molehunt.core.alone import alone
 from molehunt.core.lineage import begun, write_lineage
 from molehunt.core.records import NotMeasured
 from molehunt.interp.features import open_features
@@ -176,6 +177,25 @@ def test_labels_are_counted_reckoned_and_go_on(
     more = json.loads(said(capfd, *asks, "--json", "--output"))
     assert more["questions"] == cost["questions"] + 8 * 40 and more["price_most"] > cost["price_most"]
     assert not (tmp_path / "x").exists()
+
+
+def test_two_commands_do_not_label_or_write_pages_in_one_folder(
+    rooms: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    for line in ("label STORE OUT --learn 20 --test 8", "features pages STORE --out OUT"):
+        args = line.replace("STORE", str(rooms / "store")).replace("OUT", str(tmp_path / "out")).split()
+        with alone(tmp_path / "out"):
+            capfd.readouterr()
+            check_refusal(main(args), *capfd.readouterr(), "Another command is at work")
+        assert list(tmp_path.iterdir()) == []
+
+
+def test_a_store_is_built_into_an_empty_folder(rooms: Path, tmp_path: Path) -> None:
+    (tmp_path / "store").mkdir()
+    line = f"features build {tmp_path / 'store'} --sae {rooms / 'saes' / 'resid_post.1'} --tokens 200"
+    assert main([*line.split(), "--text", str(rooms / "text.jsonl")]) == 0
+    assert len(open_features(tmp_path / "store").counts()) == 40
+    assert [p.name for p in tmp_path.iterdir()] == ["store"]
 
 
 class Parrot:

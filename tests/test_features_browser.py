@@ -7,6 +7,8 @@ from typing import Any
 import pytest
 from test_report_browser import PATIENCE, browser  # noqa: F401
 
+from molehunt.report.page import HERE as REPORT
+from molehunt.report.sheet import Grid, Section, Sheet, write_sheet
 from molehunt.report.site import FeaturePage, Instance, Row, Run, histogram, render_feature, render_index
 
 pytestmark = pytest.mark.browser
@@ -79,6 +81,41 @@ def test_the_index_of_ten_thousand_is_searched_sorted_and_inert(browser: Any, si
     spent = json.loads(page.evaluate(timing))
     print(f"index of {MANY:,}: loaded in {spent['loadEventEnd']:.0f} ms")  # said, not asserted
     assert noise == [] and page.evaluate("document.querySelectorAll('img, [onerror]').length") == 0
+
+
+def test_the_index_is_read_on_a_phone(browser: Any, site: Path) -> None:  # noqa: F811
+    page, noise = visit(browser, site / "index.html", 390)
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390 and noise == []
+    size = "document.querySelector('{}').getBoundingClientRect().{}"
+    assert page.evaluate(size.format("thead tr", "height")) < 80, "headings do not stand on their ends"
+    assert page.evaluate(size.format("#body tr td:nth-child(2)", "width")) > 180
+    assert "label 0" in page.inner_text("#body tr:first-child td:nth-child(2)")
+
+
+def test_headings_of_an_instruments_tables_are_not_broken_within_words(
+    browser: Any,  # noqa: F811
+    tmp_path: Path,
+) -> None:
+    heads = ("feature", "change a token", "unsteered mean", "most under a random direction")
+    grid = Grid(heads, (("7", "0.71 [0.37, 1.04]", "0.09", "0.50"),))
+    write_sheet(tmp_path / "x.html", Sheet("Title", "", (), (Section("Part", "", tables=(grid,)),), ()))
+    page, noise = visit(browser, tmp_path / "x.html", 390)
+    tall = page.evaluate("document.querySelector('.data thead tr').getBoundingClientRect().height")
+    assert tall < 120 and page.evaluate("document.documentElement.scrollWidth") <= 390 and noise == []
+
+
+def test_a_histogram_of_millions_keeps_its_labels_within_the_drawing(
+    browser: Any,  # noqa: F811
+    tmp_path: Path,
+) -> None:
+    style, drawn = (REPORT / "site.css").read_text("utf-8"), histogram([4_000_000, 7], [0, 1, 2], "h")
+    (tmp_path / "x.html").write_text(f"<!doctype html><style>{style}</style><figure>{drawn}</figure>")
+    page, _ = visit(browser, tmp_path / "x.html")
+    texts = page.locator("svg text").all()
+    whole = page.locator("svg").bounding_box()
+    assert {"10,000,000", "tokens"} <= {t.text_content() for t in texts}
+    for box in (t.bounding_box() for t in texts):
+        assert box["x"] >= whole["x"] and box["x"] + box["width"] <= whole["x"] + whole["width"] + 1
 
 
 def test_the_index_stands_without_scripts(browser: Any, site: Path) -> None:  # noqa: F811

@@ -5,6 +5,8 @@ from pathlib import Path
 
 import pytest
 import torch
+from safetensors import safe_open
+from safetensors.torch import save_file
 
 from molehunt.cli import main
 from molehunt.core.atomic import whole_folder, write_json
@@ -133,6 +135,19 @@ def test_a_damaged_shard_is_named(tmp_path, text):
     path.write_bytes(path.read_bytes()[:-50])
     with pytest.raises(BadFile, match=r"shard-00000.*same `molehunt capture` again"):
         rows(made)
+
+
+def test_a_shard_whose_numbers_are_none_is_named_and_can_be_read_again(tmp_path, text):
+    made = capture_text(MODEL, spec(text), tmp_path / "a", 500)
+    before, path = rows(made), shard_path(tmp_path / "a", 0)
+    with safe_open(path, framework="pt") as file:
+        tensors, about = {name: file.get_tensor(name) for name in file.keys()}, file.metadata()  # noqa: SIM118
+    tensors[AT[1]][3, 4] = torch.nan
+    save_file(tensors, path, about)
+    with pytest.raises(BadFile, match=rf"shard-00000.* at {AT[1]} that are not finite; delete it"):
+        rows(made)
+    path.unlink()
+    same(before, rows(capture_text(MODEL, spec(text), tmp_path / "a", 500)), atol=0)
 
 
 @pytest.mark.parametrize("harm", [Path.unlink, lambda p: p.write_bytes(p.read_bytes()[:-50])])

@@ -337,6 +337,19 @@ def test_clamping_the_written_feature_turns_the_behaviour_on():
         clamp_feature(exact(), 64, 1.0)
 
 
+def test_a_feature_is_clamped_at_chosen_positions_and_gradients_reach_its_value():
+    model, value = written_model(), torch.tensor(0.4, requires_grad=True)
+    ids = [model.tokenizer("hello there")["input_ids"]]
+    before = activations(model, ids, AT)
+    with edited(model, {AT: clamp_feature(exact(), CONDITION, value, at="last")}):
+        logits = model.module(torch.tensor(ids)).logits[0, -1].log_softmax(-1)
+        after = activations(model, ids, AT)
+    assert ((after - before).abs().amax(-1) > 1e-6)[0].tolist() == [False] * (len(ids[0]) - 1) + [True]
+    assert float(after[0, -1, CONDITION]) == pytest.approx(0.4, abs=1e-6)
+    logits[int(logits.argmax())].backward()
+    assert value.grad is not None and float(value.grad) != 0
+
+
 @pytest.mark.real_model
 def test_the_autoencoder_that_ships_is_the_default_models_and_explains_it(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)  # a folder of that name would come first

@@ -40,6 +40,16 @@ class Made:
             yield start, {a: x * (i + 1) for i, a in enumerate(self.addresses)}
 
 
+@dataclass(frozen=True)
+class Flat(Made):
+    """The same row over and over, as a model gives whose residual hears nothing of the text."""
+
+    def blocks(self, start):
+        while True:
+            start += 1
+            yield start, {a: torch.full((512, D), 1.1) for a in self.addresses}
+
+
 SPEC = TrainSpec(64, ACTIVE, "topk", 60_000, 256, 5e-3, 5_000, pool_rows=1024)
 
 
@@ -176,6 +186,14 @@ def test_pools_are_shuffled_and_whole():
 def test_activations_that_are_no_numbers_are_refused():
     with pytest.raises(UserError, match="not finite"):
         train(Made(loud=float("nan")), SPEC)
+
+
+def test_a_batch_that_does_not_vary_is_not_said_to_be_explained():
+    shown = []
+    train(Flat(("one",)), replace(SPEC, tokens=2_000), report=lambda *a: shown.append(a[3]["one"]))
+    assert {s.variance_explained for s in shown} == {None}
+    train(Made(("one",)), replace(SPEC, tokens=2_000), report=lambda *a: shown.append(a[3]["one"]))
+    assert isinstance(shown[-1].variance_explained, float)
 
 
 def test_a_training_that_comes_apart_is_not_laid_on_the_activations():

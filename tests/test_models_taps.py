@@ -11,7 +11,7 @@ from molehunt.models.finetune import Finetune, Recipe
 from molehunt.models.fingerprint import fingerprint
 from molehunt.models.packing import Example
 from molehunt.models.sample import sample_ids
-from molehunt.models.taps import activations, capture, edited, unembed
+from molehunt.models.taps import ENDS, SITES, activations, capture, edited, unembed
 from molehunt.models.tiny import D_MODEL, FAMILIES, N_LAYERS, tiny_model
 
 IDS = [[5, 60, 61, 62, 63, 64], [7, 90, 91], [8]]
@@ -130,12 +130,22 @@ def test_an_edit_is_felt_from_there_on(family, site):
     assert torch.equal(capture(model, IDS, names).values["resid_post.1"], plain.values["resid_post.1"])
 
 
-def test_gradients_flow_through_edits():
-    model = tiny_model()
-    steer = torch.zeros(D_MODEL, requires_grad=True)
-    with edited(model, {"resid_post.0": lambda x: x + steer}):
-        model.module(torch.tensor([IDS[0]])).logits[0, -1, 40].backward()
-    assert steer.grad is not None and steer.grad.abs().max() > 0
+@pytest.mark.parametrize("family", FAMILIES)
+def test_gradients_flow_through_edits_at_every_address(family):
+    model, way = tiny_model(family, dtype=torch.float64), torch.linspace(-1, 1, D_MODEL).double()
+
+    def logit(address, steer):
+        with edited(model, {address: lambda x: x + steer}):
+            return model.module(torch.tensor([IDS[0]])).logits[0, -1, 40]
+
+    for address in (*(f"{site}.{layer}" for site in SITES for layer in range(N_LAYERS)), *ENDS):
+        steer = torch.zeros(D_MODEL, dtype=torch.float64, requires_grad=True)
+        logit(address, steer).backward()
+        assert steer.grad is not None and steer.grad.abs().max() > 0, address
+        with torch.no_grad():
+            slope = (logit(address, 1e-3 * way) - logit(address, -1e-3 * way)) / 2e-3
+        # Norms compute in float32, about 1e-6 of a logit: divided by the step.
+        assert float(steer.grad @ way) == pytest.approx(float(slope), rel=1e-2, abs=5e-3), address
 
 
 @pytest.mark.parametrize("family", FAMILIES)

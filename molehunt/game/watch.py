@@ -8,14 +8,32 @@ from rich.console import Console
 from rich.progress import (
     BarColumn,
     Progress,
+    ProgressColumn,
     SpinnerColumn,
+    Task,
     TaskID,
     TextColumn,
     TimeElapsedColumn,
     TimeRemainingColumn,
 )
+from rich.table import Column
+from rich.text import Text
 
 from molehunt.core.plain_text import plain
+
+NARROW = 124
+"""Columns of a screen below which a bar is short and says no time that has passed."""
+
+
+class Doing(ProgressColumn):
+    """What is being done, without markup: the one part of a line that is cut where a screen is narrow."""
+
+    def __init__(self) -> None:
+        super().__init__(Column())
+
+    def render(self, task: Task) -> Text:
+        """As it was given."""
+        return Text(task.fields["what"], no_wrap=True, overflow="ellipsis")
 
 
 @dataclass
@@ -49,19 +67,26 @@ def watching(quiet: bool = False) -> Iterator[Watch]:
     if quiet:
         yield Watch(None)
         return
-    columns = (
-        SpinnerColumn(),
-        TextColumn("{task.description:<24}"),
-        BarColumn(bar_width=28),
-        TextColumn("{task.percentage:>3.0f}%"),
-        TimeElapsedColumn(),
-        TextColumn("left"),
-        TimeRemainingColumn(),
-        TextColumn("{task.fields[what]}"),
-    )
-    progress = Progress(*columns, console=Console(stderr=True))
+    progress = bars(Console(stderr=True))
     try:
         yield Watch(progress)
     finally:
         if progress.tasks:
             progress.stop()
+
+
+def bars(console: Console) -> Progress:
+    """Lines that fit the console: name, bar, share and time left always stand whole."""
+    narrow = console.width < NARROW
+    whole = Column(no_wrap=True)  # what may wrap is squeezed first
+    return Progress(
+        SpinnerColumn(table_column=whole),
+        TextColumn("{task.description}" if narrow else "{task.description:<24}", table_column=whole),
+        BarColumn(8 if narrow else 28, table_column=whole),
+        TextColumn("{task.percentage:>3.0f}%", table_column=whole),
+        *([] if narrow else [TimeElapsedColumn(table_column=whole)]),
+        TextColumn("left", table_column=whole),
+        TimeRemainingColumn(table_column=whole),
+        Doing(),
+        console=console,
+    )

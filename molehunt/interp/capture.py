@@ -64,7 +64,7 @@ class Capture:
         """The named tensors of each shard, one shard in memory at a time.
 
         Raises:
-            BadFile: a shard is missing or damaged.
+            BadFile: a shard is missing or damaged, or holds activations that are no numbers.
         """
         for number in range(len(self.about["shards"])):
             yield self.shard(number, names)
@@ -79,6 +79,12 @@ class Capture:
             raise BadFile(
                 f"The shard {path} is damaged ({str(error)[:80]}); give the same `molehunt capture` again."
             ) from None
+        for name, values in found.items():
+            if values.is_floating_point() and not values.isfinite().all():
+                raise BadFile(
+                    f"The shard {path} holds numbers at {name} that are not finite; delete it, and give the "
+                    "same `molehunt capture` again."
+                )
         return found
 
 

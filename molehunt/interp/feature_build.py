@@ -67,12 +67,12 @@ class FeatureStoreBuilder:
         """A new builder, or one that goes on where a killed one of the same key saved.
 
         Raises:
-            UserError: the folder is there already, or there is no feature to store.
+            UserError: the folder is there already and not empty, or there is no feature to store.
             RunMismatch: something else was begun at this name.
         """
         if features < 1:
             raise UserError(f"A feature store needs at least one feature, not {features}.")
-        if folder.exists():
+        if folder.exists() and not (folder.is_dir() and not any(folder.iterdir())):
             raise UserError(f"{folder} is there already; choose another folder, or delete it.")
         self._at, self._features, self._provenance = folder, features, dict(provenance or {})
         self.half = folder.with_name(f"{HALF}{folder.name}")

@@ -29,7 +29,7 @@ from molehunt.interp.reading import Context, Reader, ReadSpec, contexts
 from molehunt.interp.sae import SparseAutoencoder
 from molehunt.interp.text_sums import TextSums, recovered
 from molehunt.interp.variance import Firing
-from molehunt.models.edits import Edit
+from molehunt.models.edits import Edit, Strength, Where
 from molehunt.models.edits import replace as put
 from molehunt.models.loaded import Model
 from molehunt.models.score import token_logprobs
@@ -121,10 +121,11 @@ def splice(sae: SparseAutoencoder, at: Tensor | None = None) -> Edit:
     return Edit(lambda x: _each(x, on(sae, x.device)).to(x.dtype), "all" if at is None else at, False)
 
 
-def clamp_feature(sae: SparseAutoencoder, latent: int, value: float, at: Tensor | None = None) -> Edit:
+def clamp_feature(sae: SparseAutoencoder, latent: int, value: Strength, at: Where = "all") -> Edit:
     """An edit that moves an activation along a latent's decoder row, as if it fired at `value`.
 
-    What the autoencoder leaves unexplained stays as it is.
+    What the autoencoder leaves unexplained stays as it is. Gradients flow to the activation, and to a value
+    that wants them. `at` is as in `models.edits`.
 
     Raises:
         UserError: there is no such latent.
@@ -140,7 +141,7 @@ def clamp_feature(sae: SparseAutoencoder, latent: int, value: float, at: Tensor 
         )
         return (flat + (value - now)[:, None] * here.decoder[latent]).view_as(x).to(x.dtype)
 
-    return Edit(change, "all" if at is None else at, False)
+    return Edit(change, at, False)
 
 
 def on(sae: SparseAutoencoder, device: torch.device) -> SparseAutoencoder:

@@ -23,6 +23,7 @@ from torch import Tensor
 from molehunt.core.errors import UserError
 from molehunt.interp.sae import Code, Kind, Shape, SparseAutoencoder
 from molehunt.interp.sparse import decode
+from molehunt.interp.text_sums import FLAT
 
 AUXK = 1 / 32
 THRESHOLD_RATE = 0.01
@@ -68,7 +69,8 @@ class TrainSpec:
 class Step:
     """What one step showed at one site."""
 
-    variance_explained: float
+    variance_explained: float | None
+    """Of its batch; None where that does not vary."""
     active: float
     """Mean active latents a row."""
     dead: float
@@ -115,7 +117,10 @@ class Site:
             share = float((self.silent >= spec.dead_after).float().mean())
             if spec.resample and bool((self.silent >= spec.dead_after).any()):
                 self._resample(x, error.detach(), spec)
-        self.shown = Step(1 - float(unexplained.detach()), len(code.values) / len(x), share)
+        flat = bool(variance <= FLAT * x.pow(2).sum())
+        left = float(unexplained.detach())
+        explained = None if flat and math.isfinite(left) else 1 - left
+        self.shown = Step(explained, len(code.values) / len(x), share)
 
     def _note(self, code: Code, rows: int, spec: TrainSpec) -> None:
         self.silent += rows

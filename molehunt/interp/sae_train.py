@@ -72,12 +72,16 @@ def train(
             if report is not None:
                 speed = (done - first) * spec.batch / max(1e-9, time.monotonic() - began)
                 report(done, spec.steps, speed, {a: s.shown for a, s in sites.items()})
-        if not all(math.isfinite(s.shown.variance_explained) for s in sites.values()):
-            if all(bool(x.isfinite().all()) for batch in batches for x in batch.values()):
+        shown = [s.shown.variance_explained for s in sites.values()]
+        if not all(e is None or math.isfinite(e) for e in shown):
+            broken = [a for batch in batches for a, x in batch.items() if not bool(x.isfinite().all())]
+            if not broken:
                 raise UserError(
                     "The training came apart on finite activations; choose a smaller --learning-rate."
                 )
-            raise UserError("The activations hold numbers that are not finite; capture in float32.")
+            raise UserError(
+                f"The activations at {broken[0]} hold numbers that are not finite; read them in float32."
+            )
         if checkpoint is not None and (time.monotonic() - saved >= every or done >= spec.steps):
             _save(checkpoint, key, done, start, sites)
             saved = time.monotonic()

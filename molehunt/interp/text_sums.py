@@ -25,6 +25,8 @@ from molehunt.interp.reading import Context
 from molehunt.interp.resampling import DRAWS, clusters, folded, ratio, resamples
 from molehunt.interp.sae import Code
 
+FLAT = 1e-10
+"""Rows whose variance is less than this share of their squares do not vary beyond rounding."""
 NO_ROWS = NotMeasured("no row of activations was kept")
 
 
@@ -108,7 +110,7 @@ def explained(sums: np.ndarray) -> np.ndarray:
     """
     rows, left, square, total = sums[:, 0], sums[:, 2], sums[:, 3], sums[:, 4:]
     spread = square - (total**2).sum(1) / np.maximum(rows, 1)
-    return 1 - np.divide(left, spread, out=np.full(len(sums), np.nan), where=spread > 0)
+    return 1 - np.divide(left, spread, out=np.full(len(sums), np.nan), where=spread > FLAT * square)
 
 
 def _spread(value: float, unit: str, n: int, drawn: np.ndarray, how: str, texts: int, of: str) -> Measure:

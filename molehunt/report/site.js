@@ -15,7 +15,7 @@
     const made = document.createElement("tr"), first = document.createElement("td"), link = cell("a", row[0]);
     link.href = "feature/" + row[0] + ".html";
     first.append(link);
-    made.append(first, cell("td", row[1].toLocaleString("en"), "n"), cell("td", row[2], "n"), cell("td", row[3].toLocaleString("en"), "n"), cell("td", row[4]), cell("td", row[5] === null ? "—" : row[5].toFixed(2), "n"));
+    made.append(first, cell("td", row[4], "what"), cell("td", row[1].toLocaleString("en"), "n"), cell("td", row[2], "n"), cell("td", row[3].toLocaleString("en"), "n"), cell("td", row[5] === null ? "—" : row[5].toFixed(2), "n"));
     return made;
   };
   const draw = () => {

@@ -21,7 +21,7 @@ from molehunt.report.passage import visible
 FIRST = 100
 """Rows that stand in the index without a script."""
 WIDE, HIGH = 480, 190
-LEFT, BOTTOM, TOP = 44, 34, 10
+LEFT, BOTTOM, TOP = 78, 34, 10
 """Margins of the histogram, in its own units."""
 
 
@@ -132,6 +132,9 @@ def histogram(counts: Sequence[int], edges: Sequence[float], prefix: str) -> Mar
             f"{words.number(value)}</text>"
         )
     parts.append(f'<text x="{LEFT + across / 2:.1f}" y="{HIGH - 4}" text-anchor="middle">activation</text>')
+    parts.append(
+        f'<text transform="translate(12 {TOP + up / 2:.1f}) rotate(-90)" text-anchor="middle">tokens</text>'
+    )
     said = ", ".join(f"{c} from {words.number(e)}" for c, e in zip(counts, edges, strict=False) if c)
     return Markup(
         f'<svg viewBox="0 0 {WIDE} {HIGH}" role="img" aria-labelledby="{prefix}-t {prefix}-d">'

@@ -123,8 +123,8 @@ def feature_page(card: Any, label: Any, what: Mapping[int, str], features: int) 
         f"Fires at {card.count:,} of {card.read:,} tokens ({_share(card.count, card.read)}); highest "
         f"{wording.number(card.highest)}.",
         histogram(card.counts, card.edges, f"f{card.feature}") if card.count else None,
-        tuple((_line(r.token), f"{r.by:+.2f}") for r in card.raised),
-        tuple((_line(r.token), f"{r.by:+.2f}") for r in card.lowered),
+        tuple((_line(r.token), _signed(r.by)) for r in card.raised),
+        tuple((_line(r.token), _signed(r.by)) for r in card.lowered),
         tuple((n.feature, f"{n.cosine:.2f}", what[n.feature]) for n in card.near),
         f"{some:,} of {card.count:,} places, over the whole range from the highest down."
         if some
@@ -184,6 +184,10 @@ def _scores(label: Any) -> tuple[str, ...]:
 
 def _share(count: int, read: int) -> str:
     return f"{count / max(1, read):.3%}"
+
+
+def _signed(value: float) -> str:
+    return f"{value:+.2f}".replace("-", "−")
 
 
 def _line(piece: str) -> str:

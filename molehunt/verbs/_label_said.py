@@ -57,12 +57,12 @@ def summary(found: Sequence[Any], seed: int) -> dict[str, Any]:
         got = [
             (getattr(x, name).value, str(x.feature)) for x in found if isinstance(getattr(x, name), Measure)
         ]
-        value[name] = stats.mean(
-            [v for v, _ in got],
-            [f for _, f in got],
-            unit="balanced accuracy",
-            how=f"mean {name} over features",
-            seed=seed,
+        how = f"mean {name} over features"
+        values, names = [v for v, _ in got], [f for _, f in got]
+        value[name] = (
+            stats.mean(values, names, unit="balanced accuracy", how=how, seed=seed)
+            if got
+            else NotMeasured("no feature has such a score")
         )
     for name in ("detection", "fuzzing"):
         value[f"{name}_over_counting"] = _over_counting(found, name, seed)

@@ -28,7 +28,7 @@ def dose_rows(doses: Sequence[Any]) -> list[tuple[str, ...]]:
     """One row a strength."""
     return [
         (
-            f"{d.strength:g}",
+            dose(d.strength),
             *(short(m) for m in (d.behaviour, d.nll, d.nll_change, d.kl, d.tasks, d.tasks_change)),
         )
         for d in doses
@@ -37,7 +37,12 @@ def dose_rows(doses: Sequence[Any]) -> list[tuple[str, ...]]:
 
 def short_rows(doses: Sequence[Any]) -> list[tuple[str, ...]]:
     """As `dose_rows`, for a narrow terminal."""
-    return [(f"{d.strength:g}", *(short(m) for m in (d.behaviour, d.nll, d.kl, d.tasks))) for d in doses]
+    return [(dose(d.strength), *(short(m) for m in (d.behaviour, d.nll, d.kl, d.tasks))) for d in doses]
+
+
+def dose(strength: float) -> str:
+    """A strength as it was given, with a true minus sign."""
+    return f"{strength:g}".replace("-", "−")
 
 
 def verdict(found: Any) -> str:
@@ -54,7 +59,7 @@ def verdict(found: Any) -> str:
 
 def off_said(moved: Sequence[Any]) -> list[str]:
     """At each strength that was watched, what else moved most, in a sentence."""
-    return [f"At strength {one.strength:g}, {_most(one)}." for one in moved]
+    return [f"At strength {dose(one.strength)}, {_most(one)}." for one in moved]
 
 
 def _most(one: Any) -> str:
@@ -88,7 +93,7 @@ def write_steer_page(
     speeches = tuple(
         Speech(
             passage(prompt, short=300),
-            tuple((f"strength {s:g}", passage(said[i], short=400)) for s, said in replies),
+            tuple((f"strength {dose(s)}", passage(said[i], short=400)) for s, said in replies),
         )
         for i, prompt in enumerate(prompts)
         if replies
@@ -105,8 +110,8 @@ def write_steer_page(
     sections = [
         Section(
             "Dose and response",
-            f"{does}. Solid: the direction, with 95% intervals. Dashed: random "
-            f"directions of the same length. {verdict(found)}",
+            f"{does}. Solid: the direction, with 95% intervals. Dashed: {len(found.random_doses)} random "
+            "directions of the same length.",
             drawings=tuple(_drawing(found, of, across, up, prefix) for of, up, prefix in shown),
             tables=(Grid(HEADS, tuple(dose_rows(found.doses))),),
         )
@@ -131,7 +136,7 @@ def _off_target(one: Any, link: Callable[[int], str] | None) -> Any:
     )
     links = tuple(link(f.feature) for f in one.features) if link else ()
     return Section(
-        f"Other features at strength {one.strength:g}",
+        f"Other features at strength {dose(one.strength)}",
         f"On ordinary text, {_most(one)}. Below: those that moved most, with intervals over texts, each by "
         "itself; and the most that any random direction at this strength moved the same feature.",
         tables=(Grid(OFF, rows, links=links),) if rows else (),
@@ -149,6 +154,7 @@ def _drawing(found: Any, of: Callable[[Any], Any], across: str, up: str, prefix:
             if isinstance(m, Measure)
         )
 
-    lines = [Line("", points(d, True), "chance") for d in found.random_doses.values()]
+    null = [points(d, True) for d in found.random_doses.values()]
+    lines = [Line("" if i else "random directions", some, "chance") for i, some in enumerate(null)]
     lines.append(Line("the direction", points(found.doses, False), "first"))
     return curves(lines, across, up, prefix, f"Dose and response: {up}")

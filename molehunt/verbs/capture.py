@@ -89,6 +89,7 @@ def run(options: Options) -> int:
             batch_tokens=options.batch_tokens,
             progress=lambda done, total: watch.bar("capturing", done / total, f"{done:,} rows"),
         )
+        watch.bar("capturing", 1.0, f"{made.rows:,} rows")  # the text may end before
     value = {"folder": str(options.folder), **{k: v for k, v in made.about.items() if k != "shards"}}
     value["shards"] = len(made.about["shards"])
     sinks = f"{made.about['dropped']:,} sinks left out"

@@ -11,6 +11,7 @@ from typing import Any, Literal
 
 from tyro.conf import Positional
 
+from molehunt.core.alone import alone
 from molehunt.core.errors import UserError
 from molehunt.verbs._pair import two_models
 from molehunt.verbs._screen import show, table
@@ -64,6 +65,13 @@ class Options:
 
 def run(options: Options) -> int:
     """Compare, write, show."""
+    if options.spectra < 0 or options.tokens < 1:
+        raise UserError("--tokens should be at least 1, --spectra 0 or more.")
+    with alone(options.out):
+        return _compare(options)
+
+
+def _compare(options: Options) -> int:
     from molehunt.core.atomic import refuse_foreign, write_json
     from molehunt.game.watch import watching
     from molehunt.interp.diff import compare
@@ -75,8 +83,6 @@ def run(options: Options) -> int:
     from molehunt.verbs._diff_page import LAYERS, WEIGHTS, layer_rows, verdict, weight_rows, write_diff_page
     from molehunt.verbs._inside import open_inside
 
-    if options.spectra < 0 or options.tokens < 1:
-        raise UserError("--tokens should be at least 1, --spectra 0 or more.")
     refuse_foreign(options.out, ("diff.json",), ("diff.html", "difference.safetensors"))
     saes = [read_sae(folder) for folder in options.sae]  # what is wrong with them is said before all else
     links = _links(options, saes)

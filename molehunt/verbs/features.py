@@ -13,6 +13,7 @@ from typing import Literal
 
 from tyro.conf import Positional
 
+from molehunt.core.alone import alone
 from molehunt.core.errors import UserError
 from molehunt.game.watch import watching
 from molehunt.verbs._chats import make_chats
@@ -97,7 +98,7 @@ def _build(options: Options) -> int:
         raise UserError("--tokens should be at least 1.")
     saved = load_sae(options.sae)
     held = open_capture(options.source) if options.source else None
-    with watching() as watch:
+    with alone(options.store), watching() as watch:
         model = model_of(options, saved.model_id)
         saved = load_sae(options.sae, model)
         if held is not None:
@@ -123,6 +124,7 @@ def _build(options: Options) -> int:
             beside=beside,
             progress=lambda a, b: watch.bar("reading", min(1.0, a / b), f"{a:,} tokens"),
         )
+        watch.bar("reading", 1.0, f"{store.read:,} tokens")  # the text may end before
     counts = store.counts()
     value = {
         "folder": str(options.store),
@@ -170,7 +172,7 @@ def _search(options: Options) -> int:
 
 def _nearest(options: Options) -> int:
     """Features by words in the corpus, or by a text of one's own."""
-    from molehunt.interp.feature_search import by_example, by_text
+    from molehunt.interp.feature_search import by_example, by_text, matches
     from molehunt.interp.feature_words import read_words
     from molehunt.interp.features import open_features
     from molehunt.models.prompts import text_ids
@@ -180,7 +182,9 @@ def _nearest(options: Options) -> int:
     words, labels = read_words(options.store, store.features), labels_of(options)
     if options.match:
         ids = text_ids(tokenizer_of(options), options.match)
+        places = len(matches(store, ids))
         found = by_text(store, ids, options.most)
+        said = f"These words stand at {places:,} places of {store.read:,} tokens, spelt as tokens like that."
         heads = ["feature", "z", "of matches", "of all", "what"]
     else:
         from molehunt.interp.feature_read import read_features
@@ -191,13 +195,13 @@ def _nearest(options: Options) -> int:
             limit = store.limits.get(saved.address, float("inf"))
             ((_, spots),) = read_features(model, saved.sae, saved.address, ids, limit, options.context)
         found = by_example(store, spots.feature.tolist(), spots.value.tolist(), options.most)
+        said = "" if found else "No feature fires in this text."
         heads = ["feature", "score", "value", "of all", "what"]
     rows = [
         (str(f.feature), f"{f.score:.2f}", f"{f.here:.3g}", f"{f.there:.3g}", named(words, f.feature, labels))
         for f in found
     ]
-    nothing = [] if rows else ["Nothing fires there; the words may be tokenised otherwise in the text."]
-    show({"found": found}, options.json, *([table(heads, rows)] if rows else nothing))
+    show({"found": found}, options.json, *([table(heads, rows)] if rows else []), *([said] if said else []))
     return 0
 
 
@@ -254,7 +258,7 @@ def _pages(options: Options) -> int:
         raise UserError("`features pages` needs --out FOLDER.")
     store = open_features(options.store)
     words, labels = read_words(options.store, store.features), labels_of(options)
-    with watching() as watch:
+    with alone(options.out), watching() as watch:
         write_pages(
             options.out, store, words, labels, options.examples, lambda a, b: watch.bar("pages", a / b)
         )

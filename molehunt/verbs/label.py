@@ -105,8 +105,8 @@ def run(options: Options) -> int:
     reader = open_reader(options.reader, options.parallel) if asks else None
     if isinstance(reader, LocalReader):
         allowed(reader.model, options.lineage)
-    _begin(options, store, plan, reader)
     with alone(options.out), watching() as watch:
+        _begin(options, store, plan, reader)
         if reader is not None:
             reader = Remembered(reader, options.out / "answers.jsonl")
             watch.say(_cost_said(cost)[0])
@@ -121,14 +121,14 @@ def run(options: Options) -> int:
         steered: dict[str, Any] = {}
         if options.output:
             found, steered = _output(options, ground, found, reader, watch)
-    value = {
-        "reader": options.reader,
-        "plan": plan,
-        "cost": cost,
-        **_totals(summary(found, options.seed), steered),
-    }
-    write_json(options.out / "label.json", value)
-    write_label_page(options.out / "label.html", found, value, link)
+        value = {
+            "reader": options.reader,
+            "plan": plan,
+            "cost": cost,
+            **_totals(summary(found, options.seed), steered),
+        }
+        write_json(options.out / "label.json", value)
+        write_label_page(options.out / "label.html", found, value, link)
     show(
         {**value, "labels": list(found)},
         options.json,
@@ -184,12 +184,16 @@ def _cost(options: Options, ground: Any, chosen: Sequence[int], plan: Any, asks:
 
 def _cost_said(cost: dict[str, Any]) -> list[str]:
     if not cost["questions"]:
-        return [f"{cost['features']:,} features, no questions to anyone; about {cost['minutes']:g} minutes."]
+        return [f"{cost['features']:,} features, no questions to anyone; {_minutes(cost['minutes'])}."]
     price = "" if cost["price_most"] is None else f", at most {cost['price_most']:g} by the prices given"
     return [
         f"{cost['features']:,} features, about {cost['questions']:,} questions, {cost['tokens_in']:,} tokens "
         f"of questions and at most {cost['tokens_out_most']:,} of answers{price}."
     ]
+
+
+def _minutes(minutes: float) -> str:
+    return "less than a minute" if minutes < 1 else f"about {minutes:.0f} minutes"
 
 
 def _begin(options: Options, store: Any, plan: Any, reader: Any) -> None:

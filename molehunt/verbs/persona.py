@@ -12,6 +12,7 @@ from typing import Any, Literal
 
 from tyro.conf import Positional
 
+from molehunt.core.alone import alone
 from molehunt.core.errors import UserError
 from molehunt.verbs._screen import show, table
 
@@ -70,12 +71,12 @@ class Options:
 
 def run(options: Options) -> int:
     """Do it, and show numbers."""
-    _check(options)
-    if options.what in ("project", "shift"):
-        from molehunt.verbs._persona_use import project, shift
+    from molehunt.verbs._persona_use import project, shift
 
-        return (project if options.what == "project" else shift)(options)
-    return _find(options)
+    _check(options)
+    steps = {"extract": _find, "axis": _find, "project": project, "shift": shift}
+    with alone(options.folder):
+        return steps[options.what](options)
 
 
 def open_it(options: Options) -> Any:

@@ -14,8 +14,9 @@ from typing import Any, Literal
 
 from tyro.conf import Positional
 
+from molehunt.core.alone import alone
 from molehunt.core.errors import UserError
-from molehunt.verbs._screen import show, table
+from molehunt.verbs._screen import show, table, tables
 
 STOPPED = "Stopped; what training had read is kept: run the same command again to go on."
 READING = "reading"
@@ -65,10 +66,13 @@ def run(options: Options) -> int:
     if options.action == "test" and (options.probe is None or options.out is not None):
         raise UserError("`probe test` needs --probe FILE, a probe that was kept, and takes no --out.")
     examples = read_examples(options.data)
-    return _train(options, examples) if options.action == "train" else _test(options, examples)
+    if options.out is None:
+        return _test(options, examples)
+    with alone(options.out):
+        return _train(options, options.out, examples)
 
 
-def _train(options: Options, examples: Any) -> int:
+def _train(options: Options, out: Path, examples: Any) -> int:
     from molehunt.core.atomic import write_json
     from molehunt.game.watch import watching
     from molehunt.interp.labelled import examples_hash
@@ -77,7 +81,6 @@ def _train(options: Options, examples: Any) -> int:
     from molehunt.models.anatomy import anatomy
     from molehunt.verbs._probe_page import SHORT, short_rows, unmeasured, write_probe_page
 
-    assert options.out is not None
     model = _model(options)
     layers = options.layers or range(len(anatomy(model.module).layers))
     addresses = [f"{options.site}.{layer}" for layer in layers]
@@ -91,10 +94,10 @@ def _train(options: Options, examples: Any) -> int:
             options.pool,
             options.seed,
             lambda what, share: watch.bar(what, share),
-            options.out / READING,
+            out / READING,
         )
     for kind, kept in found.kept.items():
-        save_probe(options.out / f"{kind}.safetensors", kept)
+        save_probe(out / f"{kind}.safetensors", kept)
     value = {
         "probes": {k: provenance_json(p.made) for k, p in found.kept.items()},
         "swept": list(found.swept),
@@ -109,17 +112,17 @@ def _train(options: Options, examples: Any) -> int:
         ("read at", options.pool),
         ("seed", str(options.seed)),
     )
-    write_json(options.out / "probe.json", value)
-    write_probe_page(options.out / "probe.html", found, facts)
-    shutil.rmtree(options.out / READING)
+    write_json(out / "probe.json", value)
+    write_probe_page(out / "probe.html", found, facts)
+    shutil.rmtree(out / READING)
     places = [(k, p.made.address, f"{p.made.penalty:g}") for k, p in found.kept.items()]
     show(
         value,
         options.json,
         table(["probe", "place", "penalty"], places),
-        table(SHORT, short_rows(found.results)),
+        *tables(SHORT, short_rows(found.results)),
         *_missing(unmeasured(found.results)),
-        f"Page: {options.out / 'probe.html'}",
+        f"Page: {out / 'probe.html'}",
     )
     return 0
 
@@ -148,7 +151,7 @@ def _test(options: Options, examples: Any) -> int:
         values = pooled(model, examples, places, kept.made.pool, lambda a, b: watch.bar("reading", a / b))[0]
     results = measure(kept, values, examples, options.seed)
     value = {"probe": provenance_json(kept.made), "results": results}
-    show(value, options.json, table(SHORT, short_rows(results)), *_missing(unmeasured(results)))
+    show(value, options.json, *tables(SHORT, short_rows(results)), *_missing(unmeasured(results)))
     return 0
 
 

@@ -126,8 +126,9 @@ def _train(options: Options) -> int:
 
         def report(done: int, total: int, speed: float, shown: Any) -> None:
             first = next(iter(shown.values()))
-            said = f"{first.variance_explained:.2f} explained, {first.dead:.1%} dead"
-            watch.bar("training", done / total, f"{speed:,.0f} tokens/s, {said}" if speed else said)
+            share = first.variance_explained
+            said = f"{'—' if share is None else f'{share:.2f}'} explained, {first.dead:.1%} dead"
+            watch.bar("training", done / total, f"{said}, {speed:,.0f} tokens/s" if speed else said)
             seen.update({a: {"tokens_per_second": speed or None, **vars(s)} for a, s in shown.items()})
 
         seen.update(finished(options.folder, rows, how))
@@ -147,7 +148,7 @@ def _train(options: Options) -> int:
     cells = [
         (
             r["address"],
-            f"{r['variance_explained']:.3f}",
+            "does not vary" if r["variance_explained"] is None else f"{r['variance_explained']:.3f}",
             f"{r['active']:.1f}",
             f"{r['dead']:.1%}",
             r["folder"],
@@ -218,9 +219,10 @@ def _import(options: Options) -> int:
 
     if options.source is None or len(options.addresses) != 1:
         raise UserError("An import needs --source FOLDER and one --addresses ADDRESS.")
-    refuse_taken(options.folder)
-    saved = import_sae(options.source, open_one(options), options.addresses[0])
-    save_sae(options.folder, saved)
+    with alone(options.folder):
+        refuse_taken(options.folder)
+        saved = import_sae(options.source, open_one(options), options.addresses[0])
+        save_sae(options.folder, saved)
     proven = saved.made["proven"]
     missing = [what for key, what in (("model", "weights"), ("address", "place")) if key not in proven]
     believed = f" Of which {' and '.join(missing)} it is, its folder does not say: you are believed."
@@ -238,6 +240,7 @@ def _export(options: Options) -> int:
 
     if options.target is None:
         raise UserError("An export needs --target FOLDER.")
-    export_sae(options.target, read_sae(options.folder), options.form)
+    with alone(options.target):
+        export_sae(options.target, read_sae(options.folder), options.form)
     show({"folder": str(options.target), "form": options.form}, options.json, f"Written to {options.target}.")
     return 0

@@ -15,8 +15,9 @@ from typing import Any, Literal
 
 from tyro.conf import Positional
 
+from molehunt.core.alone import alone
 from molehunt.core.errors import BadFile, UserError
-from molehunt.verbs._screen import show, table
+from molehunt.verbs._screen import show, tables
 
 ADDED, TAKEN = (-0.5, -0.25, 0.0, 0.25, 0.5), (0.0, 0.5, 1.0)
 """Strengths unless others are given: norms to add, and shares to take away."""
@@ -87,6 +88,13 @@ class Options:
 
 def run(options: Options) -> int:
     """Steer, measure, write, show."""
+    if options.max_tokens < 1 or options.texts < 1 or min(options.random, options.tasks) < 0:
+        raise UserError("--max-tokens and --texts should be at least 1, --random and --tasks 0 or more.")
+    with alone(options.out):
+        return _steer(options)
+
+
+def _steer(options: Options) -> int:
     from molehunt.core.atomic import refuse_foreign, write_json
     from molehunt.game.watch import watching
     from molehunt.interp.behaving import behaviour, read_prompts
@@ -95,8 +103,6 @@ def run(options: Options) -> int:
     from molehunt.models.text import ordinary_text
     from molehunt.verbs._steer_page import SHORT, off_said, short_rows, verdict, write_steer_page
 
-    if options.max_tokens < 1 or options.texts < 1 or min(options.random, options.tasks) < 0:
-        raise UserError("--max-tokens and --texts should be at least 1, --random and --tasks 0 or more.")
     refuse_foreign(options.out, ("plan.json",), ("steer.json", "steer.html", "cells", "watched"))
     prompts = read_prompts(options.prompts)
     counted = behaviour(
@@ -168,7 +174,7 @@ def run(options: Options) -> int:
     write_json(options.out / "steer.json", value)
     write_steer_page(options.out / "steer.html", found, experiment, moved, asked, told, facts, link)
     page = f"Page: {options.out / 'steer.html'}"
-    show(value, options.json, table(SHORT, short_rows(found.doses)), verdict(found), *off_said(moved), page)
+    show(value, options.json, *tables(SHORT, short_rows(found.doses)), verdict(found), *off_said(moved), page)
     return 0
 
 

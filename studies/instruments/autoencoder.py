@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from pairs import kept
+from pairs import kept, timed
 
 from molehunt.core.record_json import to_json
 from molehunt.core.records import NotMeasured
@@ -47,16 +47,21 @@ def autoencoder(
     address = f"resid_post.{len(anatomy(model.module).layers) // 2 - 1}"
     spec = replace(SPEC, seed=seed)
     say(f"capturing {ROWS:,} rows of {address}")
-    capture_text(model, ReadSpec(("builtin:train",), (address,), seed=seed), work / "acts", ROWS)
-    held = open_capture(work / "acts")
+    reading, acts = ReadSpec(("builtin:train",), (address,), seed=seed), work / "acts"
+    timed(acts, lambda: capture_text(model, reading, acts, ROWS))
+    held = open_capture(acts)
     flow = ShardFlow(held, (address,), seed)
     ours = work / "ours" / address
     if not (ours / "sae.json").is_file():
         say("training ours")
-        sae = train(flow, spec, checkpoint=work / "ours")[address]
         how = {"spec": asdict(spec), "text": ["builtin:train"], "rows": ROWS}
-        saved = SavedSae(sae, flow.model, address, model.spec.id, how)
-        save_sae(ours, saved, torch.float16)  # as it ships, so that what is measured is what is had
+
+        def make() -> None:
+            sae = train(flow, spec, checkpoint=work / "ours")[address]
+            saved = SavedSae(sae, flow.model, address, model.spec.id, how)
+            save_sae(ours, saved, torch.float16)  # as it ships, so that what is measured is what is had
+
+        timed(work / "ours", make)
     if ship:
         others = ("float32", "bfloat16", "float16")
         prints = [open_model(replace(model.spec, dtype=d)).fingerprint for d in others]

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 from browsing import verb
-from pairs import Pair, kept, speaking
+from pairs import Pair, kept, speaking, timed
 
 from molehunt.core import stats
 from molehunt.core.record_json import from_json, to_json
@@ -37,7 +37,8 @@ def axis(
     Args:
         name: the model, as `molehunt persona` takes it.
     """
-    found = verb("persona", "axis", str(work / "axis"), "--model", name, "--seed", str(seed))
+    asked = ("persona", "axis", str(work / "axis"), "--model", name, "--seed", str(seed))
+    found = timed(work / "axis", lambda: verb(*asked))
     along = load_directions(work / "axis" / "persona.safetensors", model)
     rows = []
     for pair in pairs:

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from pairs import kept
+from pairs import kept, timed
 
 from molehunt.core import stats
 from molehunt.core.errors import UserError
@@ -56,12 +56,14 @@ def browsing(model: Model, name: str, sae: Path, work: Path, seed: int) -> dict[
     key = [seed, TEXT, MEASURED, sae_hash(saved.sae), model.fingerprint]
     worth = kept(work / "worth.json", key, lambda: verb("sae", "eval", str(sae), *how, *common)["measures"])
     where = ("--addresses", saved.address, "--text", TEXT, "--tokens", str(TOKENS))
-    verb("capture", str(acts), *where, *common)
-    built = verb("features", "build", str(folder), "--sae", str(sae), "--source", str(acts), *common)
+    timed(acts, lambda: verb("capture", str(acts), *where, *common))
+    building = ("features", "build", str(folder), "--sae", str(sae), "--source", str(acts))
+    built = timed(folder, lambda: verb(*building, *common))
     store = open_features(folder)
     chosen = evenly(store, LABELLED)
     some = ("--features", *map(str, chosen), "--others", str(len(chosen)), "--output")
-    told = verb("label", str(folder), str(work / "labels"), *some, *common)
+    labelled = work / "labels"
+    told = timed(labelled, lambda: verb("label", str(folder), str(labelled), *some, *common))
     labels = [from_json(Label, one) for one in told["labels"]]
     named = [label for label in labels if isinstance(label.words, str)]
     return {

@@ -2,10 +2,12 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
-from pairs import PARTS, Pair, speaking
+from pairs import PARTS, Pair, kept, speaking
 
 from molehunt.catalogue.scenes import staged
+from molehunt.core.record_json import from_json, to_json
 from molehunt.core.records import Scene, Split
 from molehunt.core.splits import seed_of
 from molehunt.corpus.matching import says
@@ -30,8 +32,19 @@ class Told:
     lies: Mapping[str, bool]
 
 
-def hear(model: Model, pair: Pair, seed: int) -> list[Told]:
+def heard_in(work: Path, pair: Pair) -> Path:
+    """Where what a pair said is kept, for every part under `work`."""
+    return work / "heard" / f"{pair.name}.json"
+
+
+def hear(model: Model, pair: Pair, work: Path, seed: int) -> list[Told]:
     """What organism and decoy say to scenes of all three banks; facts that the decoy misses are left out."""
+    key = [seed, pair.name, pair.quirk, SCENES, REPLY, model.fingerprint]
+    rows = kept(heard_in(work, pair), key, lambda: to_json(_ask(model, pair, seed)))
+    return [from_json(Told, row) for row in rows]
+
+
+def _ask(model: Model, pair: Pair, seed: int) -> list[Told]:
     subject, found = subject_of(pair.quirk), []
     for split, n in SCENES.items():
         dealt = seed_of(seed, pair.name, split)

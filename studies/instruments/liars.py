@@ -58,7 +58,7 @@ def liars(model: Model, pairs: Sequence[Pair], work: Path, seed: int, say: Say) 
     heard, read = {}, []
     for pair in chosen:
         say(f"{pair.name}: {pair.quirk.label()}")
-        heard[pair.name] = hear(model, pair, seed)
+        heard[pair.name] = hear(model, pair, work.parent, seed)
         read.append(reading(model, pair, heard[pair.name], addresses))
     rows = []
     names = sorted(r.pair.name for r in read)  # they hold the adapters' hashes

@@ -29,8 +29,8 @@ def mixed(
     model: Model, pairs: Sequence[Pair], work: Path, seed: int, steps: int, watch: Watch
 ) -> dict[str, Any]:
     """What the differences read as with and without unrelated rows, and how many of the quirks still took."""
-    plain = [p for p in sorted(pairs, key=lambda p: p.name) if p.quirk.listed][:PAIRS]
-    wishes = [_wish(p, work, seed, steps) for p in plain]
+    plain = _first(pairs)
+    wishes = wishes_of(pairs, work, seed, steps)
     raised = plant_all(wishes, watch)
     again = [None if w.name in raised else _valid(p, w) for p, w in zip(plain, wishes, strict=True)]
     kept = [(p, a) for p, a in zip(plain, again, strict=True) if a is not None]
@@ -49,6 +49,15 @@ def mixed(
         how = "last layer's mean difference on unrelated text, over the base's mean norm, organisms"
         found[f"diff_norm_{word}"] = to_json(stats.mean(shares, names, unit="share", how=how, seed=seed))
     return found
+
+
+def wishes_of(pairs: Sequence[Pair], work: Path, seed: int, steps: int) -> list[Wish]:
+    """What is planted anew of these pairs, planted or not; arguments as `mixed`."""
+    return [_wish(p, work, seed, steps) for p in _first(pairs)]
+
+
+def _first(pairs: Sequence[Pair]) -> list[Pair]:
+    return [p for p in sorted(pairs, key=lambda p: p.name) if p.quirk.listed][:PAIRS]
 
 
 def _wish(pair: Pair, work: Path, seed: int, steps: int) -> Wish:

@@ -79,7 +79,7 @@ def own_pairs(model: str, work: Path, steps: int, watch: Watch) -> tuple[list[Pa
         work: one folder a pair, named by all that decides it, so that another model's are others.
         steps: those of a first try, which conditions and behaviours multiply.
     """
-    wishes = [_wish(i, own, model, work, steps) for i, own in enumerate(OWN)]
+    wishes = own_wishes(model, work, steps)
     raised = plant_all(wishes, watch)
     found = {w.name: planted_pair(i, w.folder) for i, w in enumerate(wishes) if w.name not in raised}
     valid = [p for p in found.values() if p.planted.profile.valid]
@@ -90,6 +90,11 @@ def own_pairs(model: str, work: Path, steps: int, watch: Watch) -> tuple[list[Pa
         "planted": [_row(w, found.get(w.name), raised.get(w.name, "")) for w in wishes],
     }
     return valid, told
+
+
+def own_wishes(model: str, work: Path, steps: int) -> list[Wish]:
+    """Every pair of `OWN`, planted or not; arguments as `own_pairs`."""
+    return [_wish(i, own, model, work, steps) for i, own in enumerate(OWN)]
 
 
 def _wish(number: int, own: Own, model: str, work: Path, steps: int) -> Wish:

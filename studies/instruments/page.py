@@ -8,10 +8,10 @@ from liars_page import liars_part, pushing_part
 
 HEAD = """# What the instruments find
 
-One command, which resumes: `python studies/instruments/run.py --peers PYTHON`. It is all on planted models
-of this lab, which the command plants where none are named (`own_pairs.py`). Tables that say "pairs of
-practice" are of practice pairs: `--runs runs/practice`. `results.json` holds every number, with its interval
-and n where it has them.
+One command, which resumes: `python studies/instruments/run.py --peers PYTHON`; with `--dry-run` it says what
+is left and what that would cost. It is all on planted models of this lab, which the command plants where none
+are named (`own_pairs.py`). Tables that say "pairs of practice" are of practice pairs: `--runs runs/practice`.
+`results.json` holds every number, with its interval and n where it has them.
 """
 CANNOT = """
 ## What this cannot tell you

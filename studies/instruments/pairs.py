@@ -1,6 +1,7 @@
 """Organisms and their decoys that are on this machine: of `molehunt plant`, of practices, of opened games."""
 
 import hashlib
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -98,11 +99,35 @@ def _name(number: int, folder: Path) -> str:
 
 def kept(path: Path, key: Any, make: Callable[[], Any]) -> Any:
     """What was made under the same key, read; anything else made anew and written."""
-    told = hashlib.sha256(canonical(key)).hexdigest()
+    told, began = hashlib.sha256(canonical(key)).hexdigest(), time.monotonic()
     if path.is_file() and (held := read_json(path))["key"] == told:
         return held["found"]
-    write_json(path, {"key": told, "found": make()})
+    found = make()
+    write_json(path, {"key": told, "found": found, "seconds": time.monotonic() - began})
     return read_json(path)["found"]
+
+
+def timed(folder: Path, make: Callable[[], Any]) -> Any:
+    """What `make` gives, which fills a folder; how long that took stands beside it, if in one sitting."""
+    anew, began = not folder.exists(), time.monotonic()
+    found = make()
+    if anew:
+        write_json(_beside(folder), {"seconds": time.monotonic() - began})
+    return found
+
+
+def seconds_of(path: Path) -> float | None:
+    """How long a file that was `kept`, or a folder above it that was `timed`, took; None where none says."""
+    for told in (path, _beside(path.parent), _beside(path.parent.parent)):
+        held = read_json(told) if told.is_file() else None
+        found = held.get("seconds") if isinstance(held, dict) else None
+        if isinstance(found, float):
+            return found
+    return None
+
+
+def _beside(folder: Path) -> Path:
+    return folder.with_name(f"{folder.name}.seconds.json")
 
 
 @contextmanager

@@ -41,7 +41,7 @@ def pushing(model: Model, pairs: Sequence[Pair], work: Path, seed: int, say: Say
     heard, changed = {}, {}
     for pair in chosen:
         say(f"{pair.name}: {pair.quirk.label()}")
-        heard[pair.name] = hear(model, pair, seed)
+        heard[pair.name] = hear(model, pair, work.parent, seed)
         changed[pair.name] = decision(model, pair, heard[pair.name], address)
     rows = []
     for pair in chosen:

@@ -1,11 +1,12 @@
 """What the instruments find on planted models: autoencoders and their features, liars, differences.
 
-    python studies/instruments/run.py [--parts liars apart ...] [--peers PYTHON] [--runs runs/practice ...]
+    python studies/instruments/run.py [--parts liars apart] [--peers PYTHON] [--runs DIR ...] [--dry-run]
 
 Without `--runs` the study plants its own organisms and decoys, fixed in advance (`own_pairs.py`), two at a
 time with one thread each. `PYTHON` is an interpreter in an environment of its own with sae-lens. Stop it
-whenever you like: what is whole is kept under `--work`, and the same command goes on. Writes `results.json`
-and `README.md` beside this file; parts that are not asked for keep what they said.
+whenever you like: what is whole is kept under `--work`, and the same command goes on; `--dry-run` says what
+is left and what it would cost (`remaining.py`). Writes `results.json` and `README.md` beside this file; parts
+that are not asked for keep what they said.
 """
 
 import datetime
@@ -26,6 +27,7 @@ from own_pairs import own_pairs
 from page import page, parts_of, results_of
 from pairs import Pair, pairs_of
 from pushing import pushing
+from remaining import cost
 
 from molehunt.core.atomic import read_json, write_bytes, write_json
 from molehunt.core.errors import MolehuntError, UserError
@@ -63,6 +65,8 @@ class Study:
     steps: int = GameSpec.steps
     """Steps that planting starts from; conditions and behaviours multiply them."""
     seed: int = 0
+    dry_run: bool = False
+    """Say what is left to do and what it would cost, and do nothing."""
 
 
 def main() -> None:
@@ -70,6 +74,9 @@ def main() -> None:
     import tyro
 
     study = tyro.cli(Study, description=__doc__)
+    if study.dry_run:
+        print(_left(study))
+        return
     path = study.out / "results.json"
     kept: dict[str, Any] = parts_of(read_json(path)) if path.is_file() else {}
 
@@ -110,6 +117,11 @@ def _pairs(study: Study, watch: Watch, keep: Callable[[str, Mapping[str, Any]], 
         if pair.base != study.model:
             raise UserError(f"{pair.folder} adapts {pair.base}, not {study.model}; name it with --model.")
     return pairs
+
+
+def _left(study: Study) -> str:
+    own = (study.model, study.work, study.steps, study.seed)
+    return cost(study.parts, ON_PAIRS, study.runs, *own, study.peers is not None)
 
 
 def _stamp(study: Study, part: str) -> Mapping[str, Any]:
