@@ -150,7 +150,32 @@ def test_a_shard_whose_numbers_are_none_is_named_and_can_be_read_again(tmp_path,
     same(before, rows(capture_text(MODEL, spec(text), tmp_path / "a", 500)), atol=0)
 
 
-@pytest.mark.parametrize("harm", [Path.unlink, lambda p: p.write_bytes(p.read_bytes()[:-50])])
+def flip(path):
+    """One bit of the last tensor is another; the file opens as before."""
+    kept = bytearray(path.read_bytes())
+    kept[-1] ^= 1
+    path.write_bytes(kept)
+
+
+def test_a_flipped_bit_in_a_shard_is_named_where_it_is_read_and_only_there(tmp_path, text):
+    made = capture_text(MODEL, spec(text), tmp_path / "a", 500)
+    path = shard_path(tmp_path / "a", 0)
+    with safe_open(path, framework="pt") as file:
+        names = tuple(file.keys())
+    before = made.shard(0, names)
+    flip(path)
+    assert made.shard(0, names).keys() == before.keys()  # this sitting has read it whole already
+    broken = []
+    for name in names:
+        try:
+            open_capture(tmp_path / "a").shard(0, (name,))
+        except BadFile as error:
+            broken.append(name)
+            assert f"{name} is not what was written" in str(error)
+    assert len(broken) == 1
+
+
+@pytest.mark.parametrize("harm", [Path.unlink, lambda p: p.write_bytes(p.read_bytes()[:-50]), flip])
 @pytest.mark.parametrize("number", [0, 1, -1])
 def test_the_same_command_reads_a_lost_or_damaged_shard_again_and_no_other(tmp_path, text, harm, number):
     capture_text(MODEL, spec(text), tmp_path / "a", 3000, shard_rows=700)

@@ -1,8 +1,9 @@
 """Activations of a text on disk: safetensors shards in a folder, beside `capture.json`.
 
 A shard holds whole groups of contexts (`interp.reading`) and is whole or not there. After `kill -9` the
-same command goes on after the last shard that stands; a shard of a finished capture that is gone, or does not
-open, is read again by the same command, and that one alone. Of each shard:
+same command goes on after the last shard that stands; a shard of a finished capture that is gone, does not
+open, or is not what was written (`interp.shard_sums`), is read again by the same command, and that one alone.
+Of each shard:
 
     ADDRESS             [rows, width] activations, one row a kept token, in the text's order
     token, position     [rows] int32: its id, and where it stands in its context
@@ -14,12 +15,12 @@ tests). Memory holds one group and one shard.
 
 What this cannot tell you: what stands at the rows that were left out, first positions and sinks; how many
 there were of the latter is kept as `dropped`. Nor what a token would have looked like with more before it
-than its context holds. Bytes that changed inside a shard that still opens are not noticed.
+than its context holds.
 """
 
 import json
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -31,10 +32,14 @@ from torch import Tensor
 from molehunt.core.atomic import HALF, read_json, sweep, write_bytes, write_json
 from molehunt.core.errors import BadFile, RunMismatch, UserError
 from molehunt.interp.reading import GROUP, Group, Reader, ReadSpec
+from molehunt.interp.shard_sums import changed, sums
 from molehunt.models.loaded import Model
 
 FILE = "capture.json"
 MARKS = ("token", "position", "context", "document")
+SUMS = "sums"
+UNSAID = (KeyError, ValueError, TypeError)
+"""What comes of a shard that does not say what a shard says of itself."""
 Progress = Callable[[int, int], None]
 
 
@@ -44,6 +49,8 @@ class Capture:
 
     folder: Path
     about: Mapping[str, Any]
+    looked_at: set[tuple[int, str]] = field(default_factory=set, compare=False, repr=False)
+    """Tensors whose sums were right, by shard and name: they are summed once a sitting."""
 
     @property
     def addresses(self) -> tuple[str, ...]:
@@ -75,7 +82,8 @@ class Capture:
         try:
             with safe_open(path, framework="pt") as file:
                 found = {name: file.get_tensor(name) for name in names}
-        except (OSError, SafetensorError) as error:
+                told = _told(file.metadata())[SUMS]
+        except (OSError, SafetensorError, *UNSAID) as error:
             raise BadFile(
                 f"The shard {path} is damaged ({str(error)[:80]}); give the same `molehunt capture` again."
             ) from None
@@ -85,6 +93,13 @@ class Capture:
                     f"The shard {path} holds numbers at {name} that are not finite; delete it, and give the "
                     "same `molehunt capture` again."
                 )
+        new = {name: v for name, v in found.items() if (number, name) not in self.looked_at}
+        if other := changed(new, told):
+            raise BadFile(
+                f"The shard {path} is damaged: {other[0]} is not what was written; give the same "
+                "`molehunt capture` again."
+            )
+        self.looked_at.update((number, name) for name in new)
         return found
 
 
@@ -140,7 +155,7 @@ def capture_text(
     shards, finished = _begun(folder, about)
     if finished is not None:
         for number, told in enumerate(finished["shards"]):
-            if _standing(folder, number, about) != told:
+            if _standing(folder, number, about, whole=True) != told:
                 _again(reader, folder, number, finished)
             if progress is not None:
                 progress(sum(s["rows"] for s in finished["shards"][: number + 1]), finished["rows"])
@@ -209,14 +224,23 @@ def _begun(folder: Path, about: dict[str, Any]) -> tuple[list[dict[str, Any]], d
     return shards, None
 
 
-def _standing(folder: Path, number: int, about: Mapping[str, Any]) -> dict[str, Any] | None:
-    """What a shard says of itself; None where there is none, or one that does not open."""
+def _standing(
+    folder: Path, number: int, about: Mapping[str, Any], whole: bool = False
+) -> dict[str, Any] | None:
+    """What a shard says of itself; None where there is none, or one that does not open.
+
+    With `whole`, all of it is read, and None is given too where it is not what was written.
+    """
     try:
         with safe_open(shard_path(folder, number), framework="pt") as file:
-            said = _said(file.metadata())
-            names = {*about["spec"]["addresses"], *MARKS, "text", "lengths"}
-            return said if names <= set(file.keys()) else None
-    except (OSError, SafetensorError, KeyError, ValueError, TypeError):
+            said = _told(file.metadata())
+            told, names = said.pop(SUMS), {*about["spec"]["addresses"], *MARKS, "text", "lengths"}
+            if not names <= set(file.keys()):
+                return None
+            if whole and any(changed({name: file.get_tensor(name)}, told) for name in names):
+                return None
+            return said
+    except (OSError, SafetensorError, *UNSAID):
         return None
 
 
@@ -241,7 +265,7 @@ def _again(reader: Reader, folder: Path, number: int, whole: Mapping[str, Any]) 
             f"The shard {shard_path(folder, number)} cannot be read again: the text is not what it was; give "
             "a new folder."
         )
-    write_bytes(shard_path(folder, number), save(tensors, {"molehunt": json.dumps(said)}))
+    _save(folder, number, tensors, said)
 
 
 def _cut(group: Group, rows: int) -> Group:
@@ -261,7 +285,7 @@ def _write(
     if not number:  # not sooner: what fails before any row is read leaves nothing behind
         write_json(folder / FILE, {**about, "done": False})
     tensors, said = _filled(held, done, limits)
-    write_bytes(shard_path(folder, number), save(tensors, {"molehunt": json.dumps(said)}))
+    _save(folder, number, tensors, said)
     return said
 
 
@@ -285,6 +309,12 @@ def _filled(
     }
 
 
-def _said(metadata: Mapping[str, str] | None) -> dict[str, Any]:
-    said = json.loads((metadata or {})["molehunt"])
-    return {**said, "rows": int(said["rows"]), "groups": int(said["groups"])}
+def _save(folder: Path, number: int, tensors: dict[str, Tensor], said: Mapping[str, Any]) -> None:
+    metadata = {"molehunt": json.dumps({**said, SUMS: sums(tensors)})}
+    write_bytes(shard_path(folder, number), save(tensors, metadata))
+
+
+def _told(metadata: Mapping[str, str] | None) -> dict[str, Any]:
+    """What a shard says of itself, the sums of its tensors among it. Errors: `UNSAID`."""
+    told = json.loads((metadata or {})["molehunt"])
+    return {**told, "rows": int(told["rows"]), "groups": int(told["groups"]), SUMS: dict(told[SUMS])}
