@@ -12,9 +12,10 @@ from molehunt.cli import main
 from molehunt.core.atomic import whole_folder, write_json
 from molehunt.core.errors import BadFile, RunMismatch, UserError
 from molehunt.interp import capture as capturing
-from molehunt.interp.capture import MARKS, capture_text, open_capture, shard_path
+from molehunt.interp.capture import capture_text, open_capture
 from molehunt.interp.corpora import documents, overlap
 from molehunt.interp.reading import ReadSpec
+from molehunt.interp.shards import MARKS, shard_path
 from molehunt.models import check
 from molehunt.models.taps import activations
 from molehunt.models.text import ordinary_text

@@ -2,7 +2,7 @@
 
 A shard holds whole groups of contexts (`interp.reading`) and is whole or not there. After `kill -9` the
 same command goes on after the last shard that stands; a shard of a finished capture that is gone, does not
-open, or is not what was written (`interp.shard_sums`), is read again by the same command, and that one alone.
+open, or is not what was written (`interp.shards`), is read again by the same command, and that one alone.
 Of each shard:
 
     ADDRESS             [rows, width] activations, one row a kept token, in the text's order
@@ -18,28 +18,21 @@ there were of the latter is kept as `dropped`. Nor what a token would have looke
 than its context holds.
 """
 
-import json
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save
 from torch import Tensor
 
-from molehunt.core.atomic import HALF, read_json, sweep, write_bytes, write_json
+from molehunt.core.atomic import HALF, read_json, sweep, write_json
 from molehunt.core.errors import BadFile, RunMismatch, UserError
 from molehunt.interp.reading import GROUP, Group, Reader, ReadSpec
-from molehunt.interp.shard_sums import changed, sums
+from molehunt.interp.shards import DAMAGED, MARKS, changed, read_shard, save_shard, shard_path, standing
 from molehunt.models.loaded import Model
 
 FILE = "capture.json"
-MARKS = ("token", "position", "context", "document")
-SUMS = "sums"
-UNSAID = (KeyError, ValueError, TypeError)
-"""What comes of a shard that does not say what a shard says of itself."""
 Progress = Callable[[int, int], None]
 
 
@@ -80,10 +73,8 @@ class Capture:
         """The named tensors of one shard. Errors as `shards`."""
         path = shard_path(self.folder, number)
         try:
-            with safe_open(path, framework="pt") as file:
-                found = {name: file.get_tensor(name) for name in names}
-                told = _told(file.metadata())[SUMS]
-        except (OSError, SafetensorError, *UNSAID) as error:
+            found, told = read_shard(path, names)
+        except DAMAGED as error:
             raise BadFile(
                 f"The shard {path} is damaged ({str(error)[:80]}); give the same `molehunt capture` again."
             ) from None
@@ -115,11 +106,6 @@ def open_capture(folder: Path) -> Capture:
     if not about.get("done"):
         raise BadFile(f"The capture in {folder} was broken off; give the same `molehunt capture` again.")
     return Capture(folder, about)
-
-
-def shard_path(folder: Path, number: int) -> Path:
-    """Where shard `number` lies."""
-    return folder / f"shard-{number:05d}.safetensors"
 
 
 def capture_text(
@@ -155,7 +141,7 @@ def capture_text(
     shards, finished = _begun(folder, about)
     if finished is not None:
         for number, told in enumerate(finished["shards"]):
-            if _standing(folder, number, about, whole=True) != told:
+            if standing(folder, number, about, whole=True) != told:
                 _again(reader, folder, number, finished)
             if progress is not None:
                 progress(sum(s["rows"] for s in finished["shards"][: number + 1]), finished["rows"])
@@ -216,32 +202,12 @@ def _begun(folder: Path, about: dict[str, Any]) -> tuple[list[dict[str, Any]], d
     if done:
         return [], before
     shards: list[dict[str, Any]] = []
-    while (said := _standing(folder, len(shards), about)) is not None:
+    while (said := standing(folder, len(shards), about)) is not None:
         # One that was left by an earlier try need not begin where the one before it ends.
         if said["first_context"] != GROUP * (shards[-1]["groups"] if shards else 0):
             break
         shards.append(said)
     return shards, None
-
-
-def _standing(
-    folder: Path, number: int, about: Mapping[str, Any], whole: bool = False
-) -> dict[str, Any] | None:
-    """What a shard says of itself; None where there is none, or one that does not open.
-
-    With `whole`, all of it is read, and None is given too where it is not what was written.
-    """
-    try:
-        with safe_open(shard_path(folder, number), framework="pt") as file:
-            said = _told(file.metadata())
-            told, names = said.pop(SUMS), {*about["spec"]["addresses"], *MARKS, "text", "lengths"}
-            if not names <= set(file.keys()):
-                return None
-            if whole and any(changed({name: file.get_tensor(name)}, told) for name in names):
-                return None
-            return said
-    except (OSError, SafetensorError, *UNSAID):
-        return None
 
 
 def _again(reader: Reader, folder: Path, number: int, whole: Mapping[str, Any]) -> None:
@@ -265,7 +231,7 @@ def _again(reader: Reader, folder: Path, number: int, whole: Mapping[str, Any]) 
             f"The shard {shard_path(folder, number)} cannot be read again: the text is not what it was; give "
             "a new folder."
         )
-    _save(folder, number, tensors, said)
+    save_shard(folder, number, tensors, said)
 
 
 def _cut(group: Group, rows: int) -> Group:
@@ -285,7 +251,7 @@ def _write(
     if not number:  # not sooner: what fails before any row is read leaves nothing behind
         write_json(folder / FILE, {**about, "done": False})
     tensors, said = _filled(held, done, limits)
-    _save(folder, number, tensors, said)
+    save_shard(folder, number, tensors, said)
     return said
 
 
@@ -307,14 +273,3 @@ def _filled(
         "first_context": read[0].number,
         "limits": dict(limits),
     }
-
-
-def _save(folder: Path, number: int, tensors: dict[str, Tensor], said: Mapping[str, Any]) -> None:
-    metadata = {"molehunt": json.dumps({**said, SUMS: sums(tensors)})}
-    write_bytes(shard_path(folder, number), save(tensors, metadata))
-
-
-def _told(metadata: Mapping[str, str] | None) -> dict[str, Any]:
-    """What a shard says of itself, the sums of its tensors among it. Errors: `UNSAID`."""
-    told = json.loads((metadata or {})["molehunt"])
-    return {**told, "rows": int(told["rows"]), "groups": int(told["groups"]), SUMS: dict(told[SUMS])}
