@@ -113,7 +113,7 @@ def test_the_envelope_stays_shut_until_a_verdict_is_on_record(sealed: Game) -> N
 
 
 def test_another_spec_on_the_same_folder_is_refused(sealed: Game) -> None:
-    assert "seed = 0, not 5" in sealed.refused("play", *sealed.options, "--seed", "5")
+    assert "--seed 0, not 5" in sealed.refused("play", *sealed.options, "--seed", "5")
 
 
 def test_a_game_goes_on_with_its_own_seed_and_quirks_or_not_at_all(sealed: Game, tmp_path: Path) -> None:

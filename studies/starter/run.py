@@ -21,9 +21,10 @@ from tyro.conf import FlagCreatePairsOff, OmitArgPrefixes
 from molehunt.core import interrupt
 from molehunt.core.atomic import read_json, write_json
 from molehunt.core.errors import MolehuntError
-from molehunt.core.records import NotMeasured
+from molehunt.core.record_json import to_json
+from molehunt.core.records import Measure, NotMeasured
 from molehunt.game.play import versions
-from molehunt.game.shipped import LIST, SHIPPED
+from molehunt.game.shipped import ARCHIVE, LIST, SHIPPED
 from molehunt.game.spec import GameSpec
 from molehunt.game.starter import Reckoned, make_starter, reckon
 from molehunt.game.watch import watching
@@ -95,6 +96,9 @@ def told(study: Study) -> dict[str, Any]:
 
     here = this_machine()
     listed = read_json(study.out / LIST)
+    size = (study.out / ARCHIVE).stat().st_size
+    how = "lineup.tar.xz, with so many suspects"
+    measures = {"archive_bytes": Measure(size, "bytes", listed["suspects"], how)}
     return {
         "date": datetime.date.today().isoformat(),
         "commit": _commit(),
@@ -103,7 +107,7 @@ def told(study: Study) -> dict[str, Any]:
         "run_id": listed["run_id"],
         "suspects": listed["suspects"],
         "model": listed["model"],
-        "archive_bytes": (study.out / "lineup.tar.xz").stat().st_size,
+        "measures": to_json(measures),
     }
 
 
