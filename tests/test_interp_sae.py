@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from molehunt.core.errors import UserError
-from molehunt.interp.sae import KINDS, Shape, SparseAutoencoder
+from molehunt.interp.sae import KINDS, Shape, SparseAutoencoder, largest
 
 ROWS, D, LATENTS, K = 24, 8, 40, 3
 
@@ -27,6 +27,15 @@ def dense(sae, x):
     limit = ranked.sort(-1, descending=True).values[..., n - 1 : n]
     acts = torch.where(pre >= limit, pre.relu(), 0.0)
     return acts, acts @ sae.decoder + sae.decoder_bias
+
+
+@pytest.mark.parametrize(("width", "k"), [(4608, 32), (4608, 128), (512, 4), (500, 3), (64, 40), (8, 8)])
+def test_the_largest_are_those_that_sorting_finds_ties_and_all(width, k):
+    rows = torch.randn(50, width, generator=torch.Generator().manual_seed(k)).mul(20).round()
+    values, places = largest(rows, k)
+    assert torch.equal(values.sort(-1).values, rows.sort(-1).values[:, -k:])
+    assert torch.equal(values, rows.gather(1, places))
+    assert all(len(set(row)) == k for row in places.tolist())
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -24,6 +24,8 @@ from molehunt.interp.sparse import decode, pick
 
 Kind = Literal["topk", "batchtopk"]
 KINDS: tuple[str, ...] = get_args(Kind)
+DEEP = 8
+"""Numbers a column, where the largest of a row are looked for in columns first."""
 SPAN = 4
 """How many times k candidates a row offers to BatchTopK at first; more are drawn where that might not do."""
 
@@ -149,9 +151,30 @@ class SparseAutoencoder(nn.Module):
         return Code(values, latents, rows, len(x))
 
 
+def largest(
+    pre: Float[Tensor, "rows width"], k: int
+) -> tuple[Float[Tensor, "rows k"], Int[Tensor, "rows k"]]:
+    """The k largest numbers of each row and where they stand, in no order.
+
+    Exact, in two passes where that leaves a quarter to choose from: a row's numbers lie in columns of `DEEP`,
+    its k largest in the k columns whose own largest are largest. At 576 → 4,608 and k = 32 a step of training
+    takes 67 ms so in place of 78 on two cores (one timing each); with k = 128 it would take longer.
+    """
+    rows, width = pre.shape
+    columns = width // DEEP
+    if width % DEEP or columns + DEEP * k > width // 4:
+        values, places = pre.topk(k, dim=-1, sorted=False)
+        return values, places
+    deep = pre.reshape(rows, DEEP, columns)
+    best = deep.amax(1).topk(k, dim=-1, sorted=False).indices
+    some = deep.gather(2, best[:, None].expand(-1, DEEP, -1)).flatten(1)
+    values, at = some.topk(k, dim=-1, sorted=False)
+    return values, at // k * columns + best.gather(1, at % k)
+
+
 def _largest_of_each(pre: Tensor, k: int) -> tuple[Int[Tensor, " n"], Int[Tensor, " n"]]:
     """Rows and latents of the k largest positive pre-activations of each row."""
-    values, latents = pre.topk(min(k, pre.shape[1]), dim=-1, sorted=False)
+    values, latents = largest(pre, min(k, pre.shape[1]))
     return _kept(values > 0, latents)
 
 
@@ -163,7 +186,7 @@ def _largest_of_all(pre: Tensor, k: int) -> tuple[Int[Tensor, " n"], Int[Tensor,
     rows, width = pre.shape
     span = min(width, SPAN * k)
     while True:
-        values, latents = pre.topk(span, dim=-1, sorted=False)
+        values, latents = largest(pre, span)
         flat = values.flatten()
         chosen = torch.zeros_like(flat, dtype=torch.bool)
         chosen[flat.topk(min(rows * k, flat.numel()), sorted=False).indices] = True
