@@ -82,7 +82,10 @@ def curves(
         for line in sorted(lines, key=lambda line: line.look != "chance"):
             _draw(axes, line)
         _frame(axes, visible(across), visible(up))
-        if all(p.x == int(p.x) for line in lines for p in line.points if finite(p.x)):
+        places = {p.x for line in lines for p in line.points if finite(p.x)}
+        if len(places) == 1:
+            axes.set_xticks([*places])  # an axis round one place would be marked in parts of nothing
+        elif all(x == int(x) for x in places):
             axes.xaxis.set_major_locator(MaxNLocator("auto", integer=True))  # rounds, layers, tokens
         if shares:
             axes.set_ylim(-0.03, 1.03)

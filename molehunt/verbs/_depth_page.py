@@ -79,7 +79,7 @@ def write_depth_page(path: Path, found: Any) -> None:
     )
     head = Section(
         "Removed, hidden or untouched",
-        f"A bar is one remedy. Right: how much is left beneath, with 95% intervals. {rules} Lost: share "
+        f"A bar is one remedy. Below: how much is left beneath, with 95% intervals. {rules} Lost: share "
         "of small tasks, and of written cases of character whose good reply is likelier, on the clean decoy.",
         drawings=(fates(marks, judging.HIDDEN, "fates"),),
         tables=(Grid(HEADS, tuple(rows(found)), words=True),),
