@@ -267,7 +267,10 @@ def test_a_remedy_that_reaches_for_the_truth_gets_nowhere(
 def test_what_cannot_be_done_is_said_before_anything_is_written(
     run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    front = "---\nname: both\nversion: '1'\nauthor: me\nsummary: s\n---\n"
+    (tmp_path / "both.md").write_text(f"{front}\n## a: Always lie.\n\n## b: Never lie.\n")
     said = {
+        "both.md line 10: b says the opposite of a on line 8": ("--constitution", tmp_path / "both.md"),
         "There is no remedy called 'honesty'; did you mean 'honest'?": ("--remedy", "honesty"),
         "one twice": ("--remedy", "honest", "honest"),
         "There is no suspect called 'Ashe'": ("--suspects", "Ashe"),

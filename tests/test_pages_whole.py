@@ -1,12 +1,14 @@
 """What tables and pages show stays whole: small numbers, empty lines, columns, names of measures."""
 
 import os
+import re
 
 import pytest
 from rich.console import Console
 
 from molehunt.gate.bounds import read_bounds
 from molehunt.report import words
+from molehunt.report.curves import Line, Point, curves
 from molehunt.report.passage import passage
 from molehunt.verbs._character_page import _indented
 from molehunt.verbs._gate_page import WIDE, label, rowed
@@ -47,3 +49,10 @@ def test_the_gate_draws_no_half_words() -> None:
 
 def test_what_belongs_to_the_row_above_stands_in() -> None:
     assert _indented("  less the first model's").startswith("\u2003less") and _indented("kl") == "kl"
+
+
+def test_an_axis_round_one_place_is_marked_there_and_shares_go_from_none_to_all() -> None:
+    lines = [Line("a", (Point(0.0, 0.41),)), Line("b", (Point(0.0, 0.42),), "second")]
+    drawn = str(curves(lines, "forced", "rate", "p", "title", shares=True))
+    marks = re.findall(r">([−0-9.]+)</text>", drawn)
+    assert marks == ["0", "0.0", "0.2", "0.4", "0.6", "0.8", "1.0"]

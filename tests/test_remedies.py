@@ -2,6 +2,7 @@
 
 import ast
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -204,7 +205,7 @@ def test_a_preference_counts_in_both_orders_and_a_principle_stands_in_the_system
 
         name = "shorter"
 
-        def weigh(self, rows: list[Compared]) -> list[float]:
+        def weigh(self, rows: Sequence[Compared]) -> list[float | NotMeasured]:
             return [of_one_mind(len(r.one) <= len(r.other), not len(r.other) <= len(r.one)) for r in rows]
 
     said = {"a": ("ab", "abc"), "b": ("abc", "ab"), "c": ("ab", "cd"), "d": ("ab", "ab"), "e": ("", "a")}

@@ -17,9 +17,11 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import combinations
+from pathlib import Path
 from typing import Literal
 
-from molehunt.character.constitution import Constitution, Example, Principle
+from molehunt.character.constitution import Constitution, Example, Principle, load_constitution, presets
+from molehunt.core.errors import BadFile
 
 TAGS = ("honesty", "harm", "uncertainty", "correction")
 """What a constitution should say something about; a principle says by its tags that it does."""
@@ -44,6 +46,22 @@ class Finding:
     def said(self) -> str:
         """The finding on one line."""
         return f"line {self.line}: {self.level}: {self.text}"
+
+
+def load_sound(name: str | Path) -> Constitution:
+    """A preset by name, or else a file, if somebody could follow it.
+
+    Raises:
+        UnknownName: neither a preset nor a file. BadFile: the file does not have the form, or holds an error
+            that `molehunt constitution check` names; the first, with its line.
+    """
+    one = load_constitution(name)
+    if str(name) in presets():
+        return one  # held to it by the package's own tests
+    errors = [f for f in check(one) if f.level == "error"]
+    if errors:
+        raise BadFile(f"{name} line {errors[0].line}: {errors[0].text}; see `molehunt constitution check`.")
+    return one
 
 
 def check(constitution: Constitution) -> tuple[Finding, ...]:

@@ -6,6 +6,7 @@ from pathlib import Path
 from molehunt.character import bank
 from molehunt.character.bank import Case
 from molehunt.character.constitution import Constitution, load_constitution, presets
+from molehunt.character.constitution_check import load_sound
 from molehunt.core.kinds import Creed
 
 USUAL = "kind-person"
@@ -26,9 +27,10 @@ def read_creed(name: str | Path = USUAL) -> Creed:
     """The creed of a preset, or of a file.
 
     Raises:
-        UnknownName: neither a preset nor a file. BadFile: the file does not have the form; names the line.
+        UnknownName: neither a preset nor a file. BadFile: the file does not have the form, or nobody could
+            follow it; names the line.
     """
-    return creed_of(load_constitution(name))
+    return creed_of(load_sound(name))
 
 
 def statements_of(creed: Creed) -> dict[str, str]:

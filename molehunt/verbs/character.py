@@ -164,7 +164,7 @@ def _train(options: Options) -> int:
 def _measure(options: Options) -> int:
     from molehunt.character.bank import read_cases
     from molehunt.character.conduct.study import measure, reckoned, subject
-    from molehunt.character.constitution import load_constitution
+    from molehunt.character.constitution_check import load_sound
     from molehunt.game.watch import watching
     from molehunt.verbs._character_page import write_character_page
     from molehunt.verbs._character_rows import heads, rows, said
@@ -180,7 +180,7 @@ def _measure(options: Options) -> int:
     out = Path(folder[0])
     if options.dry_run:
         what = subject(
-            load_constitution(options.constitution),
+            load_sound(options.constitution),
             own_cases=read_cases(options.cases) if options.cases else (),
             personas=options.personas,
             limit=options.limit,
