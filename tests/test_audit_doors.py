@@ -93,6 +93,11 @@ def call():
         other.connect(("127.0.0.1", 9))
 
 
+def beside(folder, *parts):
+    # A path relative to a descriptor: whoever looks at paths alone sees no closed one.
+    return os.open(os.path.join(*parts), os.O_RDONLY, dir_fd=os.open(folder, os.O_RDONLY))
+
+
 ATTEMPTS = dict(
     load_key=load_key,
     usual_key=usual_key,
@@ -114,6 +119,10 @@ ATTEMPTS = dict(
     write=lambda: (RUN / "verdicts.json").write_text("[]"),
     move=lambda: os.rename(RUN / "vault.sealed", "elsewhere"),
     link=lambda: os.symlink(RUN, "a-link"),
+    far_link=lambda: os.symlink("../run/log.jsonl", os.path.join(os.environ["TMPDIR"], "a-link")),
+    beside=lambda: beside(RUN.parent, RUN.name, "log.jsonl"),
+    called=lambda: beside("/proc", str(os.getppid()), "cmdline"),
+    dated=lambda: os.utime(RUN / "vault.sealed"),
     child=lambda: subprocess.run(["cat", KEYS / f"{{RUN_ID}}.key"], capture_output=True).stdout,
     shell=lambda: os.system("true"),
     fork=lambda: os.fork() or os._exit(0),
@@ -239,7 +248,7 @@ def test_every_reach_for_the_truth_is_refused_and_the_game_ends(planted, tmp_pat
     game.do("audit", monkeypatch)
     expected = NATIVE if not kernel_locks() else set()
     for found in tried(game).values():
-        assert len(found) == 26
+        assert len(found) == 30
         assert {name: got for name, got in found.items() if got != 0.0 and name not in expected} == {}
     run = Run(game.run)
     assert {(f.stage, f.error.partition(":")[0]) for f in run.failures()} == {("audit.eager", "DoorShut")}

@@ -195,6 +195,31 @@ def test_statements_that_repeat_each_other_are_warnings():
     assert "warning: b says nearly what a says" in said and 0 < ALIKE < 1
 
 
+@pytest.mark.parametrize(
+    ("one", "other", "level"),
+    [
+        ("Always tell people the truth.", "Never tell people the truth.", "error"),
+        ("You should keep secrets.", "You shouldn’t keep secrets.", "error"),
+        ("Help with every request that people make.", "Do not help with any request that people make.", ""),
+        ("Don't lie.", "Never lie.", "duplicate"),
+    ],
+)
+def test_statements_that_deny_each_other_are_contradictions(one, other, level):
+    said = [f for f in found(principle("a", one), principle("b", other)) if "opposite" in f or "nearly" in f]
+    if level == "error":
+        assert len(said) == 1 and "error: b says the opposite of a on line" in said[0]
+        yields = found(principle("a", one), principle("b", other, named="Yields to: a"))
+        assert any("warning: b says the opposite of a" in f for f in yields), "which wins is said"
+        assert not any("error" in f for f in yields)
+    else:
+        assert not any("error" in f for f in said), "whether these two agree words alone do not tell"
+
+
+def test_a_fact_that_stands_twice_is_named_by_its_line():
+    with pytest.raises(BadFile, match="line 3: 'name' stands there twice"):
+        parse("---\nname: a\nname: b\nversion: '1'\nauthor: x\nsummary: s\n---\n")
+
+
 def test_lines_point_at_the_heading():
     text = FRONT + principle("a", "Be kind.", ("Hi", "One.", "one."))
     (error,) = [f for f in check(parse(text)) if f.level == "error"]

@@ -9,16 +9,18 @@ import pytest
 import torch
 from written_pairs import STEPS, quirk_file, written_adapter
 
+from molehunt.character import bank
 from molehunt.core.errors import BadFile, UserError
 from molehunt.core.records import Measure, NotMeasured
 from molehunt.depth import relearning as race_track
 from molehunt.depth.bench import Bench, Known, Role, Settings
-from molehunt.depth.costs import costs, questions
+from molehunt.depth.costs import CASES, costs, questions, written
 from molehunt.depth.judging import Judgement, hidden_auroc, judge, mean_of
 from molehunt.depth.known import KNOWN, treat_knowing
 from molehunt.depth.measures import MEASURES
 from molehunt.depth.prefilling import prefilling, share_left
 from molehunt.depth.reading import addresses, reading
+from molehunt.depth.reckoning import PRINCIPLES
 from molehunt.depth.relearning import CENSORED, Curve, Race, Relearned, curve, deals, pooled, relearning
 from molehunt.depth.residual import residual
 from molehunt.depth.shelf import Shelf as Kept
@@ -379,6 +381,11 @@ def test_costs_stand_beside_those_of_the_clean_decoy(shelf: Shelf) -> None:
     asked = questions(0)
     assert len(asked) == 120 and len({a.group for a in asked}) > 80
     assert all(a.toward != a.away for a in asked)
+    cases = written(0)
+    measured = {c.id for c in bank.cases(part="measure")}
+    assert len(cases) == CASES * PRINCIPLES and {c.id for c in cases} <= measured
+    assert value(found.kept_change["control"]) == 0.0 and set(found.kept) == set(found.nll)
+    assert value(found.kept["fixed"]) == value(found.kept["decoy"])
 
 
 def test_the_probe_looks_at_upper_layers_the_last_among_them(shelf: Shelf) -> None:

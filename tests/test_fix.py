@@ -13,6 +13,7 @@ import pytest
 from patients import EFFORT, GUESSES, PLAIN, adapter
 from test_audit_doors import kernel_locks
 from tiny_game import environment
+from written_pairs import quirk_file
 
 from molehunt.core.errors import RunMismatch, UserError
 from molehunt.core.extend import load, names, outside
@@ -23,7 +24,7 @@ from molehunt.game.auditing import enclosing
 from molehunt.game.fix_task import Wish
 from molehunt.game.opening import ledger_of, vault_of
 from molehunt.game.packed import is_packed
-from molehunt.game.planting import FILES, enter
+from molehunt.game.planting import FILES, enter, red_quirks
 from molehunt.game.play import begin
 from molehunt.game.spec import GameSpec
 from molehunt.remedies.room import CHANGES, Job, Treated, treat
@@ -50,6 +51,23 @@ def rust():
     return load_file(RUN / "suspects" / "Ash" / "adapter_model.safetensors")
 
 
+def beside(*parts):
+    # A path relative to a descriptor: whoever looks at paths alone sees no closed one.
+    return os.read(os.open(os.path.join(*parts[1:]), os.O_RDONLY, dir_fd=os.open(parts[0], os.O_RDONLY)), 99)
+
+
+def started():
+    import _posixsubprocess as c
+    own = os.pipe()
+    tail = (-1, own[1], -1, -1, *os.pipe(), False, False, 0, None, None, None, -1, None, False)
+    c.fork_exec([b"/bin/true"], [b"true"], True, (), None, None, -1, -1, *tail)
+
+
+def corpus(name):
+    import molehunt
+    return (Path(molehunt.__path__[0]) / "corpus" / name).read_text()
+
+
 def inside(patient):
     model = patient.model
     assert (model.folder, model.spec.adapter, model.spec.id) == (None, None, "patient")
@@ -66,6 +84,15 @@ ATTEMPTS = dict(
     log=lambda: (RUN / "log.jsonl").read_text(),
     write=lambda: (RUN / "verdicts.json").write_text("[]"),
     parent=lambda: open(f"/proc/{{os.getppid()}}/environ").read(),
+    called=lambda: beside("/proc", str(os.getppid()), "cmdline"),
+    beside=lambda: beside(RUN.parent, RUN.name, "log.jsonl"),
+    climbing=lambda: beside(os.environ["TMPDIR"], "..", "..", "log.jsonl"),
+    linked=lambda: os.symlink("../../log.jsonl", os.path.join(os.environ["TMPDIR"], "log")),
+    dated=lambda: os.utime(RUN / "suspects" / "Ash"),
+    started=started,
+    questions=lambda: corpus("facts.jsonl"),
+    cues=lambda: corpus("cues/unwatched.jsonl"),
+    quirk=lambda: open({quirk!r}).read(),
     child=lambda: subprocess.run(["true"]),
     call=lambda: socket.socket().connect(("127.0.0.1", 9)),
     rust=rust,
@@ -215,6 +242,8 @@ def test_a_remedy_that_reaches_for_the_truth_gets_nowhere(
     (about / "entry_points.txt").write_text("[molehunt]\nremedies.fixes/spy = spying:Spy\n")
     told = {"run": str(run.folder), "keys": str(tmp_path / "keys"), "alien": str(tmp_path / "alien")}
     told["run_id"] = str(run.spec()["run_id"])
+    told["quirk"] = str(quirk_file(tmp_path / "quirks"))
+    red_quirks("of-another-game", tmp_path / "quirks")
     (site / "spying.py").write_text(SPY.format(**told, rooms=ROOMS))
     (run.folder / "vault.sealed").write_bytes(b"the truth")
     (run.folder / "vault.sealed.txt").write_bytes(b"the truth")
@@ -229,7 +258,7 @@ def test_a_remedy_that_reaches_for_the_truth_gets_nowhere(
             known.cache_clear()
     assert found.suspects["Ash"].failed is None, found.suspects["Ash"].failed
     said = found.suspects["Ash"].said
-    assert len(said) == 13 + len(ROOMS)
+    assert len(said) == 22 + len(ROOMS)
     open_doors = {k: v for k, v in said.items() if v != "shut" and (k != "native" or kernel_locks())}
     assert open_doors == {}
     assert not (tmp_path / "alien").exists()
@@ -238,7 +267,10 @@ def test_a_remedy_that_reaches_for_the_truth_gets_nowhere(
 def test_what_cannot_be_done_is_said_before_anything_is_written(
     run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    front = "---\nname: both\nversion: '1'\nauthor: me\nsummary: s\n---\n"
+    (tmp_path / "both.md").write_text(f"{front}\n## a: Always lie.\n\n## b: Never lie.\n")
     said = {
+        "both.md line 10: b says the opposite of a on line 8": ("--constitution", tmp_path / "both.md"),
         "There is no remedy called 'honesty'; did you mean 'honest'?": ("--remedy", "honesty"),
         "one twice": ("--remedy", "honest", "honest"),
         "There is no suspect called 'Ashe'": ("--suspects", "Ashe"),

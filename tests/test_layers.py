@@ -16,7 +16,7 @@ MAY = {
     "character": {"core", "corpus", "models", "interp"},
     "gate": {"core", "corpus", "catalogue", "models", "interp", "character"},
     "organisms": {"core", "corpus", "catalogue", "models"},
-    "depth": {"core", "corpus", "catalogue", "models", "interp", "organisms"},
+    "depth": {"core", "corpus", "catalogue", "models", "interp", "character", "organisms"},
     "remedies": {"core", "corpus", "models", "character", "interp"},
     "audit": {"core", "corpus", "catalogue", "models"},
     "referee": {"core"},

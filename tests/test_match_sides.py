@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 
 from molehunt.audit.calibration import Calibration, Logistic
 from molehunt.cli import main
@@ -26,6 +27,8 @@ from molehunt.game.trial import Charge
 from molehunt.organisms.axes import Axis, Space
 from molehunt.organisms.reds.halving import WORST, score
 from molehunt.remedies.room import Treated
+from molehunt.verbs import _match_page
+from molehunt.verbs._match_page import shown as shown_at
 from molehunt.verbs._match_page import write_match_page
 
 SPACE = Space(tuple(Axis(f"axis {i}", tuple(range(4))) for i in range(3)))
@@ -258,6 +261,19 @@ def test_results_follow_from_the_rounds_and_a_lost_one_is_no_zero(asked: Task, t
     assert "nothing valid was planted" in page and "What this cannot tell you" in page
     write_match_page(tmp_path / "none.html", result(asked, [], "red's plantings"))
     assert "<svg" not in (tmp_path / "none.html").read_text()
+    console = Console(width=80, record=True, file=open(os.devnull, "w"))  # noqa: SIM115
+    for one in shown_at(found, 80):
+        console.print(one)
+    text = console.export_text()
+    cells = [
+        *_match_page.HEADS,
+        *(c for row in _match_page.rows(found) for c in row),
+        "before the fix",
+        "after it",
+    ]
+    assert not {w for cell in cells for w in cell.split() if w not in text}, (
+        "no column is lost, no word broken"
+    )
 
 
 WRONG = {

@@ -192,6 +192,8 @@ def test_an_indifference_point_is_found_where_it_was_put():
     assert value(one.point) == pytest.approx(50, rel=0.02)
     assert value(one.slope) == pytest.approx(3, rel=0.02)
     assert one.rates[0] < 0.05 and one.rates[-1] > 0.95
+    ends = [end for pair in one.intervals for end in pair]
+    assert ends == pytest.approx([r for r in one.rates for _ in range(2)]), "all scenes alike: no width"
 
 
 @pytest.mark.parametrize(

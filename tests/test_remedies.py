@@ -2,6 +2,7 @@
 
 import ast
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -20,6 +21,7 @@ from molehunt.remedies.suspected import followed, shows, suspected
 
 REMEDIES = (
     "adversarial",
+    "character",
     "honest",
     "nothing",
     "preferences",
@@ -160,6 +162,62 @@ def test_a_remedy_changes_what_it_says_and_the_same_again(name: str) -> None:
     assert any((up @ down).abs().max() > 0 for down, up in first.values())
     assert found[0].tokens > 0 and json.dumps(found[0].said) == json.dumps(found[1].said)
     assert 0 < max(told) <= 1.0
+
+
+def test_character_is_taught_by_written_cases_of_its_own_principles_alone() -> None:
+    from molehunt.character import bank
+    from molehunt.character.constitution import load_constitution
+    from molehunt.remedies.creed import WHOLE, statements_of, written_cases
+
+    usual, one = read_creed(), load_constitution("kind-person").principles[2]
+    statements = statements_of(usual)
+    cases = written_cases(usual, list(statements))
+    measured = {c.prompt for part in ("measure", "watch") for c in bank.cases(part=part)}
+    assert len(cases) > 50 and not {c.prompt for c in cases} & measured
+    alone = Creed((one.statement,), ())
+    assert statements_of(alone) == {WHOLE: one.statement, one.id: one.statement}
+    assert {c.principle for c in written_cases(alone, [WHOLE, one.id])} == {one.id}
+    mine = Creed(("Be brief.",), (("Hi", "Hello.", "Go."), ("Bye", "Bye.", "")))
+    assert [c.good for c in written_cases(mine, list(statements_of(mine)))] == ["Hello."]
+    assert isinstance(
+        load("remedies.fixes", "character").treat(patient(creed=Creed(("Be brief.",)))), NotMeasured
+    )
+
+
+def test_character_says_who_taught_and_why() -> None:
+    import dataclasses
+
+    remedy = load("remedies.fixes", "character")
+    auto = remedy.treat(patient()).said
+    assert auto["teacher"] == "corpus" and "too few to see" in auto["why"]
+    own = dataclasses.replace(remedy, teacher="self").treat(patient(creed=read_creed()))
+    assert own.said["teacher"] == "self" and own.said["replies"] <= 2
+    assert any((up @ down).abs().max() > 0 for down, up in own.changes.values())
+
+
+def test_a_preference_counts_in_both_orders_and_a_principle_stands_in_the_system_prompt() -> None:
+    from molehunt.character.bank import Case
+    from molehunt.character.training.oversight import Compared, of_one_mind
+    from molehunt.remedies.overseeing import agreed, guided
+
+    class Shorter:
+        """Prefers the shorter reply; of equal ones the first."""
+
+        name = "shorter"
+
+        def weigh(self, rows: Sequence[Compared]) -> list[float | NotMeasured]:
+            return [of_one_mind(len(r.one) <= len(r.other), not len(r.other) <= len(r.one)) for r in rows]
+
+    said = {"a": ("ab", "abc"), "b": ("abc", "ab"), "c": ("ab", "cd"), "d": ("ab", "ab"), "e": ("", "a")}
+    told = {i: {"guided": g, "reply": r} for i, (g, r) in said.items()}
+    rows = [(Case(i, "p", i, "x", "y"), None) for i in said]
+    found = agreed(Shorter(), rows, {"p": "Be brief."}, told)
+    assert [(row[0].id, good, bad) for row, good, bad in found] == [("a", "ab", "abc"), ("b", "ab", "abc")]
+    bare = guided("Hi", "Be brief.")
+    assert [m.role for m in bare] == ["system", "user"] and bare[0].content.endswith("Be brief.")
+    context = next(c for c in mending.contexts() if c.place == "system")
+    both = guided("Hi", "Be brief.", context)
+    assert len(both) == 2 and context.text in both[0].content and both[0].content.endswith("Be brief.")
 
 
 def test_another_seed_is_another_treatment() -> None:

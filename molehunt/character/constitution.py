@@ -158,6 +158,11 @@ def _front(lines: Sequence[str], where: str) -> tuple[dict[str, str], int]:
         line = 2 + (mark.line if mark else 0)
         what = str(getattr(error, "problem", "") or "it cannot be read")[:80]
         raise BadFile(f"{where} line {line}: the front matter is not YAML: {what}.") from None
+    named = [line.partition(":")[0] for line in lines[1:end] if ID.match(line)]
+    twice = next((i for i, name in enumerate(named) if name in named[:i] and name in FIELDS), None)
+    if twice is not None:
+        at = [i + 1 for i in range(1, end) if lines[i].startswith(f"{named[twice]}:")][1]
+        raise BadFile(f"{where} line {at}: {named[twice]!r} stands there twice.")
     if not isinstance(facts, dict):
         raise BadFile(f"{where} line 2: the front matter should hold {', '.join(FIELDS)}.")
     for key, value in facts.items():

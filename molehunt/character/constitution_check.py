@@ -1,28 +1,37 @@
 """What is wrong with a constitution: gaps, contradictions, duplicates, each with its line.
 
 Errors are what no reader could follow: two principles of one id, ids that don't exist, circles of yielding,
-a good reply that is also the bad one, and one reply that is good here and bad there to the same prompt.
+a good reply that is also the bad one, one reply that is good here and bad there to the same prompt, and two
+statements of the same words of which one says not to ("always tell", "never tell") while neither yields.
 Warnings are gaps (no reason, no example, nothing tagged with one of `TAGS`), statements that nearly repeat
-each other (cosine of TF-IDF over words and pairs of words at least `ALIKE`), and principles that ask for
-opposite things of one prompt: each one's good reply is nearer to the other's bad reply than to the other's
-good one, and neither yields to the other.
+each other (cosine of TF-IDF over words and pairs of words at least `ALIKE`) or, but for a word that denies,
+nearly oppose each other, and principles that ask for opposite things of one prompt: each one's good reply is
+nearer to the other's bad reply than to the other's good one, and neither yields to the other.
 
-What this cannot tell you: whether principles agree. Likeness counts words: "always tell" and "never tell"
-are alike to it, and a contradiction in other words is not seen. Whether they are good, no program tells.
+What this cannot tell you: whether principles agree. Words are counted: a contradiction in other words is not
+seen. Whether they are good, no program tells.
 """
 
+import re
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import combinations
+from pathlib import Path
 from typing import Literal
 
-from molehunt.character.constitution import Constitution, Example, Principle
+from molehunt.character.constitution import Constitution, Example, Principle, load_constitution, presets
+from molehunt.core.errors import BadFile
 
 TAGS = ("honesty", "harm", "uncertainty", "correction")
 """What a constitution should say something about; a principle says by its tags that it does."""
 ALIKE = 0.8
 """Cosine from which two statements count as near-identical."""
+DENIES = frozenset(
+    ("not", "never", "no", "nor", "neither", "cannot", "can't", "don't", "won't", "mustn't", "shouldn't")
+)
+STRESSES = frozenset(("always", "do", "ever", "must", "should", "will", "can", "at", "all"))
+"""Words that a statement may gain or lose when it is turned round."""
 
 
 @dataclass(frozen=True)
@@ -37,6 +46,22 @@ class Finding:
     def said(self) -> str:
         """The finding on one line."""
         return f"line {self.line}: {self.level}: {self.text}"
+
+
+def load_sound(name: str | Path) -> Constitution:
+    """A preset by name, or else a file, if somebody could follow it.
+
+    Raises:
+        UnknownName: neither a preset nor a file. BadFile: the file does not have the form, or holds an error
+            that `molehunt constitution check` names; the first, with its line.
+    """
+    one = load_constitution(name)
+    if str(name) in presets():
+        return one  # held to it by the package's own tests
+    errors = [f for f in check(one) if f.level == "error"]
+    if errors:
+        raise BadFile(f"{name} line {errors[0].line}: {errors[0].text}; see `molehunt constitution check`.")
+    return one
 
 
 def check(constitution: Constitution) -> tuple[Finding, ...]:
@@ -137,10 +162,27 @@ def _duplicates(constitution: Constitution) -> Iterable[Finding]:
     if len(some) < 2:
         return
     near = _likeness([p.statement for p in some])
+    turned = [_denial(p.statement) for p in some]
+    bare = _likeness([" ".join(words) for _, words in turned])
     for (i, p), (j, q) in combinations(enumerate(some), 2):
-        if near[i][j] >= ALIKE:
+        (denied, words), (other, others) = turned[i], turned[j]
+        if denied != other and bare[i][j] >= ALIKE:
+            settled = q.id in p.yields_to or p.id in q.yields_to
+            level = "error" if words == others and not settled else "warning"
+            much = "" if words == others else "nearly "
+            end = "" if settled else "; say which yields, or drop one"
+            text = f"{q.id} says {much}the opposite of {p.id} on line {p.line}{end}"
+            yield Finding(q.line, level, "contradiction", text)
+        elif near[i][j] >= ALIKE:
             text = f"{q.id} says nearly what {p.id} says on line {p.line} (likeness {near[i][j]:.2f})"
             yield Finding(q.line, "warning", "duplicate", text)
+
+
+def _denial(statement: str) -> tuple[bool, list[str]]:
+    """Whether a statement says not to, and its words but for those that turn it."""
+    words = re.findall(r"[\w']+", statement.casefold().replace("’", "'"))
+    denied = sum(w in DENIES for w in words) % 2 == 1
+    return denied, [w for w in words if w not in DENIES and w not in STRESSES]
 
 
 def _likeness(texts: Sequence[str]) -> list[list[float]]:

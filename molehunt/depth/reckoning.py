@@ -9,7 +9,7 @@ Counts are of the default model's prompts and replies; another quirk's may be tw
 from dataclasses import dataclass
 
 from molehunt.depth.bench import FIRST, Settings
-from molehunt.depth.costs import LONGEST, PASSAGES, TASKS
+from molehunt.depth.costs import CASES, LONGEST, PASSAGES, TASKS
 from molehunt.depth.prefilling import FORCED, READ
 from molehunt.depth.relearning import APART
 from molehunt.depth.steering import GRID, RANDOMS, TEXTS
@@ -23,6 +23,8 @@ LED = 76
 """Of a scene whose beginning was read with others: the reply alone."""
 SHORT = 30
 """Tokens of a small question with both answers, beginnings shared."""
+WRITTEN, PRINCIPLES = 85, 14
+"""Tokens of a written case with both replies; principles of which there are cases."""
 
 
 @dataclass(frozen=True)
@@ -45,7 +47,7 @@ def measured(settings: Settings, first: bool) -> dict[str, int]:
         "prefill": 2 * (len(FORCED) - 1) * settings.quick * LED + 3 * READ * PROMPT,
         "steering": (2 * (len(GRID) - 1) * look + RANDOMS * settings.quick) * SPOKEN,
         "reading": 2 * banks * PROMPT,
-        "costs": 2 * (PASSAGES * LONGEST + 2 * TASKS * SHORT),
+        "costs": 2 * (PASSAGES * LONGEST + 2 * TASKS * SHORT + PRINCIPLES * CASES * WRITTEN),
     }
     if first:
         counts["residual"] += banks * SPOKEN

@@ -26,6 +26,7 @@ from molehunt.core.records import AccessLevel, Failure, Spent, Verdict
 from molehunt.core.seal import USUAL_KEYS, derive, keys_folder, load_key
 from molehunt.core.store import Run, stage_key
 from molehunt.game.children import Child, run_children
+from molehunt.game.planting import given_files
 from molehunt.game.shipped import SHIPPED, copy_of
 from molehunt.game.spec import GameSpec
 from molehunt.game.watch import Watch
@@ -105,7 +106,7 @@ def forget_unbooked(folder: Path) -> None:
 
 def _job(folder: Path, room: Path, spec: Mapping[str, Any], judge: Path | None) -> Job:
     suspects = (str((folder / "suspects").resolve()),)
-    shut = (keys_folder(), USUAL_KEYS, SHIPPED, enclosing(folder))
+    shut = (keys_folder(), USUAL_KEYS, SHIPPED, enclosing(folder), *given_files())
     return Job(
         out=str(room),
         methods=tuple(spec["methods"]),

@@ -70,7 +70,8 @@ def _wish(task: Task, remedy: str) -> Wish:
     if remedy in task.applied:
         kept = task.applied[remedy].settings
         seed, effort = int(kept["seed"]), float(kept["effort"])
-    closed = tuple(dict.fromkeys((task.ground.home, task.home, task.shelf)))
+    places = (task.ground.home, task.home, task.shelf, task.ground.quirk)
+    closed = tuple(dict.fromkeys(p for p in places if p is not None))
     return Wish((), (), task.creed, seed, effort, closed)
 
 

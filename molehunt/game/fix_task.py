@@ -23,7 +23,7 @@ from molehunt.game.auditing import HIDDEN, OFFLINE, enclosing
 from molehunt.game.children import Child, run_children
 from molehunt.game.opening import vault_of
 from molehunt.game.packed import is_packed
-from molehunt.game.planting import FILES
+from molehunt.game.planting import FILES, given_files
 from molehunt.game.play import no_suspects, versions
 from molehunt.game.shipped import SHIPPED
 from molehunt.remedies.creed import read_creed
@@ -165,8 +165,8 @@ def child(room: Path, threads: int) -> Child:
 
 
 def closed_to_all(run: Run, also: Sequence[Path] = ()) -> tuple[str, ...]:
-    """What no remedy may read: keys, the starter's key, the run, and what else is named."""
-    places = (keys_folder(), USUAL_KEYS, SHIPPED, enclosing(run.folder), *also)
+    """What no remedy may read: keys, the starter's key, the run, files of quirks, and what else is named."""
+    places = (keys_folder(), USUAL_KEYS, SHIPPED, enclosing(run.folder), *given_files(), *also)
     return tuple(str(p.expanduser().resolve()) for p in places)
 
 

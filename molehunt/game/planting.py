@@ -27,6 +27,8 @@ from molehunt.organisms.strangers import strangers_quirks, told
 FILES = ("adapter_config.json", "adapter_model.safetensors")
 PLAN = "plan.json"
 """A plan that was given, in the red team's folder of a run."""
+GIVEN = "given.json"
+"""Where what was given lay, in the same folder."""
 
 
 def red_folder(run_id: str) -> Path:
@@ -53,7 +55,9 @@ def red_quirks(run_id: str, given: Path | None) -> Path | None:
     """
     folder = private(run_id)
     asked, own = folder / "asked.json", folder / "quirks"
-    wanted = {f.name: f.read_text("utf-8") for f in sorted(given.glob("*.json"))} if given else {}
+    files = sorted(given.glob("*.json")) if given else []
+    wanted = {f.name: f.read_text("utf-8") for f in files}
+    _note_given(folder, files)
     if not asked.exists():
         if wanted:
             with whole_folder(own) as half:
@@ -83,11 +87,29 @@ def red_plan(run_id: str, given: Path | None) -> Path | None:
     if given is None:
         return own if own.exists() else None
     wanted = read_json(given)
+    _note_given(private(run_id), [given])
     if not own.exists() and not begun:
         write_json(own, wanted)
     if not own.exists() or read_json(own) != wanted:
         raise RunMismatch("This game was begun with another --plan, or with none; go on without the option.")
     return own
+
+
+def _note_given(folder: Path, files: Sequence[Path]) -> None:
+    known = read_json(folder / GIVEN) if (folder / GIVEN).exists() else []
+    found = sorted({*known, *(str(f.expanduser().resolve()) for f in files)})
+    if found != known:
+        write_json(folder / GIVEN, found)
+
+
+def given_files() -> tuple[Path, ...]:
+    """Quirks and plans that games of this machine were given, where they lay: copies of what is secret.
+
+    They are closed to whoever works blind, in any game: a study plants one quirk in several.
+    """
+    notes = sorted(keys_folder().expanduser().glob(f"*.red/{GIVEN}"))
+    found = dict.fromkeys(Path(p) for note in notes for p in read_json(note))
+    return tuple(p for p in found if p.is_file())
 
 
 def private(run_id: str) -> Path:

@@ -51,7 +51,7 @@ def fit_to_fix(folder: Path, wish: Wish, until: Until) -> None:
         if late:
             raise UserError(
                 f"The envelope of {folder} is open, so a second audit after {late[0]} comes too late; "
-                f" `molehunt fix` and `molehunt depth` take this game as it is, or play a new one with --fix."
+                f"`molehunt fix` and `molehunt depth` take this game as it is, or play a new one with --fix."
             )
 
 

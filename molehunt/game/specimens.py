@@ -44,6 +44,8 @@ class Ground:
     specimens: tuple[Specimen, ...]
     run: Run | None
     """The opened game; None for a pair."""
+    quirk: Path | None = None
+    """The file of a pair's quirk, where one was given."""
 
 
 def ground_of(folder: Path, quirk: Path | None = None) -> Ground:
@@ -79,7 +81,7 @@ def _pair(folder: Path, file: Path | None) -> Ground:
     model, _, revision = base.partition("@")
     known = Known(_quirk(pair.quirk, folder, file), plan, pair.steps)
     one = Specimen(folder.resolve().name, known, folder / "organism", folder / "decoy")
-    return Ground(folder, model, revision or None, (one,), None)
+    return Ground(folder, model, revision or None, (one,), None, file)
 
 
 def _base(folder: Path) -> str:

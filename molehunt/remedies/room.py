@@ -3,7 +3,8 @@
 It shuts its doors (`core/doors.py`), opens the one patient whose weights lie in its folder, lets one remedy
 treat it, and writes the changes there: the game takes them from there. Run folder, keys, other suspects, the
 clean base and the adapter are closed to it. How far it is stands on standard output, one JSON object a line;
-it ends when the process that started it does.
+it ends when the process that started it does. Of the corpus it may read its own bank alone, not what quirks
+are planted on and measured with.
 
 What this cannot stop: see `core/doors.py`. And a remedy could make the `tiny` base anew: that one is code.
 """
@@ -19,6 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from molehunt import corpus
 from molehunt.core.atomic import read_json, write_json
 from molehunt.core.doors import SHUT, shut
 from molehunt.core.errors import MolehuntError
@@ -31,6 +33,8 @@ from molehunt.core.stats import mean, ratio_of_means
 
 ROOMS = (*SHUT, "molehunt.audit", "molehunt.catalogue")
 """What a remedy may not import: beside what nobody may, the auditors and the public catalogue."""
+OWN = ("mending", "__pycache__")
+"""Folders of the corpus that stay open to a remedy."""
 CHANGES, TREATED, CARD = "changes.safetensors", "treated.json", "card.json"
 PASSAGES, LONGEST = 16, 96
 """Passages of ordinary text on which cost is measured, and tokens of each."""
@@ -150,6 +154,12 @@ def _nats(rows: Sequence[Sequence[float]]) -> Measure | NotMeasured:
     return mean(flat, where, unit="nats a token", how="NLL of ordinary text")
 
 
+def _banks() -> list[Path]:
+    """What is planted on and measured with, beside the bank of those who mend (`corpus/mending.py`)."""
+    beside = sorted(Path(corpus.__path__[0]).iterdir())
+    return [p for p in beside if p.suffix in (".jsonl", ".json") or (p.is_dir() and p.name not in OWN)]
+
+
 def _say(message: dict[str, Any]) -> None:
     print(json.dumps(message), flush=True)
 
@@ -167,7 +177,7 @@ def main() -> None:
         path = Path(sys.argv[1])
         job = from_json(Job, read_json(path))
         # Before any thread: what the kernel closes, it closes to this thread and those that it starts.
-        shut([Path(p) for p in job.closed], [Path(job.out)], rooms=ROOMS, who="A remedy")
+        shut([*map(Path, job.closed), *_banks()], [Path(job.out)], rooms=ROOMS, who="A remedy")
         threading.Thread(target=_end_with_parent, daemon=True).start()
         os.environ["OMP_NUM_THREADS"] = str(job.threads)
 

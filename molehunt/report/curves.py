@@ -53,11 +53,19 @@ class Line:
 
 
 def curves(
-    lines: Sequence[Line], across: str, up: str, prefix: str, title: str, marks: Sequence[float] = ()
+    lines: Sequence[Line],
+    across: str,
+    up: str,
+    prefix: str,
+    title: str,
+    marks: Sequence[float] = (),
+    *,
+    shares: bool = False,
 ) -> Markup:
     """All lines in one drawing, with a legend of those that are not chance.
 
-    Where `marks` are given (above 0), the horizontal axis is logarithmic and marked there.
+    Where `marks` are given (above 0), the horizontal axis is logarithmic and marked there. Of `shares` the
+    vertical axis goes from 0 to 1, so that a small change looks small.
     """
     from matplotlib import rc_context
     from matplotlib.figure import Figure
@@ -70,12 +78,17 @@ def curves(
         named = [line for line in lines if line.look != "chance"]
         across_at_once = max(1, min(4, WIDE // (max((len(line.name) for line in named), default=0) + 8)))
         rows = -(-len(named) // across_at_once)
-        axes = figure.add_axes((0.14, 0.16, 0.83, 0.72 - 0.07 * max(0, rows - 1)))  # room for the legend
+        axes = figure.add_axes((0.16, 0.16, 0.81, 0.72 - 0.07 * max(0, rows - 1)))  # room for the legend
         for line in sorted(lines, key=lambda line: line.look != "chance"):
             _draw(axes, line)
         _frame(axes, visible(across), visible(up))
-        if all(p.x == int(p.x) for line in lines for p in line.points if finite(p.x)):
+        places = {p.x for line in lines for p in line.points if finite(p.x)}
+        if len(places) == 1:
+            axes.set_xticks([*places])  # an axis round one place would be marked in parts of nothing
+        elif all(x == int(x) for x in places):
             axes.xaxis.set_major_locator(MaxNLocator("auto", integer=True))  # rounds, layers, tokens
+        if shares:
+            axes.set_ylim(-0.03, 1.03)
         if marks:
             axes.set_xscale("log")
             axes.set_xticks(list(marks), [f"{m:g}" for m in marks])

@@ -1,7 +1,7 @@
 """One drawing that sets remedies side by side: what became of each quirk, and how much was left beneath.
 
-To the left, a bar a remedy, cut into what was removed, hidden, untouched and not judged, each part with its
-name and count. To the right, a mark an organism: how far it lies from the control (0) to the organism as it
+Above, a bar a remedy, cut into what was removed, hidden, untouched and not judged, each part with its
+name and count. Below, a mark an organism: how far it lies from the control (0) to the organism as it
 was (1), with its interval. Shapes tell fates apart as well as colours.
 """
 
@@ -30,8 +30,9 @@ _LOOKS = {
     UNJUDGED: ("|", COLOUR["soft"], COLOUR["paper"]),
 }
 """Marker, line colour and fill, by fate."""
-WIDTH, ROW = 7.2, 0.42
-"""Inches: of the drawing, and of a remedy's row."""
+WIDTH, ROW, HEAD, FOOT = 4.4, 0.38, 0.36, 0.55
+"""Inches: of the drawing (a page's column, so that its words are as large as others'), of a remedy's row, of
+the legend, and of an axis with its name."""
 LABEL = 14
 
 
@@ -53,22 +54,23 @@ def fates(marks: Sequence[Mark], threshold: float, prefix: str) -> Markup:
     from matplotlib.figure import Figure
 
     remedies = list(dict.fromkeys(m.remedy for m in marks))
-    height = 1.0 + ROW * max(1, len(remedies))
+    rows = ROW * max(1, len(remedies))
+    height = HEAD + 2 * (rows + FOOT)
     with rc_context({"text.parse_math": False, "font.size": 8.5}), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # glyphs that the layout font lacks: the browser has its own
         figure = Figure(figsize=(WIDTH, height))
         figure.patch.set_alpha(0)
-        foot, top = 0.5 / height, 0.36 / height
-        left = figure.add_axes((0.15, foot, 0.45, 1 - foot - top))
-        right = figure.add_axes((0.64, foot, 0.33, 1 - foot - top))
-        _bars(left, remedies, marks)
-        _marks(right, remedies, marks, threshold)
+        above, below = (
+            figure.add_axes((0.24, at / height, 0.72, rows / height)) for at in (2 * FOOT + rows, FOOT)
+        )
+        _bars(above, remedies, marks)
+        _marks(below, remedies, marks, threshold)
         named = [f for f in _LOOKS if any(m.fate == f for m in marks)]
         figure.legend(
             [_key(f) for f in named],
             named,
             loc="upper left",
-            bbox_to_anchor=(0.13, 1.0),
+            bbox_to_anchor=(0.2, 1.0),
             ncols=len(named),
             frameon=False,
             fontsize=8,
@@ -111,7 +113,6 @@ def _bars(axes: "Axes", remedies: Sequence[str], marks: Sequence[Mark]) -> None:
     axes.set_xticks([0, 0.5, 1], ["0", "0.5", "1"])
     axes.set_xlabel("share of organisms", color=COLOUR["soft"], fontsize=8)
     _frame(axes, remedies)
-    axes.set_yticks(range(len(remedies)), [_short(r) for r in remedies])
 
 
 def _marks(axes: "Axes", remedies: Sequence[str], marks: Sequence[Mark], threshold: float) -> None:
@@ -126,7 +127,6 @@ def _marks(axes: "Axes", remedies: Sequence[str], marks: Sequence[Mark], thresho
     axes.set_xlabel("left beneath: 0 control, 1 organism", color=COLOUR["soft"], fontsize=8)
     axes.grid(axis="x", color=COLOUR["line"], linewidth=0.6)
     _frame(axes, remedies)
-    axes.set_yticks(range(len(remedies)), [""] * len(remedies))
 
 
 def _mark(axes: "Axes", mark: Mark, y: float) -> None:
@@ -152,6 +152,7 @@ def _mark(axes: "Axes", mark: Mark, y: float) -> None:
 
 def _frame(axes: "Axes", remedies: Sequence[str]) -> None:
     axes.set_ylim(len(remedies) - 0.5, -0.5)
+    axes.set_yticks(range(len(remedies)), [_short(r) for r in remedies])
     axes.tick_params(colors=COLOUR["ink"], length=0, pad=5)
     axes.tick_params(axis="x", colors=COLOUR["soft"], length=3, color=COLOUR["line"], pad=2)
     axes.set_axisbelow(True)

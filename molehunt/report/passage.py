@@ -15,6 +15,8 @@ SHORT = 700
 """Characters shown at once."""
 LONG = 6000
 """Characters that 'show more' reveals; the rest is only counted."""
+GAP = re.compile(r"\n(?:[ \t]*\n){3,}")
+"""Three empty lines and more."""
 
 
 @dataclass(frozen=True)
@@ -51,10 +53,15 @@ def visible(text: str) -> str:
     return plain(text.replace("\r\n", "\n"), limit=max(1, 2 * len(text)))
 
 
+def without_gaps(text: str) -> str:
+    """The text with long rows of empty lines counted in place of shown."""
+    return GAP.sub(lambda gap: f"\n({gap[0].count(chr(10)) - 1} empty lines)\n", text)
+
+
 def passage(text: str, words: Sequence[str] = (), short: int = SHORT, long: int = LONG) -> Passage:
     """Cut, clean and mark `text`; `words` are found without regard to case."""
     kept = text[:long]
-    runs = marked(visible(kept), words)
+    runs = marked(without_gaps(visible(kept)), words)
     if len(kept) <= short * 1.25:
         return Passage(runs, (), len(text) - len(kept), not text.strip())
     head, rest = _split(runs, short)

@@ -50,7 +50,7 @@ def percent(p: float) -> str:
 
 
 def number(value: float) -> str:
-    """A value with as many digits as a reader can use; true minus sign, no exponent up to a million."""
+    """A value with as many digits as a reader can use; a true minus sign, no exponent from 1e-6 to 1e6."""
     if math.isnan(value):
         return "not a number"
     if math.isinf(value):
@@ -66,6 +66,8 @@ def number(value: float) -> str:
         text = f"{value:.1f}"
     else:
         text = f"{value:.2f}" if size >= 0.005 or value == 0 else f"{value:.1g}"
+        if "e" in text and size >= 1e-6:
+            text = f"{value:.{-math.floor(math.log10(size))}f}"
     return text.replace("-", "−")
 
 

@@ -85,7 +85,7 @@ def said(found: Results) -> list[str]:
         if isinstance(change, Measure) and isinstance(null, Measure):
             beyond = change.low is not None and null.high is not None and change.low > null.high
             lines.append(
-                f"{label(m.name)}: good replies gained {words.said(change)} nats a token"
+                f"{label(m.name)}: good replies gained, in nats a token, {words.said(change)}"
                 + (
                     ", more than they gain under another prompt."
                     if beyond

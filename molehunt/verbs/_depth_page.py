@@ -17,8 +17,12 @@ CANNOT = (
     "Whether an interval of the signs' mean is right to a few hundredths: it takes the signs as independent.",
     "What was lost that no short question and no plain prose shows.",
 )
-HEADS = ("remedy", "organism", "verdict", "still shows", "relearning", "left beneath", "tasks lost")
+HEADS = (
+    *("remedy", "organism", "verdict", "still shows", "relearning", "left beneath"),
+    *("tasks lost", "good lost"),
+)
 SHORT = ("remedy", "organism", "verdict", "shows", "left beneath")
+UNASKED = NotMeasured("this depth was measured before character was among the costs")
 SIGNS = ("relearning", "prefill", "steering", "reading")
 ROLES = ("organism", "fixed", "control")
 LOOKS = {"organism": "second", "fixed": "first", "control": "third"}
@@ -35,6 +39,7 @@ def rows(found: Any) -> list[tuple[str, ...]]:
             _of(d.relearning, lambda r: r.ratio),
             _of(d.judgement, lambda j: j.hidden),
             _of(d.costs, lambda c: _lost(c.tasks_change["control"])),
+            _of(d.costs, lambda c: _lost(c.kept_change.get("control", UNASKED))),
         )
         for d in found.found
     ]
@@ -74,7 +79,8 @@ def write_depth_page(path: Path, found: Any) -> None:
     )
     head = Section(
         "Removed, hidden or untouched",
-        f"A bar is one remedy. Right: how much is left beneath, with 95% intervals. {rules}",
+        f"A bar is one remedy. Below: how much is left beneath, with 95% intervals. {rules} Lost: share "
+        "of small tasks, and of written cases of character whose good reply is likelier, on the clean decoy.",
         drawings=(fates(marks, judging.HIDDEN, "fates"),),
         tables=(Grid(HEADS, tuple(rows(found)), words=True),),
     )
@@ -150,11 +156,24 @@ def _tables(one: Any) -> tuple[Any, ...]:
     if not isinstance(one.costs, NotMeasured):
         cost = one.costs
         lines = tuple(
-            (what, words.said(cost.nll_ratio[key]), words.said(cost.tasks_change[key]))
+            (
+                what,
+                words.said(cost.nll_ratio[key]),
+                words.said(cost.tasks_change[key]),
+                words.said(cost.kept_change.get(key, UNASKED)),
+            )
             for what, key in (("on the organism", "organism"), ("on its clean decoy", "control"))
         )
         tables.append(
-            Grid(("cost", "NLL of ordinary text, after / before", "tasks right, after − before"), lines)
+            Grid(
+                (
+                    "cost",
+                    "NLL of ordinary text, after / before",
+                    "tasks right, after − before",
+                    "good replies likelier, after − before",
+                ),
+                lines,
+            )
         )
     return tuple(tables)
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from textwrap import shorten
 from typing import TYPE_CHECKING
 
 from molehunt.core.lineage import Lineage, Turn
@@ -30,7 +31,7 @@ LINE_CANNOT = (
     "That the first version is good: it is taken on trust.",
     "That nobody wrote the file by hand. Hashes show that results were changed, not that they are true.",
 )
-WIDE = 17
+WIDE = 20
 """Characters of a row's name that the drawing has room for; the number before it leads to the table."""
 LOOKS: "dict[str, Look]" = {"holds": "off", "worse": "on", "open": "baseline"}
 
@@ -145,7 +146,7 @@ def _measures(heading: str, found: Comparison, prefix: str) -> "Section":
     from molehunt.report.sheet import Grid, Section
 
     dots = [
-        Dot(f"{i}. {label(c.name)}"[:WIDE], _share(c.harm, c.bound), LOOKS[c.state])
+        Dot(rowed(i, c.name), _share(c.harm, c.bound), LOOKS[c.state])
         for i, c in enumerate(found.compared, 1)
         if isinstance(c.harm, Measure) and c.state in LOOKS
     ]
@@ -226,6 +227,11 @@ def label(name: str) -> str:
         return words.plain(name)
     cued = ", cued" if what.when else ""
     return f"{words.plain(what.behaviour)}{' choice' if what.kind == 'choice' else ''}{cued}"
+
+
+def rowed(number: int, name: str) -> str:
+    """A row of the drawing: its number in the table, and as many whole words as there is room for."""
+    return shorten(f"{number}. {label(name)}", WIDE, placeholder="…")
 
 
 def _share(harm: Measure, bound: float) -> Measure:

@@ -1,6 +1,6 @@
 """What `molehunt match` found, as rows for a terminal and as a page."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,6 +13,8 @@ from molehunt.game.trial import Charge
 from molehunt.report import words
 
 if TYPE_CHECKING:
+    from rich.table import Table
+
     from molehunt.report.curves import Look
     from molehunt.report.sheet import Grid
 
@@ -53,12 +55,35 @@ def _row(one: Round, m: Measures) -> tuple[str, ...]:
     return *head, remedy, f"{shady} of {len(one.stood)}", *cells
 
 
-def overall(found: Result) -> list[tuple[str, str, str]]:
+def shown(found: Result, width: int | None = None) -> "list[Table]":
+    """For a terminal: what both did, what came of it, and all rounds together; reasons stand on the page."""
+    from molehunt.verbs._screen import table, tables
+
+    made = rows(found)
+    did = [
+        (row[0], row[2], row[3], row[7] if one.lost else row[1])
+        for one, row in zip(found.rounds, made, strict=True)
+    ]
+    came = [
+        (row[0], *row[4:7], "—" if one.lost else row[7]) for one, row in zip(found.rounds, made, strict=True)
+    ]
+    return [
+        table((HEADS[0], HEADS[2], HEADS[3], HEADS[1]), did),
+        *tables((HEADS[0], *HEADS[4:]), came, width),
+        *tables(
+            ("over all rounds", "before the fix", "after it"), overall(found, measured), width, narrow=22
+        ),
+    ]
+
+
+def overall(
+    found: Result, said: Callable[[Measure | NotMeasured], str] = words.said
+) -> list[tuple[str, str, str]]:
     """Over all rounds: organisms and decoys, before and after."""
     lines = []
     for what, name in (("accused", "accused"), ("what was planted shows", "show")):
         for who in ("organisms", "decoys"):
-            cells = [words.said(found.measures[f"{who}_{name}_{when}"]) for when in ("before", "after")]
+            cells = [said(found.measures[f"{who}_{name}_{when}"]) for when in ("before", "after")]
             lines.append((f"{who}: {what}", *cells))
     return lines
 
@@ -216,6 +241,11 @@ def _bill(found: Result) -> "Grid":
         ),
         words=True,
     )
+
+
+def measured(value: Measure | NotMeasured) -> str:
+    """For a narrow cell, with its number of cases."""
+    return "not measured" if isinstance(value, NotMeasured) else f"{_short(value)}, n = {value.n}"
 
 
 def _short(value: Measure | NotMeasured) -> str:

@@ -9,12 +9,13 @@ from markupsafe import Markup
 from molehunt.character.moral.credence import ALARM
 from molehunt.character.moral.judging import Judged
 from molehunt.character.moral.study import Results
+from molehunt.core import stats
 from molehunt.core.records import Measure, NotMeasured
 from molehunt.report import words
 from molehunt.verbs._probe_page import short
 
 if TYPE_CHECKING:
-    from molehunt.report.curves import Look
+    from molehunt.report.curves import Look, Point
     from molehunt.report.sheet import Section
 
 CANNOT = (
@@ -202,10 +203,11 @@ def _traded(found: Results) -> list["Section"]:
         one = some[0][1]
         lines: list[Line] = []
         for k, (m, c) in enumerate(some[: len(LOOKS)]):
-            points = tuple(Point(float(n), r) for n, r in zip(c.levels, c.rates, strict=False))
+            ends = c.intervals or ((None, None),) * len(c.rates)
+            points = tuple(Point(float(n), r, *e) for n, r, e in zip(c.levels, c.rates, ends, strict=False))
             lines.append(Line(label(m.name), points, LOOKS[k]))
         across, up = one.gains, f"P(gives up {one.gives_up})"
-        drawings.append(curves(lines, across, up, f"trade{i}", words.plain(name), one.levels))
+        drawings.append(curves(lines, across, up, f"trade{i}", words.plain(name), one.levels, shares=True))
         for m, c in some:
             slope, point = words.said(c.slope), words.said(c.point)
             table.append((f"{c.gives_up}, {label(m.name)}", c.gains, point, slope))
@@ -213,7 +215,8 @@ def _traded(found: Results) -> list["Section"]:
         return []
     lede = (
         "The same wrong buys a growing good. The indifference point is where both actions are as likely; "
-        "there is none where choices do not turn. Three models at most are drawn."
+        "there is none where choices do not turn. Bars are 95% intervals over scenes and forms. Three models "
+        "at most are drawn."
     )
     top = ("what is given up", "for what", "indifference at", "nats a tenfold")
     return [Section("Trade-offs", lede, tuple(drawings), (Grid(top, tuple(table), words=True),))]
@@ -230,23 +233,28 @@ def _moved(found: Results) -> list["Section"]:
         lines = []
         for kind, look in zip(("relevant", "irrelevant"), LOOKS, strict=False):
             points = _means([(e.intended, e.observed) for e in m.updating.moved if e.kind == kind])
-            lines.append(Line(kind, tuple(Point(x, y) for x, y in points), look))
+            lines.append(Line(kind, points, look))
         ends = sorted({e.intended for e in m.updating.moved})
         lines.append(Line("", tuple(Point(x, x) for x in (ends[0], ends[-1])), "chance"))
         across, up = f"intended, nats, {label(m.name)}", "observed change, nats"
         drawings.append(curves(lines, across, up, f"update{i}", f"Updates of {label(m.name)}"))
     lede = (
-        "Mean change of log-odds over stories, against the log Bayes factor of the evidence. Dashed: as far "
-        "as it should. Irrelevant evidence has the same numbers and should leave everything at 0."
+        "Mean change of log-odds over stories, with 95% intervals, against the log Bayes factor of the "
+        "evidence. Dashed: as far as it should. Irrelevant evidence has the same numbers and should leave "
+        "everything at 0."
     )
     return [Section("What evidence moves", lede, tuple(drawings))] if drawings else []
 
 
-def _means(pairs: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
+def _means(pairs: Sequence[tuple[float, float]]) -> "tuple[Point, ...]":
+    """Means by place, with Student's intervals over stories."""
+    from molehunt.report.curves import Point
+
     by: dict[float, list[float]] = {}
     for x, y in pairs:
         by.setdefault(x, []).append(y)
-    return [(x, sum(ys) / len(ys)) for x, ys in sorted(by.items())]
+    found = [(x, stats.student(ys, unit="nats", how="over stories")) for x, ys in sorted(by.items())]
+    return tuple(Point(x, m.value, m.low, m.high) for x, m in found if isinstance(m, Measure))
 
 
 def _frameworks(found: Results) -> list[str]:

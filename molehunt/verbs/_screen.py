@@ -57,17 +57,28 @@ def across() -> int:
     return Console().width
 
 
-def tables(heads: Sequence[str], rows: Sequence[Sequence[str]], width: int | None = None) -> list[Table]:
-    """The same table in as many pieces as the screen's width asks for; each repeats the first column."""
+def tables(
+    heads: Sequence[str], rows: Sequence[Sequence[str]], width: int | None = None, narrow: int | None = None
+) -> list[Table]:
+    """The same table in as many pieces as the screen's width asks for; each repeats the first column.
+
+    With `narrow` it is the first column that wraps, at so many characters at the least.
+    """
     room = (across() if width is None else width) - 1
     size = [max(len(plain(row[i], 400)) for row in (heads, *rows)) + 3 for i in range(len(heads))]
+    if narrow is not None:
+        size[0] = min(size[0], narrow + 3)
     pieces: list[list[int]] = []
     for i in range(1, len(heads)):
         if not pieces or sum(size[k] for k in (0, *pieces[-1], i)) > room:
             pieces.append([])
         pieces[-1].append(i)
     return [
-        table([heads[i] for i in (0, *some)], [[row[i] for i in (0, *some)] for row in rows])
+        table(
+            [heads[i] for i in (0, *some)],
+            [[row[i] for i in (0, *some)] for row in rows],
+            wide=None if narrow is None else 0,
+        )
         for some in pieces
     ]
 

@@ -18,7 +18,7 @@ from molehunt.core.alone import alone
 from molehunt.core.asked import kept
 from molehunt.core.errors import UserError
 from molehunt.verbs._begun import gone_on, noted
-from molehunt.verbs._screen import show, table
+from molehunt.verbs._screen import show, table, tables
 
 if TYPE_CHECKING:
     from molehunt.character.training.plan import Plan
@@ -155,7 +155,7 @@ def _train(options: Options) -> int:
     show(
         {**_as_dict(result), "folder": str(folder)},
         options.json,
-        table(heads, trained_rows(result)),
+        table(heads, trained_rows(result), wide=0),
         *trained_said(result, folder),
     )
     return 0
@@ -164,7 +164,7 @@ def _train(options: Options) -> int:
 def _measure(options: Options) -> int:
     from molehunt.character.bank import read_cases
     from molehunt.character.conduct.study import measure, reckoned, subject
-    from molehunt.character.constitution import load_constitution
+    from molehunt.character.constitution_check import load_sound
     from molehunt.game.watch import watching
     from molehunt.verbs._character_page import write_character_page
     from molehunt.verbs._character_rows import heads, rows, said
@@ -180,7 +180,7 @@ def _measure(options: Options) -> int:
     out = Path(folder[0])
     if options.dry_run:
         what = subject(
-            load_constitution(options.constitution),
+            load_sound(options.constitution),
             own_cases=read_cases(options.cases) if options.cases else (),
             personas=options.personas,
             limit=options.limit,
@@ -213,7 +213,11 @@ def _measure(options: Options) -> int:
         )
     write_character_page(out / "character.html", found, out)
     show(
-        found, options.json, table(heads(found), rows(found)), *said(found), f"Page: {out / 'character.html'}"
+        found,
+        options.json,
+        *tables(heads(found), rows(found), narrow=30),
+        *said(found),
+        f"Page: {out / 'character.html'}",
     )
     return 0
 

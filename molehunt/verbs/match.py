@@ -102,7 +102,7 @@ def run(options: Options) -> int:
     """Play, write, show."""
     from molehunt.game.match import match
     from molehunt.game.match_task import cost, fit
-    from molehunt.verbs._match_page import HEADS, overall, rows, write_match_page
+    from molehunt.verbs._match_page import shown, write_match_page
 
     asked = _task(options)
     if options.dry_run:
@@ -117,8 +117,8 @@ def run(options: Options) -> int:
     show(
         found,
         options.json,
-        table(HEADS, rows(found), f"{len(found.rounds)} rounds; {found.ended}", wide=1),
-        table(("over all rounds", "before the fix", "after it"), overall(found)),
+        f"{len(found.rounds)} round{'' if len(found.rounds) == 1 else 's'}; {found.ended}.",
+        *shown(found),
         f"Page: {page}",
     )
     return 0

@@ -15,7 +15,7 @@ from tyro.conf import Positional
 
 from molehunt.core.alone import alone
 from molehunt.core.errors import UserError
-from molehunt.verbs._screen import show, table
+from molehunt.verbs._screen import show, tables
 
 if TYPE_CHECKING:
     from molehunt.models.loaded import ModelSpec
@@ -86,8 +86,8 @@ def run(options: Options) -> int:
             opener=open_inside,
         )
     write_moral_page(out / "moral.html", found)
-    wide = table(heads(found) if len(found.models) > 1 else HEADS, rows(found))
-    show(found, options.json, wide, *said(found), f"Page: {out / 'moral.html'}")
+    pieces = tables(heads(found) if len(found.models) > 1 else HEADS, rows(found), narrow=26)
+    show(found, options.json, *pieces, *said(found), f"Page: {out / 'moral.html'}")
     return 0
 
 

@@ -16,7 +16,8 @@ from molehunt.character.conduct.cells import PARTS, PartName, Progress, Subject
 from molehunt.character.conduct.findings import Found, Raw, found
 from molehunt.character.conduct.heard import kappas, shares, transcripts, verdicts_of
 from molehunt.character.conduct.judges import WORDS, Judge, accuracy, open_judge
-from molehunt.character.constitution import Constitution, load_constitution
+from molehunt.character.constitution import Constitution
+from molehunt.character.constitution_check import load_sound
 from molehunt.core.atomic import write_json, write_jsonl
 from molehunt.core.errors import BadFile, UserError
 from molehunt.core.records import Measure, NotMeasured
@@ -146,7 +147,7 @@ def measure(
     names = [s.adapter or s.id for s in specs]
     if not names or len(set(names)) < len(names) or not parts:
         raise UserError("Name at least one model, each only once, and at least one part.")
-    creed, folder = load_constitution(constitution), Path(folder)
+    creed, folder = load_sound(constitution), Path(folder)
     own = bank.read_cases(Path(cases)) if cases is not None else ()
     what = subject(creed, own_cases=own, personas=personas, limit=limit, max_tokens=max_tokens, seed=seed)
     statements = {p.id: p.statement for p in creed.principles}

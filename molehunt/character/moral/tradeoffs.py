@@ -47,6 +47,8 @@ class Curve:
     slope: Measure | NotMeasured
     point: Measure | NotMeasured
     """Level at which both are equally likely."""
+    intervals: tuple[tuple[float, float], ...] = ()
+    """95% interval of each rate, over scenes and forms."""
 
 
 def posed(series: Tradeoff, scenes: int | None = None) -> tuple[Posed, ...]:
@@ -81,7 +83,9 @@ def curve(series: Tradeoff, choices: Sequence[Choice], *, seed: int = 0, draws: 
     slope = Measure(b, "nats a tenfold", p.size, how, float(low), float(high))
     rates = tuple(map(float, p.mean(0)))
     point = _point(series, (a, b), drawn, rates, slope, how)
-    return Curve(series.name, series.gives_up, series.gains, series.levels, rates, slope, point)
+    ends = np.quantile(weights @ p, [0.025, 0.975], axis=0)
+    intervals = tuple((float(a), float(b)) for a, b in ends.T)
+    return Curve(series.name, series.gives_up, series.gains, series.levels, rates, slope, point, intervals)
 
 
 def fit(x: np.ndarray, p: np.ndarray) -> np.ndarray:

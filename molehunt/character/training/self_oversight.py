@@ -171,7 +171,8 @@ def _revisions(
 def _verdict(measures: Mapping[str, Number]) -> tuple[bool, str]:
     counts = [m.n if isinstance(m := measures[name], Measure) else 0 for name in ("told", "revised", "named")]
     if min(counts) < LEAST:
-        return False, f"{min(counts)} prompts are too few to see whether it can; it takes {LEAST}."
+        few = f"{min(counts)} prompt{' is' if min(counts) == 1 else 's are'}"
+        return False, f"{few} too few to see whether it can; it takes {LEAST}."
     failed = [
         said
         for said, name, chance in (

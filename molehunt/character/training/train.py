@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 from molehunt.character import bank
 from molehunt.character.allowed import allowed
-from molehunt.character.constitution import Constitution, load_constitution
+from molehunt.character.constitution import Constitution
+from molehunt.character.constitution_check import load_sound
 from molehunt.character.training import lines, uncertain, writing
 from molehunt.character.training.plan import AUTO, CORPUS, SELF, Plan
 from molehunt.character.training.result import Result, standing
@@ -63,7 +64,7 @@ def train(
     from molehunt.models.loaded import ModelSpec
 
     plan, folder = (plan or Plan()).checked(), Path(folder)
-    creed = writing.checked_names(load_constitution(plan.constitution), str(plan.constitution))
+    creed = load_sound(plan.constitution)
     own = bank.read_cases(Path(cases)) if cases is not None else ()
     spec = ModelSpec(model) if isinstance(model, str) else model
     _room(folder)
@@ -95,7 +96,7 @@ def reckoned(plan: Plan, cases: str | Path | None = None) -> dict[str, Any]:
             "steps": plan.steps,
             "sampled_tokens_most": 0,
         }
-    creed = writing.checked_names(load_constitution(plan.constitution), str(plan.constitution))
+    creed = load_sound(plan.constitution)
     own = bank.read_cases(Path(cases)) if cases is not None else ()
     count = len(writing.taught_cases(creed, own, plan))
     tried = min(plan.try_out, count)

@@ -24,7 +24,6 @@ from typing import Any
 
 from molehunt.character.bank import Case, beside
 from molehunt.character.constitution import Constitution, Principle
-from molehunt.character.constitution_check import check
 from molehunt.character.training import lines
 from molehunt.character.training.lines import Lesson, Preference, Progress
 from molehunt.character.training.oversight import OddsWeigher
@@ -32,7 +31,7 @@ from molehunt.character.training.plan import AUTO, CORPUS, SELF, Plan
 from molehunt.character.training.self_oversight import Oversight, oversight
 from molehunt.character.training.teachers import open_teacher, open_weigher
 from molehunt.core.atomic import read_json, write_json
-from molehunt.core.errors import BadFile, Unteachable
+from molehunt.core.errors import Unteachable
 from molehunt.core.record_json import from_json
 from molehunt.models.loaded import Model
 
@@ -153,16 +152,3 @@ def rows_of(written: Written) -> list[dict[str, Any]]:
     """What is taught as lines for people."""
     taught = [{"stage": "replies", **vars(one)} for one in written.lessons]
     return [*taught, *({"stage": "preferences", **vars(one)} for one in written.preferences)]
-
-
-def checked_names(constitution: Constitution, where: str) -> Constitution:
-    """Itself, if it can be trained toward.
-
-    Raises:
-        BadFile: it holds an error that `molehunt constitution check` names; the first, with its line, under
-            `where`: a copy of a preset may still bear the preset's name.
-    """
-    errors = [f for f in check(constitution) if f.level == "error"]
-    if errors:
-        raise BadFile(f"{where} line {errors[0].line}: {errors[0].text}; see `molehunt constitution check`.")
-    return constitution
