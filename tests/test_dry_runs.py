@@ -102,6 +102,51 @@ def test_a_plant_counts_trainings_and_looks_at_all_that_it_can(capfd: pytest.Cap
     assert unknown["seconds"]["is"] == "NotMeasured" and unknown["steps"] == cost["steps"]
 
 
+def test_a_capture_counts_rows_and_bytes(capfd: pytest.CaptureFixture[str]) -> None:
+    line = ("capture", "acts", "--model", "tiny", "--tokens", "1000", "--store", "float16")
+    one = reckoned(capfd, *line, "--addresses", "resid_post.0")
+    assert one["counts"] == {"rows_at_most": 1000, "addresses": 1} and one["disk_bytes"] == 1000 * 32 * 2
+    two = reckoned(capfd, *line, "--addresses", "resid_post.0", "mlp_out.1", "--text", "builtin:chats")
+    assert two["disk_bytes"] == 2 * one["disk_bytes"] and two["seconds"] == one["seconds"] > 0
+    assert "chats" in two["besides"] and one["besides"] == ""
+    unknown = reckoned(capfd, "capture", "acts", "--model", "nowhere/model")
+    assert unknown["seconds"]["is"] == unknown["disk_bytes"]["is"] == "NotMeasured"
+
+
+def test_a_training_of_autoencoders_counts_steps_and_what_the_model_reads(
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    line = ("sae", "train", "saes", "--addresses", "resid_post.15", "--tokens", "10000")
+    one = reckoned(capfd, *line)
+    assert one["counts"] == {"rows": 10_000, "steps": 10, "autoencoders": 1}
+    both = reckoned(capfd, *line, "--against", "other")
+    assert both["seconds"] > one["seconds"] and both["disk_bytes"] == 2 * one["disk_bytes"]
+    assert main(["sae", "eval", "saes", "--dry-run"]) == 2
+    assert "has no dry run" in capfd.readouterr().err
+
+
+def test_a_steering_counts_its_cells(capfd: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    Path("prompts.txt").write_text("Say hello.\nName a bird.\n")
+    Path("a.txt").write_text("warm\n")
+    texts = ("--toward-texts", "a.txt", "--away-texts", "a.txt", "--address", "resid_post.1")
+    line = ("steer", "out", "--prompts", "prompts.txt", "--model", "tiny", *texts, "--random", "3")
+    said = reckoned(capfd, *line, "--words", "hello")
+    assert said["counts"] == {"cells": 5 + 3 * 4, "strengths": 5, "random_directions": 3, "prompts": 2}
+    scored = reckoned(capfd, *line, "--toward", "yes", "--away", "no")
+    assert 0 < scored["seconds"] < said["seconds"], "sampling costs more than scoring"
+
+
+def test_a_persona_counts_its_replies(capfd: pytest.CaptureFixture[str]) -> None:
+    from molehunt.interp.personas import read_roles, read_trait
+
+    trait, roles = read_trait("cheerful"), read_roles()
+    line = ("--model", "tiny")
+    one = reckoned(capfd, "persona", "extract", "o", "--trait", "cheerful", *line)
+    assert one["counts"]["replies_asked_for"] == len(trait.voices) * len(trait.questions)
+    twice = reckoned(capfd, "persona", "axis", "o", "--samples", "2", *line)
+    assert twice["counts"]["replies_asked_for"] == 2 * len(roles.voices) * len(roles.questions)
+
+
 @pytest.mark.parametrize(
     ("line", "said"),
     [
@@ -113,6 +158,12 @@ def test_a_plant_counts_trainings_and_looks_at_all_that_it_can(capfd: pytest.Cap
         ("plant --quirk none.json o", "none.json"),
         ("audit nowhere", "no run folder"),
         ("audit starter --calibration none.json", "none.json"),
+        ("capture o --tokens 0", "--tokens"),
+        ("sae train o", "--addresses"),
+        ("sae train o --source none", "none"),
+        ("steer o --prompts none.txt --words a --direction none.json", "none"),
+        ("persona extract o --trait none", "none"),
+        ("persona shift o --to tiny --vectors none.safetensors", "none"),
     ],
 )
 def test_a_dry_run_refuses_what_the_run_would_refuse(
