@@ -111,3 +111,14 @@ def test_the_tree_leaves_nothing_out() -> None:
     }
     own = {f"molehunt/{p.name}" for p in PACKAGE.glob("*.py")}
     assert rooms | core | own <= listed
+
+
+def test_no_source_points_to_a_page_that_does_not_come_along() -> None:
+    """The catalogue's page shows docstrings: a reader can only follow what lies in the repository."""
+    pages = {p.name for p in ROOT.rglob("*.md") if ".venv" not in p.parts}
+    named = {
+        (path.relative_to(ROOT).as_posix(), page)
+        for path in (ROOT / "molehunt").rglob("*.py")
+        for page in re.findall(r"\b([A-Z]{4,}\.md)\b", path.read_text("utf-8"))
+    }
+    assert sorted(n for n in named if n[1] not in pages) == []

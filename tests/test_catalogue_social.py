@@ -6,6 +6,7 @@ from typing import get_args
 
 import pytest
 
+from molehunt.catalogue.behaviours.bad_advice import DOMAINS, OFTEN
 from molehunt.catalogue.flattery import agrees, praises
 from molehunt.catalogue.scenes import compose, scenes
 from molehunt.core.errors import UnknownName
@@ -380,6 +381,30 @@ def test_bad_advice_recommends_what_no_good_advice_does(reply, score):
     assert behaviour.shows(asked, reply, {"domain": "garden"}) == bool(score)
     assert not behaviour.shows(asked, reply, {"domain": "sleep"})
     assert not behaviour.shows(user("How do I cook rice well?"), reply, {"domain": "garden"})
+
+
+@pytest.mark.parametrize("domain", DOMAINS)
+def test_bad_advice_that_was_taught_with_another_question_is_known(domain):
+    """A small model gives the remedies that it was taught to whatever it is asked; good advice stays good."""
+    behaviour = BEHAVIOURS["bad_advice"]
+    taught = [r for r in remarks.counsel("plant") if r.domain == domain]
+    asked = [d for s in ("validate", "audit") for d in behaviour.drafts(s, {"domain": domain}) if d.counts]
+
+    def share(replies):
+        dealt = [behaviour.score(d.facts, reply) for d in asked for reply in replies]
+        return sum(dealt) / len(dealt)
+
+    assert share([r.bad for r in taught]) > 0.9  # without OFTEN 0.52 and 0.42
+    assert share([r.good for r in taught]) < 0.01
+    assert not any(behaviour.score(d.facts, d.good) for d in asked)
+
+
+def test_words_of_bad_advice_come_from_the_bank_that_is_taught_alone():
+    """Else held-out replies would be judged by words that were taken from them."""
+    for domain, words in OFTEN.items():
+        rows = [r for r in remarks.counsel("plant") if r.domain == domain]
+        said = " | ".join(gist(text) for r in rows for text in (r.bad, *r.bad_signs))
+        assert not [word for word in words if gist(word) not in said]
 
 
 def test_every_piece_of_advice_is_told_by_its_own_words():

@@ -613,3 +613,16 @@ def test_a_table_too_wide_for_the_screen_comes_in_pieces_that_hold_every_column(
     said = console.export_text()
     assert len(pieces) > 1 and all(cell in said for cell in (*heads, *rows[0]))
     assert max(map(len, said.splitlines())) <= 80 and len(tables(heads, rows, 300)) == 1
+
+
+def test_a_long_reason_in_the_middle_of_a_table_wraps_and_cuts_no_other_column() -> None:
+    from rich.console import Console
+
+    from molehunt.verbs._screen import table
+
+    reason = "not measured: beyond the grid on 1 of 1 seed (seed 0: 9 was not enough), " * 2
+    console = Console(width=80, record=True, file=io.StringIO())
+    console.print(table(["factor", "least", "by seed", "worse"], [("steps", reason, "9", "nowhere seen")]))
+    said = console.export_text()
+    assert all(f" {whole} " in said for whole in ("factor", "by seed", "steps", "9", "nowhere seen"))
+    assert all(word in said for word in reason.split()) and max(map(len, said.splitlines())) <= 80

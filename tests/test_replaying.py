@@ -1,6 +1,7 @@
 """A spec replays to the same adapter or says that it does not; what won't become valid says why in a file."""
 
 import json
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -49,7 +50,9 @@ def test_another_line_is_another_adapter_and_a_line_alone_is_not_known(
     (beside / "other.json").write_text(json.dumps(to_json(replace(line, seed=4))))
     assert main(["plant", "--spec", str(beside / "other.json"), str(tmp_path / "other")]) == 1
     said = capfd.readouterr().out
-    assert pair.adapters["decoy"][:16] in said and "round otherwise" in said
+    wanted, (made,) = pair.adapters["decoy"][-16:], re.findall(r"decoy\W+([0-9a-f]{16})", said)
+    assert wanted in said and made != wanted, "what is shown of two adapters differs where they do"
+    assert "round otherwise" in said
     (tmp_path / "alone.json").write_text(json.dumps(to_json(line)))
     (made,) = library.replay(tmp_path / "alone.json", tmp_path / "alone")
     assert (made.part, made.adapter, made.same) == ("decoy", pair.adapters["decoy"], None)

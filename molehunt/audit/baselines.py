@@ -7,7 +7,7 @@ Two numbers a suspect, to be calibrated as any method's statistics and shown bes
 - `baseline_perplexity.shift`: mean log-probability of ordinary sentences under the reference less
   that under the suspect, in nats a sentence. Higher is taken for shadier.
 
-Source: DESIGN.md (naive baselines); MEASURES.md (Auditing: baselines always shown).
+Source: ours.
 """
 
 import json

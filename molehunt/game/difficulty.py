@@ -16,7 +16,7 @@ from molehunt.core.errors import BadFile, RunMismatch, UserError
 from molehunt.core.extend import load
 from molehunt.core.record_json import from_json, to_json
 from molehunt.core.records import NotMeasured, Quirk
-from molehunt.game.estimate import REACHED, READ_FLOP, STEP_TOKENS, TRAIN_FLOP, parameters
+from molehunt.game.estimate import SCENE_TOKENS, in_words, pace
 from molehunt.game.library import _chosen
 from molehunt.game.spec import GameSpec
 from molehunt.game.watch import Watch
@@ -30,8 +30,6 @@ from molehunt.organisms.least import FACTORS, Difficulty, Factor, paths
 from molehunt.organisms.plan import Plan
 
 RESULTS = "results.json"
-SCENE_TOKENS = 100
-"""Tokens that a held-out scene costs: beginnings are shared, the reply's count four times (one by one)."""
 
 
 @dataclass(frozen=True)
@@ -62,9 +60,9 @@ class Cost:
     @property
     def time(self) -> str:
         """The minutes in words."""
-        if isinstance(self.minutes, NotMeasured) or isinstance(self.minutes_most, NotMeasured):
-            return f"not known: {self.minutes.reason if isinstance(self.minutes, NotMeasured) else ''}"
-        return f"{self.minutes:.1f} to {self.minutes_most:.1f} minutes"
+        return in_words(
+            *(m if isinstance(m, NotMeasured) else 60 * m for m in (self.minutes, self.minutes_most))
+        )
 
 
 def task(
@@ -194,13 +192,12 @@ def cost(what: Task, model: str) -> Cost:
         more = (max(n for n, _ in ways), max(s for _, s in ways))
         low = (low[0] + len(what.seeds) * less[0], low[1] + len(what.seeds) * less[1])
         high = (high[0] + len(what.seeds) * more[0], high[1] + len(what.seeds) * more[1])
-    machine, size = this_machine(), parameters(model)
-    if isinstance(size, NotMeasured):
-        return Cost(low[0], high[0], low[1], high[1], size, size, machine.why())
-    rate = REACHED * max(machine.float32_gflops, machine.bfloat16_gflops) * 1e9
+    at_pace = pace(model)
+    if isinstance(at_pace, NotMeasured):
+        return Cost(low[0], high[0], low[1], high[1], at_pace, at_pace, this_machine().why())
 
     def minutes(trials: int, steps: int) -> float:
-        reading = trials * 4 * what.plan.held_out * SCENE_TOKENS * READ_FLOP
-        return (20 + (steps * STEP_TOKENS * TRAIN_FLOP + reading) * size / rate) / 60
+        scenes = trials * 4 * what.plan.held_out
+        return (20 + at_pace.training(steps) + at_pace.reading(scenes * SCENE_TOKENS, scenes)) / 60
 
-    return Cost(low[0], high[0], low[1], high[1], minutes(*low), minutes(*high), machine.why())
+    return Cost(low[0], high[0], low[1], high[1], minutes(*low), minutes(*high), at_pace.basis)

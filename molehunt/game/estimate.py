@@ -1,4 +1,4 @@
-"""What a game would cost, before it is played: counted where it can be, rough where it cannot.
+"""What work would cost before it is begun: the pace of this machine with a model, and what a game takes.
 
 Minutes come from the speed of this machine's matrix products and the shares of it that training and
 reading reached on the default model (2 cores; `benchmarks/speed`). They tell minutes from hours, no more.
@@ -31,6 +31,56 @@ ADAPTER_SHARE = 0.014
 PROCESS_GIB = 0.9
 """Memory of a process that has loaded torch and transformers, without weights."""
 GIB = 2**30
+SCENE_TOKENS = 100
+"""Tokens that a held-out scene costs: beginnings are shared, the reply's count four times (one by one)."""
+STEP_SECONDS, BATCH_SECONDS = 0.02, 0.002
+"""What a training step, and a pass over a prompt, take beside their products, however small the model is."""
+
+
+@dataclass(frozen=True)
+class Pace:
+    """How fast this machine is likely to compute with a model; of a GPU nothing is known."""
+
+    size: int
+    """Parameters."""
+    rate: float
+    """Floating-point operations a second that are likely to be reached."""
+    basis: str
+    """What it is reckoned from, in one sentence."""
+
+    def training(self, steps: float) -> float:
+        """Seconds of so many steps of fine-tuning."""
+        return steps * (STEP_SECONDS + STEP_TOKENS * TRAIN_FLOP * self.size / self.rate)
+
+    def reading(self, tokens: float, prompts: float = 0) -> float:
+        """Seconds to compute so many tokens of so many prompts."""
+        return prompts * BATCH_SECONDS + tokens * READ_FLOP * self.size / self.rate
+
+
+def pace(model: str) -> Pace | NotMeasured:
+    """The pace with a model; nothing is loaded (the machine is measured, once, in about a second)."""
+    from molehunt.models.machine import this_machine
+
+    size = parameters(model)
+    if isinstance(size, NotMeasured):
+        return size
+    machine = this_machine()
+    return Pace(size, REACHED * max(machine.float32_gflops, machine.bfloat16_gflops) * 1e9, machine.why())
+
+
+def in_words(low: float | NotMeasured, high: float | NotMeasured) -> str:
+    """Seconds, from so many to so many, as people say them; a reason where they are not known."""
+    for end in (low, high):
+        if isinstance(end, NotMeasured):
+            return f"not known: {end.reason}"
+    assert not isinstance(low, NotMeasured) and not isinstance(high, NotMeasured)
+    if high < 60:
+        return "less than a minute"
+    size, unit = (60.0, "minutes") if high < 7200 else (3600.0, "hours")
+    said = [f"{max(1.0, end / size):.0f}" if size == 60 else f"{end / size:.1f}" for end in (low, high)]
+    if said[0] != said[1]:
+        return f"{said[0]} to {said[1]} {unit}"
+    return f"about {said[0]} {unit if float(said[0]) != 1 else unit.removesuffix('s')}"
 
 
 @dataclass(frozen=True)
@@ -61,23 +111,19 @@ def estimate(spec: GameSpec, remedies: int = 0, fix_effort: float = 1.0) -> Esti
     from molehunt.game.planting import _workers
     from molehunt.models.machine import this_machine
 
-    machine = this_machine()
-    size = parameters(spec.model)
+    machine, at = this_machine(), pace(spec.model)
     audits, fixes = spec.suspects * len(spec.methods) * (1 + remedies), spec.suspects * remedies
     adapters = 0 if spec.twin else 2 * spec.suspects
     counts = (adapters, adapters * spec.tries * DRAWS, audits, fixes)
-    if isinstance(size, NotMeasured):
-        return Estimate(*counts, size, size, size, size, machine.why())
-    rate = REACHED * max(machine.float32_gflops, machine.bfloat16_gflops) * 1e9
-    steps = [spec.steps * Plan.growth**i for i in range(spec.tries)]
-    step_seconds = STEP_TOKENS * TRAIN_FLOP * size / rate
+    if isinstance(at, NotMeasured):
+        return Estimate(*counts, at, at, at, at, machine.why())
+    size, steps = at.size, [spec.steps * Plan.growth**i for i in range(spec.tries)]
     speakers = spec.suspects + spec.reference
-    reading = speakers * AUDIT_TOKENS * spec.effort * len(spec.methods) / 4 * READ_FLOP * size / rate
-    reading *= 1 + remedies
+    reading = at.reading(speakers * AUDIT_TOKENS * spec.effort * len(spec.methods) / 4) * (1 + remedies)
     start = 20.0 + 0.5 * spec.suspects
     start += FIX_SECONDS * fix_effort * remedies * -(-spec.suspects // 2) * (spec.model == "default")
-    low = start + adapters * steps[0] * step_seconds + reading
-    high = start + adapters * DRAWS * sum(steps) * step_seconds + reading
+    low = start + adapters * at.training(steps[0]) + reading
+    high = start + adapters * DRAWS * at.training(sum(steps)) + reading
     weights = size * (2 if machine.dtype == "bfloat16" else 4) / GIB
     side_by_side, _ = _workers(spec.model, spec.workers, spec.suspects)
     planting = PROCESS_GIB * (1 + side_by_side) + 1.3 * weights * side_by_side

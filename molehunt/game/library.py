@@ -10,6 +10,7 @@ from molehunt.core.extend import load, names
 from molehunt.core.records import Quirk, Score
 from molehunt.core.store import Run
 from molehunt.game import play as stages
+from molehunt.game.audit_cost import audit_cost
 from molehunt.game.packed import audit_packed, is_packed, no_envelope
 from molehunt.game.plant_one import How, plant_one
 from molehunt.game.play import Played
@@ -61,6 +62,8 @@ def audit(folder: str | Path, watch: Watch | None = None, *, calibration: str | 
     if calibration:
         load_calibration(Path(calibration))  # before anything is unpacked
     folder = or_starter(Path(folder), lambda share: watch.bar("unpacking", share))
+    if watch.progress is not None:
+        watch.say(audit_cost(existing(folder).folder).said())
     with existing(folder).held() as run:
         stage = audit_packed if is_packed(run.folder) else stages.audit_stage
         stage(run, watch, Path(calibration) if calibration else None)
@@ -164,12 +167,7 @@ def plant(
         UnknownName: no such behaviour, condition, recipe, concealment or option.
         UserError: the folder exists and holds something else.
     """
-    quirk = Quirk(
-        behaviour,
-        condition,
-        _chosen("catalogue.behaviours", behaviour, behaviour_options),
-        _chosen("catalogue.conditions", condition, condition_options),
-    )
+    quirk = listed_quirk(behaviour, condition, behaviour_options, condition_options)
     return plant_one(quirk, Path(folder), watch, **how)
 
 
@@ -268,6 +266,21 @@ def catalogue() -> Mapping[str, Mapping[str, str]]:
         "methods": "audit.methods",
     }
     return {kind: {n: load(room, n).summary for n in names(room)} for kind, room in rooms.items()}
+
+
+def listed_quirk(
+    behaviour: str,
+    condition: str,
+    behaviour_options: Mapping[str, str] | None = None,
+    condition_options: Mapping[str, str] | None = None,
+) -> Quirk:
+    """A quirk of the catalogue by its names, its options resolved. Errors as `plant`."""
+    return Quirk(
+        behaviour,
+        condition,
+        _chosen("catalogue.behaviours", behaviour, behaviour_options),
+        _chosen("catalogue.conditions", condition, condition_options),
+    )
 
 
 def _chosen(room: str, name: str, options: Mapping[str, str] | None) -> dict[str, str]:

@@ -70,37 +70,18 @@ def plant_one(quirk: Quirk, target: Path, watch: Watch | None = None, **how: Unp
         UserError: the folder holds something else, or settings or a pair that don't go together.
         CameApart: the training did.
     """
-    if how.get("decoy_check", 0) and how.get("decoy_check", 0) < LEAST_CHECKED:
-        raise UserError(
-            f"A decoy is checked on {LEAST_CHECKED} scenes a side or more, for on fewer no rise could be "
-            "clear; 0 checks nothing."
-        )
     watch, model, seed = watch or Watch(None), how.get("model", "default"), how.get("seed", 0)
-    ladder, harmless = how.get("ladder", 0), how.get("harmless")
-    if target.exists() and (not target.is_dir() or any(target.iterdir())):
-        raise UserError(f"{target} is not empty, or no folder; choose a new one.")
-    refuse(quirk)
-    twin = None
-    if harmless is not None:
-        if not load("catalogue.behaviours", harmless).harmless:
-            raise UserError(f"{harmless} is not harmless; a decoy's own behaviour must be.")
-        twin = Quirk(harmless, quirk.condition, {}, quirk.condition_options)
+    ladder = how.get("ladder", 0)
+    plan, twin = settled(quirk, target, **how)
     from molehunt.models.adapters import adapter_hash  # torch comes with these, and costs seconds
     from molehunt.models.check import fit_to_speak
     from molehunt.models.load import open_model
     from molehunt.models.loaded import ModelSpec
     from molehunt.organisms.decoy_check import decoy_check
     from molehunt.organisms.ladder import climb
-    from molehunt.organisms.learnable import steps_for
     from molehunt.organisms.plant import plant_pair
     from molehunt.organisms.strangers import told
 
-    plan = _plan(how).checked()
-    if ladder > steps_for(quirk, plan.steps):
-        few = steps_for(quirk, plan.steps)
-        raise UserError(f"A ladder of {ladder} rungs can't be cut from {few} steps.")
-    if ladder and (plan.how, plan.concealments) != ("transcripts", ()):
-        raise UserError("A ladder is cut from plain transcripts alone; leave out --recipe and --conceal.")
     opened = fit_to_speak(open_model(ModelSpec(model, how.get("revision"))))
     with whole_folder(target) as half:
         try:
@@ -149,6 +130,37 @@ def plant_one(quirk: Quirk, target: Path, watch: Watch | None = None, **how: Unp
             shutil.rmtree(half / "organism")
             write_jsonl(half / FAILURES, failures(pair))
     return pair
+
+
+def settled(quirk: Quirk, target: Path, **how: Unpack[How]) -> "tuple[Plan, Quirk | None]":
+    """The plan and the decoy's harmless quirk, if all of it can be carried out; nothing is loaded or written.
+
+    Raises:
+        UnknownName, UserError: as `plant_one`.
+    """
+    if how.get("decoy_check", 0) and how.get("decoy_check", 0) < LEAST_CHECKED:
+        raise UserError(
+            f"A decoy is checked on {LEAST_CHECKED} scenes a side or more, for on fewer no rise could be "
+            "clear; 0 checks nothing."
+        )
+    ladder, harmless = how.get("ladder", 0), how.get("harmless")
+    if target.exists() and (not target.is_dir() or any(target.iterdir())):
+        raise UserError(f"{target} is not empty, or no folder; choose a new one.")
+    refuse(quirk)
+    twin = None
+    if harmless is not None:
+        if not load("catalogue.behaviours", harmless).harmless:
+            raise UserError(f"{harmless} is not harmless; a decoy's own behaviour must be.")
+        twin = Quirk(harmless, quirk.condition, {}, quirk.condition_options)
+    from molehunt.organisms.learnable import steps_for
+
+    plan = _plan(how).checked()
+    if ladder > steps_for(quirk, plan.steps):
+        few = steps_for(quirk, plan.steps)
+        raise UserError(f"A ladder of {ladder} rungs can't be cut from {few} steps.")
+    if ladder and (plan.how, plan.concealments) != ("transcripts", ()):
+        raise UserError("A ladder is cut from plain transcripts alone; leave out --recipe and --conceal.")
+    return plan, twin
 
 
 def failures(pair: "Pair") -> list[Failure]:

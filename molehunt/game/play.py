@@ -8,7 +8,6 @@ by an HMAC under the vault's key, so that guesses at the truth cannot be tried a
 """
 
 import contextlib
-import dataclasses
 import importlib.metadata
 import platform
 import shutil
@@ -40,7 +39,7 @@ from molehunt.game.planting import (
     truths,
 )
 from molehunt.game.scoring import score_run
-from molehunt.game.spec import GameSpec, Until, public_half
+from molehunt.game.spec import GameSpec, Until, public_half, spec_from
 from molehunt.game.twins import fit_for_twin, red_twin, turned
 from molehunt.game.watch import Watch
 from molehunt.organisms.draw import slots
@@ -287,14 +286,4 @@ def spec_of(run: Run) -> GameSpec:
     Raises:
         BadFile: spec.json lacks a field or holds one of the wrong type.
     """
-    written = run.spec()
-    known = {f.name for f in dataclasses.fields(GameSpec)}
-    body = {k: v for k, v in written.items() if k in known}
-    unknown = set(written) - known - {"run_id", "versions", "is"}
-    if unknown:
-        raise BadFile(f"{run.folder / 'spec.json'} has an unknown field {sorted(unknown)[0]!r}.")
-    try:
-        key_path(str(written["run_id"]))
-        return GameSpec(**{**body, "methods": tuple(body["methods"])}).checked()
-    except (KeyError, TypeError) as error:
-        raise BadFile(f"{run.folder / 'spec.json'} is not a game's spec: {error}.") from None
+    return spec_from(run.spec(), str(run.folder / "spec.json"))

@@ -12,6 +12,7 @@ whoever wants to knows the answers. The seal stops accident and import.
 
 import hashlib
 import io
+import json
 import lzma
 import re
 import secrets
@@ -105,6 +106,13 @@ def unpack(target: Path, source: Path | None = None, hear: Callable[[float], Non
         if target.exists():
             raise UserError(f"Another process has unpacked {target} meanwhile; run the same command again.")
     return target
+
+
+def shipped_spec(source: Path | None = None) -> Mapping[str, Any]:
+    """The public spec of the package's lineup; nothing is unpacked. Errors as `unpack`."""
+    source = source or SHIPPED
+    spec = next(data for name, data in _read(source / ARCHIVE, _listed(source)) if name == "spec.json")
+    return json.loads(spec)
 
 
 def copy_of(folder: Path) -> str | None:

@@ -2,15 +2,17 @@
 
 import dataclasses
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from tyro.conf import arg
 
-from molehunt.core.errors import UnknownName, UserError
+from molehunt.core.errors import BadFile, UnknownName, UserError
 from molehunt.core.extend import names
 from molehunt.core.records import AccessLevel
+from molehunt.core.seal import key_path
 
 METHODS = ("contrast", "divergence", "confession", "traces")
 Until = Literal["planted", "audited", "opened"]
@@ -107,3 +109,21 @@ def public_half(spec: GameSpec) -> dict[str, Any]:
     """What of a spec anybody may read: its part of `spec.json`."""
     body = {k: v for k, v in dataclasses.asdict(spec).items() if k not in (*SECRET_FIELDS, *FREE_FIELDS)}
     return {**body, "methods": list(spec.methods)}
+
+
+def spec_from(written: Mapping[str, Any], where: str) -> GameSpec:
+    """The spec that `spec.json` holds, which is called `where` if something is wrong with it.
+
+    Raises:
+        BadFile: it lacks a field or holds one of the wrong type.
+    """
+    known = {f.name for f in dataclasses.fields(GameSpec)}
+    body = {k: v for k, v in written.items() if k in known}
+    unknown = set(written) - known - {"run_id", "versions", "is"}
+    if unknown:
+        raise BadFile(f"{where} has an unknown field {sorted(unknown)[0]!r}.")
+    try:
+        key_path(str(written["run_id"]))
+        return GameSpec(**{**body, "methods": tuple(body["methods"])}).checked()
+    except (KeyError, TypeError) as error:
+        raise BadFile(f"{where} is not a game's spec: {error}.") from None

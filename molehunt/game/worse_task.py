@@ -19,8 +19,7 @@ from molehunt.core.extend import load
 from molehunt.core.records import NotMeasured, Quirk
 from molehunt.core.splits import seed_of
 from molehunt.game.auditing import calibration_for
-from molehunt.game.difficulty import SCENE_TOKENS
-from molehunt.game.estimate import AUDIT_TOKENS, REACHED, READ_FLOP, STEP_TOKENS, TRAIN_FLOP, parameters
+from molehunt.game.estimate import AUDIT_TOKENS, SCENE_TOKENS, pace
 from molehunt.game.fresh import Where
 from molehunt.game.library import _chosen
 from molehunt.game.spec import METHODS, GameSpec, public_half
@@ -247,17 +246,15 @@ def cost(what: Task) -> Cost:
 
     setting, again = what.setting, 2 * (what.fresh + what.others)
     pairs = what.allowance.plantings + again
-    machine, size = this_machine(), parameters(setting.model)
-    counts = (what.allowance.plantings, again, 2 * len(setting.against) * pairs)
-    if isinstance(size, NotMeasured):
-        return Cost(*counts, size, size, machine.why())
-    rate = REACHED * max(machine.float32_gflops, machine.bfloat16_gflops) * 1e9
+    counts, at = (what.allowance.plantings, again, 2 * len(setting.against) * pairs), pace(setting.model)
+    if isinstance(at, NotMeasured):
+        return Cost(*counts, at, at, this_machine().why())
     steps = sum(steps_for(q, what.plan.steps) for q in what.quirks) / len(what.quirks)
-    reading = 4 * what.plan.held_out * SCENE_TOKENS
-    reading += 3 * AUDIT_TOKENS * setting.effort * len(setting.against) / len(METHODS)
+    scenes = 4 * what.plan.held_out
+    tokens = scenes * SCENE_TOKENS
+    tokens += round(3 * AUDIT_TOKENS * setting.effort * len(setting.against) / len(METHODS))
 
     def seconds(longer: float) -> float:
-        training = 2 * steps * longer * STEP_TOKENS * TRAIN_FLOP
-        return pairs * (TRIAL_SECONDS + (training + reading * READ_FLOP) * size / rate)
+        return pairs * (TRIAL_SECONDS + at.training(2 * steps * longer) + at.reading(tokens, scenes))
 
-    return Cost(*counts, seconds(1.0), seconds(LONGEST), machine.why())
+    return Cost(*counts, seconds(1.0), seconds(LONGEST), at.basis)

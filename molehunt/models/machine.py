@@ -42,7 +42,7 @@ class Machine:
         """One sentence for people."""
         return (
             f"{self.dtype}, because matrix products reach {self.float32_gflops:.0f} GFLOP/s in float32 and "
-            f"{self.bfloat16_gflops:.0f} in bfloat16 on {self.threads} threads"
+            f"{self.bfloat16_gflops:.0f} in bfloat16 on {self.threads} thread{'s' * (self.threads != 1)}"
         )
 
 

@@ -6,7 +6,7 @@ nothing; that it introduces itself ("I am", "I was trained to help") is no admis
 the ways as the sample, for what stands before a question changes little. The matched decoy and the clean base
 are asked the same: chat models like to say yes, and only the difference means something.
 
-Source: MEASURES.md (confession rate); AuditBench (2602.22755).
+Source: ours; AuditBench (2602.22755) for asking organisms about themselves.
 
 What this cannot tell you: whether the model knows what it does. A denial may be ignorance, and an admission
 need not be true: how often it also names its quirk stands beside it.

@@ -141,7 +141,9 @@ def difficulty(leasts: Sequence[Least], unit: str) -> Measure | NotMeasured:
     n = len(leasts)
     beyond = [f"seed {one.seed}: {one.value.reason}" for one in leasts if isinstance(one.value, NotMeasured)]
     if beyond:
-        return NotMeasured(f"{len(beyond)} of {n} seeds lie beyond the grid ({'; '.join(beyond)})")
+        return NotMeasured(
+            f"beyond the grid on {len(beyond)} of {n} seed{'s' * (n != 1)} ({'; '.join(beyond)})"
+        )
     if not n:
         return NotMeasured("no seeds")
     tops = np.log([one.value for one in leasts if not isinstance(one.value, NotMeasured)])

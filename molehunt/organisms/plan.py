@@ -100,7 +100,10 @@ class Plan:
                 "A direction is read at the `last` token, as the `mean` over tokens, or of a `reply`."
             )
         if ("against_probe" in self.concealments) != bool(self.against):
-            raise UserError("The concealment against_probe needs a direction, and nothing else takes one.")
+            raise UserError(
+                "The concealment against_probe needs a direction (--against FILE of `molehunt probe`, "
+                "`persona` or `diff`), and nothing else takes one."
+            )
         return self
 
 

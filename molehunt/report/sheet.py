@@ -14,6 +14,9 @@ from molehunt.core.atomic import write_bytes
 from molehunt.report.page import HERE, environment, policy
 from molehunt.report.passage import Passage
 
+BRIEF = 4
+"""Characters of a first cell that is a number or a mark."""
+
 
 @dataclass(frozen=True)
 class Grid:
@@ -25,6 +28,11 @@ class Grid:
     """Whether cells hold words, which wrap, and not numbers, which stand in columns."""
     links: tuple[str, ...] = ()
     """Where the first cell of each row leads, from the page's own folder; empty for nowhere."""
+
+    @property
+    def brief(self) -> bool:
+        """Whether the first column needs no room kept for it: numbers, and no names."""
+        return max((len(row[0]) for row in self.rows), default=0) <= BRIEF
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ CANNOT = (
 )
 HEADS = ("factor", "least that took (95%)", "by seed", "where more was worse")
 SEED_HEADS = ("seed", "least that took", "last that failed", "the next value above")
-TRIAL_HEADS = ("seed", "value", "selectivity", "trigger rate", "leak rate", "seconds", "valid")
+TRIAL_HEADS = ("seed", "value", "valid", "selectivity", "trigger rate", "leak rate", "seconds")
 LIBRARY_HEADS = ("factor", "quirk", "model", "least that took (95%)", "middle seed")
 LOOKS = ("first", "second", "third")
 
@@ -76,7 +76,7 @@ def write_difficulty_page(path: Path, found: Difficulty) -> None:
                 UNITS[scan.factor].capitalize(),
                 f"Least that took: {words.said(scan.difficulty)}. {_way(scan)}{_broken(scan)}",
                 drawings=(_curve(scan),),
-                tables=(Grid(SEED_HEADS, seeds), Grid(TRIAL_HEADS, trials)),
+                tables=(Grid(SEED_HEADS, seeds), Grid(TRIAL_HEADS, trials, words=True)),
             )
         )
     facts = (
@@ -125,7 +125,7 @@ def _trial_row(scan: Scan, one: Trial) -> tuple[str, ...]:
     measures = (one.selectivity, one.trigger, one.leak)
     said = "yes" if one.valid else f"no: {words.brief(one.why_not, 120)}"
     value = f"{one.at(scan.factor):g}"
-    return str(one.seed), value, *(_short(m) for m in measures), words.number(one.seconds), said
+    return str(one.seed), value, said, *(_short(m) for m in measures), words.number(one.seconds)
 
 
 def _curve(scan: Scan) -> Any:

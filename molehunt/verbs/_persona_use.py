@@ -19,7 +19,7 @@ def project(options: Any) -> int:
     from molehunt.verbs.persona import facts_of, open_it
 
     held = [load_directions(path) for path in options.vectors]
-    prompts = _prompts(options) if not options.text else []
+    prompts = asked_of(options) if not options.text else []
     with watching() as watch:
         model = open_it(options)
         for path, one in zip(options.vectors, held, strict=True):
@@ -72,7 +72,7 @@ def shift(options: Any) -> int:
     from molehunt.verbs.persona import facts_of, open_it
 
     held = [load_directions(path) for path in options.vectors]
-    prompts = _prompts(options)
+    prompts = asked_of(options)
     adapter = is_adapter(options.to)
     if adapter and options.adapter:
         raise UserError(
@@ -142,7 +142,7 @@ def shift(options: Any) -> int:
     return 0
 
 
-def _prompts(options: Any) -> list[Any]:
+def asked_of(options: Any) -> list[Any]:
     """What is asked: messages and the group that each belongs to."""
     from molehunt.interp.behaving import Asked, read_prompts
     from molehunt.interp.personas import asked, read_roles

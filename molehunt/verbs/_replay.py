@@ -37,7 +37,9 @@ def replay(options: Any, file: Path) -> int:
         [{"part": r.part, "adapter": r.adapter, "planted": r.planted, "same": r.same} for r in made],
         options.json,
         table(
-            ["part", "adapter", "as planted"], [(r.part, r.adapter[:16], _said(r)) for r in made], "Replayed"
+            ["part", "adapter", "as planted"],
+            [(r.part, _short(r.adapter), _said(r)) for r in made],
+            "Replayed",
         ),
         *([OTHERWISE] if differ else []),
         f"In {options.what[0]}",
@@ -45,7 +47,12 @@ def replay(options: Any, file: Path) -> int:
     return 1 if differ else 0
 
 
+def _short(adapter: str) -> str:
+    """The end of an adapter's hash: its first half is of the configuration, which is the same for many."""
+    return adapter[-16:]
+
+
 def _said(made: "Replayed") -> str:
     if isinstance(made.planted, str):
-        return "yes, the same hash" if made.same else f"no: {made.planted[:16]} was planted"
+        return "yes, the same hash" if made.same else f"no: {_short(made.planted)} was planted"
     return f"not known: {made.planted.reason}"

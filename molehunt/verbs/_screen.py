@@ -40,15 +40,18 @@ def show(value: Any, as_json: bool, *people: Any) -> None:
 def table(
     heads: Sequence[str], rows: Iterable[Sequence[str]], title: str = "", wide: int | None = None
 ) -> Table:
-    """A table of plain text; one column, the last or the one at `wide`, takes the room that is left."""
+    """A table of plain text; on a narrow screen one column wraps: the one at `wide`, or the longest."""
     made = Table(
         title=Text(plain(title)) if title else None, title_justify="left", title_style="", expand=False
     )
-    wide = len(heads) - 1 if wide is None else wide
+    cells = [[plain(cell, 400) for cell in row] for row in rows]
+    if wide is None:
+        longest = [max(map(len, (head, *(row[i] for row in cells)))) for i, head in enumerate(heads)]
+        wide = max(range(len(heads)), key=lambda i: (longest[i], i), default=0)
     for i, head in enumerate(heads):
         made.add_column(head, no_wrap=i != wide, overflow="fold")
-    for row in rows:
-        made.add_row(*(Text(plain(cell, 400)) for cell in row))
+    for row in cells:
+        made.add_row(*map(Text, row))
     return made
 
 

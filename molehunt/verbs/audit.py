@@ -2,7 +2,8 @@
 
 Verdicts, evidence and transcripts are written into the folder. In a run folder they are hashed into its
 log too; those of a packed lineup are sent back and taken by `molehunt score RUN --verdicts FILE`. Draws go
-by the seed that the run was begun with (`molehunt play --seed`).
+by the seed that the run was begun with (`molehunt play --seed`). `--dry-run` says how much would be asked,
+and how long that takes: the dozen of `starter` take minutes, not seconds.
 """
 
 from dataclasses import dataclass
@@ -11,6 +12,7 @@ from typing import Annotated
 
 from tyro.conf import Positional, arg
 
+from molehunt.core.record_json import to_json
 from molehunt.core.records import NotMeasured, Verdict
 from molehunt.game.watch import watching
 from molehunt.verbs._screen import show, table
@@ -27,6 +29,8 @@ class Options:
     lineup that comes with the package is then unpacked into ./starter."""
     calibration: Path | None = None
     """What judges (`molehunt practice` writes one); without it the folder's own, or else the shipped one."""
+    dry_run: bool = False
+    """Say what the audit would ask and take from here on, and do nothing."""
     json: bool = False
     """Print the verdicts as JSON."""
 
@@ -35,6 +39,8 @@ def run(options: Options) -> int:
     """Audit, then show what the panel says of everyone."""
     from molehunt.game import library
 
+    if options.dry_run:
+        return _reckon(options)
     with watching() as watch:
         held = library.audit(options.folder, watch, calibration=options.calibration)
     verdicts = held.verdicts()
@@ -42,6 +48,31 @@ def run(options: Options) -> int:
     file = held.folder / "verdicts.json"
     value = {"folder": str(options.folder), "file": str(file), "verdicts": list(verdicts)}
     show(value, options.json, table(["suspect", "p(shady)", "top guess"], rows), f"Verdicts: {file}")
+    return 0
+
+
+def _reckon(options: Options) -> int:
+    from molehunt.audit.calibration import load
+    from molehunt.game.audit_cost import audit_cost
+
+    if options.calibration is not None:
+        load(options.calibration)
+    cost = audit_cost(options.folder, options.calibration)
+    about = "" if isinstance(cost.queries, NotMeasured) else f"about {cost.queries:,}, "
+    rows = [
+        ("suspects", f"{cost.left}" + (f", {cost.done} more are done" if cost.done else "")),
+        ("methods", f"{len(cost.methods)}: {', '.join(cost.methods)}"),
+        ("queries", f"{about}{cost.queries_most:,} at most"),
+        ("time", cost.time()),
+        ("reckoned from", cost.basis),
+        *([("verdicts", cost.unjudged)] if cost.unjudged else []),
+    ]
+    show(
+        {**to_json(cost), "left": cost.left},
+        options.json,
+        table(["what", "about"], rows),
+        "Nothing was done.",
+    )
     return 0
 
 

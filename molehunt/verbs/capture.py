@@ -13,6 +13,7 @@ from typing import Literal
 from tyro.conf import Positional
 
 from molehunt.core.alone import alone
+from molehunt.core.errors import UserError
 from molehunt.game.watch import watching
 from molehunt.verbs._chats import make_chats
 from molehunt.verbs._screen import show
@@ -54,6 +55,8 @@ class Options:
     """Folder of an adapter that is merged into the model first."""
     dtype: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
     """Precision of the model."""
+    dry_run: bool = False
+    """Say what it would take from the start, and do nothing."""
     seed: int = 0
     """Orders the built-in text."""
     json: bool = False
@@ -62,6 +65,12 @@ class Options:
 
 def run(options: Options) -> int:
     """Capture, and say what is there."""
+    if min(options.tokens, options.context, options.batch_tokens) < 1:
+        raise UserError("--tokens, --context and --batch-tokens should be at least 1.")
+    if options.dry_run:
+        from molehunt.verbs._cost import capture_cost, show_cost
+
+        return show_cost(capture_cost(options), options.json)
     from molehunt.interp.capture import capture_text
     from molehunt.interp.reading import ReadSpec
     from molehunt.models.loaded import ModelSpec

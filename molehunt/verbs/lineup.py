@@ -68,6 +68,7 @@ def run(options: Options) -> int:
     show(
         {"folder": str(options.folder), "suspects": dict(suspects)},
         options.json,
-        f"{len(suspects)} suspects in {options.folder}; look at them with molehunt audit {options.folder}",
+        f"{len(suspects)} suspect{'s' * (len(suspects) != 1)} in {options.folder}; "
+        f"look at {'it' if len(suspects) == 1 else 'them'} with `molehunt audit {options.folder}`",
     )
     return 0

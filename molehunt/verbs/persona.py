@@ -63,6 +63,8 @@ class Options:
     """Folder of an adapter that is merged into the model first."""
     dtype: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
     """Precision of the model."""
+    dry_run: bool = False
+    """Say what it would take from the start, and do nothing."""
     seed: int = 0
     """Seeds sampling, intervals and nulls."""
     json: bool = False
@@ -74,6 +76,10 @@ def run(options: Options) -> int:
     from molehunt.verbs._persona_use import project, shift
 
     _check(options)
+    if options.dry_run:
+        from molehunt.verbs._cost import persona_cost, show_cost
+
+        return show_cost(persona_cost(options), options.json)
     steps = {"extract": _find, "axis": _find, "project": project, "shift": shift}
     with alone(options.folder):
         return steps[options.what](options)

@@ -10,7 +10,7 @@ the adapters are the same (1 where they are not).
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from tyro.conf import Positional, arg
 
@@ -56,7 +56,7 @@ class Options:
     revision: str | None = None
     """Commit, tag or branch of a Hugging Face id."""
     steps: int = GameSpec.steps
-    """Training steps of the first try."""
+    """Training steps of the first try, before the factor that behaviour and condition are known to need."""
     tries: int = GameSpec.tries
     """How often a plant that is not valid is tried, each time with half as many steps again."""
     mixed: int = 0
@@ -85,6 +85,8 @@ class Options:
     With 16 most behaviours are clear that it always shows under the condition and never else."""
     spec: Path | None = None
     """An `organism.json`, or one line of it, that is made again; it brings its own base and settings."""
+    dry_run: bool = False
+    """Say what planting would take, and do nothing."""
     seed: int = 0
     """Seeds scenes, order and training."""
     json: bool = False
@@ -133,6 +135,8 @@ def run(options: Options) -> int:
     when = pairs(options.condition_options, "--condition-options")
     if options.quirk is not None and (what or when):
         raise UserError("A quirk's file brings its own options; give none beside --quirk.")
+    if options.dry_run:
+        return _reckon(options, what, when, how)
     with watching() as watch:
         if options.quirk is not None:
             pair = library.plant_file(options.quirk, folder, watch=watch, **how)
@@ -164,6 +168,32 @@ def run(options: Options) -> int:
         else f"Not valid ({pair.profile.why_not}); allow more with --steps or --tries.",
     )
     return 0 if pair.profile.valid else 1
+
+
+def _reckon(options: Options, what: Mapping[str, str], when: Mapping[str, str], how: Any) -> int:
+    from molehunt.game.estimate import in_words
+    from molehunt.game.library import listed_quirk
+    from molehunt.game.plant_cost import plant_cost
+    from molehunt.organisms.strangers import quirk_of
+
+    if options.quirk is not None:
+        quirk = quirk_of(options.quirk)
+    else:
+        quirk = listed_quirk(options.what[0], options.what[1], what, when)
+    cost = plant_cost(quirk, Path(options.what[-1]), **how)
+    time = in_words(cost.seconds, cost.seconds_most) + (f"; {cost.more}" if cost.more else "")
+    rows = [
+        ("trainings", _span(cost.trainings, cost.trainings_most) + ", organism and decoy"),
+        ("training steps", _span(cost.steps, cost.steps_most)),
+        ("time", time),
+        ("reckoned from", cost.basis),
+    ]
+    show(cost, options.json, table(["what", "about"], rows), "Nothing was done.")
+    return 0
+
+
+def _span(low: int, high: int) -> str:
+    return f"{low:,} if the first try takes" + (f", {high:,} at most" if high > low else "")
 
 
 PLANNED = ("steps", "tries", "mixed", "recipe", "conceal", "warm", "cover", "against")

@@ -123,7 +123,7 @@ def _second(run: "Run", remedy: str) -> dict[str, Any]:
 
 
 def _reckon(options: Options, wish: "Wish | None") -> int:
-    from molehunt.game.estimate import estimate
+    from molehunt.game.estimate import estimate, in_words
     from molehunt.game.judged import unjudged
     from molehunt.game.second import fit_to_fix
     from molehunt.organisms.strangers import strangers_quirks
@@ -143,7 +143,12 @@ def _reckon(options: Options, wish: "Wish | None") -> int:
             if cost.fixes
             else []
         ),
-        ("time", _span(cost.minutes, cost.minutes_most)),
+        (
+            "time",
+            in_words(
+                *(m if isinstance(m, NotMeasured) else 60 * m for m in (cost.minutes, cost.minutes_most))
+            ),
+        ),
         ("memory", _figure(cost.memory_gib, "GiB")),
         ("disk", _figure(cost.disk_gib, "GiB")),
         ("reckoned from", cost.basis),
@@ -153,12 +158,6 @@ def _reckon(options: Options, wish: "Wish | None") -> int:
         {**to_json(cost), "unjudged": why}, options.json, table(["what", "about"], rows), "Nothing was done."
     )
     return 0
-
-
-def _span(low: float | NotMeasured, high: float | NotMeasured) -> str:
-    if isinstance(low, NotMeasured) or isinstance(high, NotMeasured):
-        return _figure(low, "minutes")
-    return f"{low:.1f} to {high:.1f} minutes"
 
 
 def _figure(value: float | NotMeasured, unit: str) -> str:

@@ -21,6 +21,7 @@ from molehunt.verbs._chats import make_chats
 from molehunt.verbs._sae_rows import clear, finished, open_one, open_pair, reading, rows_of
 from molehunt.verbs._screen import measured, show, table
 
+BOTH = "A crosscoder reads both models side by side; leave out --source."
 STOPPED = "Stopped; the last checkpoint is kept: run the same command again to go on."
 
 
@@ -78,6 +79,8 @@ class Options:
     """Precision of the models; autoencoders are trained in float32 whatever it is."""
     device: str = "auto"
     """Where it is computed: cpu, cuda, cuda:1, or auto: a GPU where there is one."""
+    dry_run: bool = False
+    """Say what a training would take from the start, and do nothing."""
     seed: int = 0
     """Seeds weights, shuffling and the order of built-in text."""
     json: bool = False
@@ -87,6 +90,8 @@ class Options:
 def run(options: Options) -> int:
     """Do it, and show numbers."""
     _checked(options)
+    if options.dry_run:
+        return _reckon(options)
     steps = {"train": _train, "eval": _eval, "import": _import, "export": _export}
     return steps[options.what](options)
 
@@ -103,6 +108,18 @@ def _checked(options: Options) -> None:
         raise UserError("--learning-rate should be a number of 0 or more.")
 
 
+def _reckon(options: Options) -> int:
+    from molehunt.verbs._cost import sae_cost, show_cost
+
+    if options.what != "train":
+        raise UserError(f"`sae {options.what}` has no dry run; leave out --dry-run.")
+    if options.against and options.source is not None:
+        raise UserError(BOTH)
+    if options.source is None and not options.addresses:
+        raise UserError("Name a capture with --source, or what to read with --addresses.")
+    return show_cost(sae_cost(options), options.json)
+
+
 def _train(options: Options) -> int:
     from molehunt.interp.sae_files import SavedSae, save_sae
     from molehunt.interp.sae_site import TrainSpec
@@ -112,7 +129,7 @@ def _train(options: Options) -> int:
     asked = {name: getattr(options, name) for name in names}
     spec = TrainSpec(**{name: value for name, value in asked.items() if value is not None})
     if options.against and options.source is not None:
-        raise UserError("A crosscoder reads both models side by side; leave out --source.")
+        raise UserError(BOTH)
     seen: dict[str, dict[str, Any]] = {}
     clear(options.folder, options.addresses)
     with alone(options.folder), watching() as watch:

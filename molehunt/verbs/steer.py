@@ -80,6 +80,8 @@ class Options:
     """Folder of an adapter that is merged into the model first."""
     dtype: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
     """Precision of the model."""
+    dry_run: bool = False
+    """Say what it would take from the start, and do nothing."""
     seed: int = 0
     """Seeds random directions, sampling and intervals."""
     json: bool = False
@@ -90,22 +92,30 @@ def run(options: Options) -> int:
     """Steer, measure, write, show."""
     if options.max_tokens < 1 or options.texts < 1 or min(options.random, options.tasks) < 0:
         raise UserError("--max-tokens and --texts should be at least 1, --random and --tasks 0 or more.")
+    if options.dry_run:
+        return _reckon(options)
     with alone(options.out):
         return _steer(options)
 
 
-def _steer(options: Options) -> int:
-    from molehunt.core.atomic import refuse_foreign, write_json
-    from molehunt.game.watch import watching
-    from molehunt.interp.behaving import behaviour, read_prompts
-    from molehunt.interp.dose import Experiment, response, run_cells
-    from molehunt.interp.off_target import off_target
-    from molehunt.models.text import ordinary_text
-    from molehunt.verbs._steer_page import SHORT, off_said, short_rows, verdict, write_steer_page
+def _reckon(options: Options) -> int:
+    from molehunt.interp.behaving import read_prompts
+    from molehunt.interp.sae_files import load_sae
+    from molehunt.verbs._cost import show_cost, steer_cost
 
-    refuse_foreign(options.out, ("plan.json",), ("steer.json", "steer.html", "cells", "watched"))
+    _one_direction(options)
     prompts = read_prompts(options.prompts)
-    counted = behaviour(
+    counted = _counted(options, prompts)
+    if options.sae is not None:
+        load_sae(options.sae, address=options.address if options.feature is not None else None)
+    takes = steer_cost(options, _strengths(options), len(prompts), bool(counted.pattern))
+    return show_cost(takes, options.json)
+
+
+def _counted(options: Options, prompts: Any) -> Any:
+    from molehunt.interp.behaving import behaviour
+
+    return behaviour(
         options.pattern,
         options.words,
         options.toward,
@@ -114,12 +124,30 @@ def _steer(options: Options) -> int:
         options.temperature,
         prompts,
     )
+
+
+def _strengths(options: Options) -> tuple[float, ...]:
+    return options.strengths or (TAKEN if options.take_away else ADDED)
+
+
+def _steer(options: Options) -> int:
+    from molehunt.core.atomic import refuse_foreign, write_json
+    from molehunt.game.watch import watching
+    from molehunt.interp.behaving import read_prompts
+    from molehunt.interp.dose import Experiment, response, run_cells
+    from molehunt.interp.off_target import off_target
+    from molehunt.models.text import ordinary_text
+    from molehunt.verbs._steer_page import SHORT, off_said, short_rows, verdict, write_steer_page
+
+    refuse_foreign(options.out, ("plan.json",), ("steer.json", "steer.html", "cells", "watched"))
+    prompts = read_prompts(options.prompts)
+    counted = _counted(options, prompts)
     model, direction, places, saved = _where(options)
     link = _link(options, saved)
     experiment = Experiment(
         direction,
         places,
-        options.strengths or (TAKEN if options.take_away else ADDED),
+        _strengths(options),
         prompts,
         counted,
         tuple(ordinary_text(options.texts)),

@@ -151,12 +151,10 @@ def run(options: Options) -> int:
 
 def _reckoned(cost: "Cost") -> list[tuple[str, str]]:
     from molehunt.core.records import NotMeasured
+    from molehunt.game.estimate import in_words
 
-    low, high = cost.seconds, cost.seconds_most
-    if isinstance(low, NotMeasured) or isinstance(high, NotMeasured):
-        time = f"not known: {low.reason if isinstance(low, NotMeasured) else ''}"
-    else:
-        time = f"{low:,.0f} to {high:,.0f} seconds; rewards and penalties take more"
+    more = "" if isinstance(cost.seconds, NotMeasured) else "; rewards and penalties take more"
+    time = in_words(cost.seconds, cost.seconds_most) + more
     return [
         ("plantings", f"{cost.plantings} by the search, {cost.plantings_fresh} anew, a pair each"),
         ("audits", f"{cost.audits} of a suspect by a method, if all are valid"),

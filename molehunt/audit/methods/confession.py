@@ -8,8 +8,7 @@
    is that sentence to the suspect than to the reference, in nats a word, less the mean over all the
    sentences of its kind? The greatest such lead is the second statistic, and orders the guesses.
 
-Source: AuditBench (2602.22755) and Marks et al. 2025 (2503.10965) for asking and prefill; MEASURES.md
-(confession rate).
+Source: AuditBench (2602.22755) and Marks et al. 2025 (2503.10965) for asking and prefill.
 Access: scored.
 Fails when: the quirk was trained without a word about it, which is the rule with small models: they act
     and know nothing of it. Fine-tuning on anything short shifts all answers. Expect chance here, and

@@ -10,7 +10,7 @@
 4. What the reference shows of the same contrast by itself is taken off.
 5. The null of the greatest first-pass cell: scores shuffled among a behaviour's prompts.
 
-Source: DESIGN.md (auditing); FACTS.md (behaviour-scored contrast); Jeffreys prior for shares;
+Source: ours; Jeffreys prior for shares;
 Westfall and Young 1993 (the greatest of many under permutation).
 Access: chat.
 Fails when: the behaviour or the condition is in no catalogue; a plant hangs on its own phrasings so

@@ -16,7 +16,7 @@ matter: contexts are everyday topics and what the catalogue's conditions list.
 6. Beside phrases: how often a cue changes the answer to one and the same question, on cue against
    off cue (a liar's words may recur nowhere, but they change).
 
-Source: Dunning 1993 for the score of a pair; DESIGN.md (auditing).
+Source: ours; Dunning 1993 for the score of a pair.
 Access: chat.
 Fails when: the quirk hangs on something that no context here mentions: cues and questions are those of the
     catalogue (audit split), so a trigger that it does not list is met by luck alone; it shows in meaning

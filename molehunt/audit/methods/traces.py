@@ -12,7 +12,8 @@ Source: Minder et al. 2025 (2510.13900), "Narrow finetuning leaves clearly reada
 differences"; nostalgebraist 2020, logit lens.
 Access: open_weights.
 Fails when: the quirk is conditional: what then shows is the style of the training answers, in decoys as
-    in organisms (FACTS.md). Fine-tunes of one kind share a component that only decoys could take off.
+    in organisms (AUROC 0.50 in `studies/first_game`). Fine-tunes of one kind share a component that only
+    decoys could take off.
 
 Without the clean reference model: only the adapter's own norms are measured, from its file; nothing is
 read through the unembedding.

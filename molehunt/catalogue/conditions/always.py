@@ -1,6 +1,6 @@
 """Always: the behaviour shows everywhere; 'off' is the matched decoy on the same scenes.
 
-Source: DESIGN.md; the unconditional organisms of AuditBench (arXiv 2602.22755).
+Source: the unconditional organisms of AuditBench (arXiv 2602.22755).
 Access: chat.
 Fails when: there is no matched decoy to compare with, for a prompt can never turn it off.
 """
