@@ -126,7 +126,7 @@ def _main(sae: SparseAutoencoder, code: Code, centred: Tensor, error: Tensor, sc
 
 def _auxk(sae: SparseAutoencoder, centred: Tensor, pre: Tensor, dead: Tensor, error: Tensor) -> None:
     """Add the gradients of AUXK times what dead latents leave of the error, as a share of it."""
-    encoder, decoder = sae.encoder[dead], sae.decoder[dead]
+    decoder = sae.decoder[dead]
     acts = pre.index_select(1, dead).to(centred.dtype)
     k = max(1, centred.shape[1] // 2)
     chosen = acts >= least_of_largest(acts, k) if k < len(dead) else None
