@@ -133,6 +133,9 @@ def test_at_inference_a_row_is_coded_by_itself():
     alone = torch.cat([sae.encode(row[None]).dense(LATENTS) for row in x])
     assert torch.allclose(together, alone, atol=1e-12)
     assert (together[together > 0] > 1.5).all() and (together > 0).sum() > 10
+    sae.threshold.fill_(-1.0)  # a file may say so; a latent fires above zero all the same
+    pre = (x - sae.decoder_bias) @ sae.encoder.T + sae.encoder_bias
+    assert torch.allclose(sae.encode(x).dense(LATENTS), pre.relu(), atol=1e-12)
 
 
 def test_rescaling_moves_the_units_and_nothing_else():

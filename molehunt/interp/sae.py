@@ -21,7 +21,7 @@ from torch import Tensor, nn
 
 from molehunt.core.errors import UserError
 from molehunt.interp.sparse import decode, pick
-from molehunt.interp.topk import Entries, largest_of_all, largest_of_each
+from molehunt.interp.topk import Entries, above, largest_of_all, largest_of_each
 
 Kind = Literal["topk", "batchtopk"]
 KINDS: tuple[str, ...] = get_args(Kind)
@@ -102,8 +102,7 @@ class SparseAutoencoder(nn.Module):
         pre = self.pre(x)
         if self.shape.kind == "topk":
             return self._read(x, *largest_of_each(pre, self.shape.k))
-        rows, latents = ((pre > self.threshold) & (pre > 0)).nonzero(as_tuple=True)
-        return self._read(x, rows, latents, pre[rows, latents])
+        return self._read(x, *above(pre, self.threshold.clamp_min(0)))
 
     def encode_batch(self, x: Float[Tensor, "rows d"], pre: Float[Tensor, "rows latents"]) -> Code:
         """The code of a batch as in training, from its pre-activations."""

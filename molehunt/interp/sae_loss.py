@@ -34,16 +34,17 @@ AUXK = 1 / 32
 
 @dataclass
 class Room:
-    """Memory of large intermediates, used again from step to step; what is in it lasts for a step."""
+    """Memory of large intermediates, used again by every step of every site on one device; what is in it lasts
+    for a step."""
 
-    held: dict[str, Tensor] = field(default_factory=dict)
+    held: dict[tuple[str, int, int, torch.dtype], Tensor] = field(default_factory=dict)
 
     def of(self, name: str, rows: int, width: int, like: Tensor) -> Tensor:
         """A matrix [rows, width] with whatever it held before."""
-        made = self.held.get(name)
-        if made is None or made.shape != (rows, width) or made.dtype != like.dtype:
-            made = self.held[name] = like.new_empty(rows, width)
-        return made
+        key = (name, rows, width, like.dtype)
+        if key not in self.held:
+            self.held[key] = like.new_empty(rows, width)
+        return self.held[key]
 
 
 @dataclass(frozen=True)

@@ -1,14 +1,14 @@
 """One sparse autoencoder in training: what a step does, by Adam, with decoder rows of norm 1.
 
-The loss of a batch is |x − x̂|² over the batch's variance, plus AUXK (1/32) times the AuxK loss of Gao et
+The loss of a batch is |x − x̂|² over the batch's variance, plus 1/32 of the AuxK loss of Gao et
 al. 2024 (arXiv:2406.04093, A.2): the k_aux likeliest dead latents, those that fired for none of the last
 `dead_after` rows, are asked to explain what is left over. Activations are scaled so that their mean
 squared norm is d. The gradient's part along a decoder row is taken out and the row normed after each step.
 The learning rate warms up over a twentieth of the steps (1,000 at most) and falls to zero over the last
 fifth. With `resample`, dead latents are instead set to badly explained rows.
 
-Pre-activations are computed once, without a gradient; both backward products run over active entries
-(`interp.sparse`). With `half`, the encoder's product runs in bfloat16: it picks and fills the code, and
+Pre-activations are computed once, without a gradient; what follows them runs over active entries
+(`interp.sae_loss`). With `half`, the encoder's product runs in bfloat16: it picks and fills the code, and
 the gradient treats what it gave as exact.
 """
 
@@ -90,6 +90,7 @@ class Site:
     """Rows since each latent last fired."""
     shown: Step = field(default_factory=lambda: Step(0.0, 0.0, 0.0))
     room: Room = field(default_factory=Room)
+    """Where a step works; sites that take turns may share one."""
 
     def step(self, x: Float[Tensor, "rows d"], spec: TrainSpec, rate: float) -> None:
         """One step on a batch of activations."""

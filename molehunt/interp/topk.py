@@ -51,6 +51,17 @@ def largest_of_all(pre: Float[Tensor, "rows width"], k: int) -> Entries:
         span = min(width, 2 * span)
 
 
+def above(pre: Float[Tensor, "rows width"], least: Float[Tensor, " width"]) -> Entries:
+    """What lies above its latent's own bound."""
+    chosen = pre > least
+    if chosen.device.type != "cpu" or not chosen.is_contiguous():
+        rows, latents = chosen.nonzero(as_tuple=True)
+        return rows, latents, pre[rows, latents]
+    found = torch.from_numpy(np.flatnonzero(chosen.numpy()))  # a fifth of the time that two indices take
+    rows = found.div(pre.shape[1], rounding_mode="floor")
+    return rows, found - rows * pre.shape[1], pre.flatten()[found]
+
+
 def largest(
     pre: Float[Tensor, "rows width"], k: int
 ) -> tuple[Float[Tensor, "rows k"], Int[Tensor, "rows k"]]:
