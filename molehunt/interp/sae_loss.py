@@ -34,8 +34,10 @@ AUXK = 1 / 32
 
 @dataclass
 class Room:
-    """Memory of large intermediates, used again by every step of every site on one device; what is in it lasts
-    for a step."""
+    """Memory of large intermediates, used again by every step of every site on one device.
+
+    What is in it lasts for a step.
+    """
 
     held: dict[tuple[str, int, int, torch.dtype], Tensor] = field(default_factory=dict)
 
