@@ -4,7 +4,9 @@ import pytest
 import torch
 
 from molehunt.core.errors import UserError
-from molehunt.interp.sae import KINDS, Shape, SparseAutoencoder, largest
+from molehunt.interp.sae import KINDS, Shape, SparseAutoencoder
+from molehunt.interp.sae_loss import AUXK, Room, differentiate
+from molehunt.interp.topk import largest, largest_of_all, largest_of_each
 
 ROWS, D, LATENTS, K = 24, 8, 40, 3
 
@@ -38,6 +40,25 @@ def test_the_largest_are_those_that_sorting_finds_ties_and_all(width, k):
     assert all(len(set(row)) == k for row in places.tolist())
 
 
+@pytest.mark.parametrize("ties", [False, True])
+@pytest.mark.parametrize(("width", "k"), [(4608, 32), (512, 4), (512, 64), (500, 3), (64, 40), (8, 8)])
+def test_rows_and_batches_choose_what_sorting_finds(width, k, ties):
+    pre = torch.randn(50, width, generator=torch.Generator().manual_seed(k)) - 0.5
+    pre[0] += 3.0  # a row that takes more than its share of the batch, and one that has nothing to give
+    pre[1] = -pre[1].abs()
+    pre = pre.mul(8).round() if ties else pre
+    for choose, wanted in (
+        (largest_of_each, pre.sort(-1).values[:, -k:]),
+        (largest_of_all, pre.flatten().sort().values[-50 * k :]),
+    ):
+        rows, latents, values = choose(pre, k)
+        assert torch.equal(values.sort().values, wanted[wanted > 0].sort().values)
+        assert torch.equal(pre[rows, latents], values)
+        assert (rows.diff() >= 0).all() and len({*zip(rows.tolist(), latents.tolist(), strict=True)}) == len(
+            rows
+        )
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_codes_and_reconstructions_are_the_dense_definition(kind):
     sae, x = made(kind)
@@ -65,6 +86,38 @@ def test_gradients_are_those_of_the_dense_definition(kind):
         assert b.abs().max() > 0.1
 
 
+@pytest.mark.parametrize("dead", [None, range(30, 33), range(20, 40)])  # AuxK explains with 4 a row
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_batchs_loss_and_gradients_are_those_of_its_definition(kind, dead):
+    sae, x = made(kind)
+    names = None if dead is None else torch.tensor(dead)
+    with torch.no_grad():
+        sae.unit_norm()
+        if dead is not None:
+            sae.encoder_bias[names] -= 20.0  # never among the largest
+    room = Room()
+    differentiate(sae, x.flip(0) * 2, names, room)  # what was there before must not show
+    loss = differentiate(sae, x, names, room)
+    got = [part.grad.clone() for part in sae.parameters()]
+    acts, out = dense(sae, x)
+    error, variance = x - out, (x - x.mean(0)).pow(2).sum()
+    wanted = error.pow(2).sum() / variance
+    assert torch.allclose(loss.unexplained, wanted, atol=1e-12) and torch.allclose(loss.error, error)
+    assert torch.allclose(loss.code.dense(LATENTS), acts, atol=1e-12)
+    if dead is not None:
+        pre = ((x - sae.decoder_bias) @ sae.encoder.T + sae.encoder_bias)[:, names]
+        least = pre.sort(-1, descending=True).values[:, min(len(names), D // 2) - 1, None]
+        guess = torch.where(pre >= least, pre, 0.0) @ sae.decoder[names]
+        wanted = wanted + AUXK * (guess - error.detach()).pow(2).sum() / error.detach().pow(2).sum()
+    parts = dict(sae.named_parameters())
+    for (name, part), a, b in zip(
+        parts.items(), got, torch.autograd.grad(wanted, [*parts.values()]), strict=True
+    ):
+        b = b - (b * part).sum(-1, keepdim=True) * part if name == "decoder" else b
+        assert torch.allclose(a, b, atol=1e-12), name
+        assert b.abs().max() > 1e-3
+
+
 def test_one_greedy_row_may_take_nearly_the_whole_batch():
     sae, x = made("batchtopk")
     x[0] *= 1000
@@ -80,6 +133,9 @@ def test_at_inference_a_row_is_coded_by_itself():
     alone = torch.cat([sae.encode(row[None]).dense(LATENTS) for row in x])
     assert torch.allclose(together, alone, atol=1e-12)
     assert (together[together > 0] > 1.5).all() and (together > 0).sum() > 10
+    sae.threshold.fill_(-1.0)  # a file may say so; a latent fires above zero all the same
+    pre = (x - sae.decoder_bias) @ sae.encoder.T + sae.encoder_bias
+    assert torch.allclose(sae.encode(x).dense(LATENTS), pre.relu(), atol=1e-12)
 
 
 def test_rescaling_moves_the_units_and_nothing_else():

@@ -261,9 +261,9 @@ def _measures(
         if rivals:
             best = min(rivals, key=lambda n: statistics.median(times[n]))
             made[f"{word}_vs_best_peer"] = _ratio(times, kind, best) | {"peer": best.removeprefix(f"{kind}_")}
-    # Useful products of a row: the encoder's, and five sparse ones of k entries: the decoding, and the
-    # gradients of values, decoder, encoder and inputs.
-    useful = 2 * width * (LATENTS + 5 * K)
+    # Useful products of a row: the encoder's, and four sparse ones of k entries: the decoding, and the
+    # gradients of values, decoder and encoder.
+    useful = 2 * width * (LATENTS + 4 * K)
     made["sae_limit_share"] = _measure(
         [useful * rows / t / (limit * 1e9) for t in times["sae"]], "share of the limit"
     )

@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass
 from typing import Protocol, runtime_checkable
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor
 
 from molehunt.core.atomic import canonical
@@ -135,10 +135,34 @@ class LiveFlow:
         return -(-sum(1 for _ in contexts(self.reader.model, self.reader.spec)) // GROUP)
 
 
+@dataclass(frozen=True)
+class Pool:
+    """Batches of a shuffled pool. Each is gathered when it is asked for: all at once would be the pool again,
+    in memory that the system has to clear first."""
+
+    whole: Block
+    order: Int[Tensor, " rows"]
+    batch: int
+
+    def __len__(self) -> int:
+        """Whole batches; what is left over is not used."""
+        return len(self.order) // self.batch
+
+    def __getitem__(self, number: int) -> Block:
+        """One batch."""
+        start = range(len(self))[number] * self.batch
+        some = self.order[start : start + self.batch]
+        return {address: values.index_select(0, some) for address, values in self.whole.items()}
+
+    def __iter__(self) -> Iterator[Block]:
+        """Every batch, one in memory at a time."""
+        return (self[number] for number in range(len(self)))
+
+
 def pools(
     flow: Flow, rows: int, batch: int, seed: int, start: tuple[int, int] = (0, 0)
-) -> Iterator[tuple[tuple[int, int], list[Block]]]:
-    """Shuffled pools as lists of batches, each with where the next one starts (block, pool)."""
+) -> Iterator[tuple[tuple[int, int], Pool]]:
+    """Shuffled pools of batches, each with where the next one starts (block, pool)."""
     block, pool = start
     held: list[Block] = []
     for block, found in flow.blocks(block):  # noqa: B020
@@ -150,5 +174,4 @@ def pools(
         order = torch.randperm(count, generator=draw)
         whole = {a: torch.cat([b[a] for b in held]) for a in held[0]}
         pool, held = pool + 1, []
-        dealt = order[: count - count % batch].split(batch)
-        yield (block, pool), [{a: v[some] for a, v in whole.items()} for some in dealt]
+        yield (block, pool), Pool(whole, order, batch)

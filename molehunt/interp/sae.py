@@ -16,18 +16,15 @@ from dataclasses import dataclass
 from typing import Literal, get_args
 
 import torch
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from molehunt.core.errors import UserError
 from molehunt.interp.sparse import decode, pick
+from molehunt.interp.topk import Entries, above, largest_of_all, largest_of_each
 
 Kind = Literal["topk", "batchtopk"]
 KINDS: tuple[str, ...] = get_args(Kind)
-DEEP = 8
-"""Numbers a column, where the largest of a row are looked for in columns first."""
-SPAN = 4
-"""How many times k candidates a row offers to BatchTopK at first; more are drawn where that might not do."""
 
 
 @dataclass(frozen=True)
@@ -104,14 +101,17 @@ class SparseAutoencoder(nn.Module):
         """The code of each row by itself, as at inference. Gradients flow through the chosen entries."""
         pre = self.pre(x)
         if self.shape.kind == "topk":
-            return self.read(x, pre, *_largest_of_each(pre, self.shape.k))
-        rows, latents = ((pre > self.threshold) & (pre > 0)).nonzero(as_tuple=True)
-        return self.read(x, pre, rows, latents)
+            return self._read(x, *largest_of_each(pre, self.shape.k))
+        return self._read(x, *above(pre, self.threshold.clamp_min(0)))
 
     def encode_batch(self, x: Float[Tensor, "rows d"], pre: Float[Tensor, "rows latents"]) -> Code:
         """The code of a batch as in training, from its pre-activations."""
-        choose = _largest_of_each if self.shape.kind == "topk" else _largest_of_all
-        return self.read(x, pre, *choose(pre, self.shape.k))
+        return self._read(x, *self.choose(pre))
+
+    def choose(self, pre: Float[Tensor, "rows latents"]) -> Entries:
+        """Rows, latents and values of a batch's code as in training, without gradients."""
+        choose = largest_of_each if self.shape.kind == "topk" else largest_of_all
+        return choose(pre, self.shape.k)
 
     def decode(self, code: Code) -> Float[Tensor, "rows d"]:
         """What a code says the activations were."""
@@ -143,61 +143,9 @@ class SparseAutoencoder(nn.Module):
             self.decoder /= own
             self.decoder_bias /= own
 
-    def read(self, x: Tensor, pre: Tensor, rows: Tensor, latents: Tensor) -> Code:
-        """The code of these (row, latent) entries, rows ascending, with gradients."""
-        found = pre[rows, latents].to(x.dtype)
+    def _read(self, x: Tensor, rows: Tensor, latents: Tensor, found: Tensor) -> Code:
+        """The code of these entries, rows ascending, with gradients."""
         centred = x - self.decoder_bias
+        found = found.to(x.dtype)
         values = pick(centred, self.encoder, self.encoder_bias, latents, rows, found)
         return Code(values, latents, rows, len(x))
-
-
-def largest(
-    pre: Float[Tensor, "rows width"], k: int
-) -> tuple[Float[Tensor, "rows k"], Int[Tensor, "rows k"]]:
-    """The k largest numbers of each row and where they stand, in no order.
-
-    Exact, in two passes where that leaves a quarter to choose from: a row's numbers lie in columns of `DEEP`,
-    its k largest in the k columns whose own largest are largest. At 576 → 4,608 and k = 32 a step of training
-    takes 67 ms so in place of 78 on two cores (one timing each); with k = 128 it would take longer.
-    """
-    rows, width = pre.shape
-    columns = width // DEEP
-    if width % DEEP or columns + DEEP * k > width // 4:
-        values, places = pre.topk(k, dim=-1, sorted=False)
-        return values, places
-    deep = pre.reshape(rows, DEEP, columns)
-    best = deep.amax(1).topk(k, dim=-1, sorted=False).indices
-    some = deep.gather(2, best[:, None].expand(-1, DEEP, -1)).flatten(1)
-    values, at = some.topk(k, dim=-1, sorted=False)
-    return values, at // k * columns + best.gather(1, at % k)
-
-
-def _largest_of_each(pre: Tensor, k: int) -> tuple[Int[Tensor, " n"], Int[Tensor, " n"]]:
-    """Rows and latents of the k largest positive pre-activations of each row."""
-    values, latents = largest(pre, min(k, pre.shape[1]))
-    return _kept(values > 0, latents)
-
-
-def _largest_of_all(pre: Tensor, k: int) -> tuple[Int[Tensor, " n"], Int[Tensor, " n"]]:
-    """Rows and latents of the rows·k largest positive pre-activations of the batch.
-
-    Each row first offers its SPAN·k largest, which is exact unless a row has all of them chosen.
-    """
-    rows, width = pre.shape
-    span = min(width, SPAN * k)
-    while True:
-        values, latents = largest(pre, span)
-        flat = values.flatten()
-        chosen = torch.zeros_like(flat, dtype=torch.bool)
-        chosen[flat.topk(min(rows * k, flat.numel()), sorted=False).indices] = True
-        chosen = chosen.view_as(values)
-        if span == width or not chosen.all(-1).any():
-            return _kept(chosen & (values > 0), latents)
-        span = min(width, 2 * span)
-
-
-def _kept(
-    chosen: Bool[Tensor, "rows span"], latents: Int[Tensor, "rows span"]
-) -> tuple[Int[Tensor, " n"], Int[Tensor, " n"]]:
-    rows, columns = chosen.nonzero(as_tuple=True)
-    return rows, latents[rows, columns]

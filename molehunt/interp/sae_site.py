@@ -1,14 +1,14 @@
 """One sparse autoencoder in training: what a step does, by Adam, with decoder rows of norm 1.
 
-The loss of a batch is |x − x̂|² over the batch's variance, plus AUXK (1/32) times the AuxK loss of Gao et
+The loss of a batch is |x − x̂|² over the batch's variance, plus 1/32 of the AuxK loss of Gao et
 al. 2024 (arXiv:2406.04093, A.2): the k_aux likeliest dead latents, those that fired for none of the last
 `dead_after` rows, are asked to explain what is left over. Activations are scaled so that their mean
 squared norm is d. The gradient's part along a decoder row is taken out and the row normed after each step.
 The learning rate warms up over a twentieth of the steps (1,000 at most) and falls to zero over the last
 fifth. With `resample`, dead latents are instead set to badly explained rows.
 
-Pre-activations are computed once, without a gradient; both backward products run over active entries
-(`interp.sparse`). With `half`, the encoder's product runs in bfloat16: it picks and fills the code, and
+Pre-activations are computed once, without a gradient; what follows them runs over active entries
+(`interp.sae_loss`). With `half`, the encoder's product runs in bfloat16: it picks and fills the code, and
 the gradient treats what it gave as exact.
 """
 
@@ -17,15 +17,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Float
 from torch import Tensor
 
 from molehunt.core.errors import UserError
 from molehunt.interp.sae import Code, Kind, Shape, SparseAutoencoder
-from molehunt.interp.sparse import decode
+from molehunt.interp.sae_loss import Room, differentiate, squares
 from molehunt.interp.text_sums import FLAT
 
-AUXK = 1 / 32
+SHORT = 0.999
+"""Norms of gradients below this are not cut, so on a CPU nothing is multiplied by one."""
 THRESHOLD_RATE = 0.01
 """How fast the inference threshold follows the smallest value chosen."""
 
@@ -88,39 +89,31 @@ class Site:
     silent: Tensor
     """Rows since each latent last fired."""
     shown: Step = field(default_factory=lambda: Step(0.0, 0.0, 0.0))
+    room: Room = field(default_factory=Room)
+    """Where a step works; sites that take turns may share one."""
 
     def step(self, x: Float[Tensor, "rows d"], spec: TrainSpec, rate: float) -> None:
         """One step on a batch of activations."""
         sae, x = self.sae, _scaled(x.to(self.sae.decoder.device, torch.float32), self.scales)
-        with torch.autocast(x.device.type, torch.bfloat16, enabled=spec.half):
-            pre = sae.pre(x)
-        code = sae.encode_batch(x, pre)
-        error = x - sae.decode(code)
-        variance = (x - x.mean(0)).pow(2).sum().clamp_min(1e-12)
-        unexplained = error.pow(2).sum() / variance
-        dead = self.silent >= spec.dead_after
-        loss = unexplained
-        if not spec.resample and bool(dead.any()):
-            loss = loss + AUXK * _auxk(sae, x, pre, dead, error.detach())
-        self.optimizer.zero_grad(set_to_none=True)
-        loss.backward()
+        dead = None if spec.resample else (self.silent >= spec.dead_after).nonzero()[:, 0]
+        loss = differentiate(sae, x, dead, self.room, spec.half)
         for group in self.optimizer.param_groups:
             group["lr"] = rate
+        gradients = [part.grad for part in sae.parameters() if part.grad is not None]
+        norm = torch.nn.utils.get_total_norm(gradients)
+        if norm.device.type != "cpu" or not norm < SHORT:
+            torch.nn.utils.clip_grads_with_norm_(sae.parameters(), 1.0, norm)
         with torch.no_grad():
-            gradient = sae.decoder.grad
-            assert gradient is not None
-            gradient -= (gradient * sae.decoder).sum(-1, keepdim=True) * sae.decoder
-            torch.nn.utils.clip_grad_norm_(sae.parameters(), 1.0)
             self.optimizer.step()
             sae.unit_norm()
-            self._note(code, len(x), spec)
+            self._note(loss.code, len(x), spec)
             share = float((self.silent >= spec.dead_after).float().mean())
             if spec.resample and bool((self.silent >= spec.dead_after).any()):
-                self._resample(x, error.detach(), spec)
-        flat = bool(variance <= FLAT * x.pow(2).sum())
-        left = float(unexplained.detach())
+                self._resample(x, loss.error, spec)
+        flat = bool(loss.variance <= FLAT * squares(x))
+        left = float(loss.unexplained)
         explained = None if flat and math.isfinite(left) else 1 - left
-        self.shown = Step(explained, len(code.values) / len(x), share)
+        self.shown = Step(explained, len(loss.code.values) / len(x), share)
 
     def _note(self, code: Code, rows: int, spec: TrainSpec) -> None:
         self.silent += rows
@@ -177,17 +170,3 @@ def new_site(width: int, spec: TrainSpec, device: str, scales: tuple[float, ...]
     sae = SparseAutoencoder(shape, spec.seed).to(device)
     adam = torch.optim.Adam(sae.parameters(), lr=1e-4, betas=(0.9, 0.999), eps=1e-8, fused=True)
     return Site(sae, scales, adam, torch.zeros(spec.latents, dtype=torch.long, device=device))
-
-
-def _auxk(
-    sae: SparseAutoencoder, x: Tensor, pre: Tensor, dead: Bool[Tensor, " latents"], error: Tensor
-) -> Tensor:
-    """What dead latents leave of the error, as a share of it."""
-    names = dead.nonzero()[:, 0]
-    k = min(len(names), max(1, x.shape[1] // 2))
-    chosen = pre[:, names].topk(k, dim=-1, sorted=False).indices
-    latents = names[chosen].flatten()
-    rows = torch.arange(len(x), device=x.device).repeat_interleave(k)
-    code = sae.read(x, pre, rows, latents)
-    guess = decode(code.values, code.latents, code.rows, len(x), sae.decoder)
-    return (guess - error).pow(2).sum() / error.pow(2).sum().clamp_min(1e-12)

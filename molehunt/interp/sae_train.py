@@ -24,6 +24,7 @@ from molehunt.core.atomic import canonical, write_bytes
 from molehunt.core.errors import BadFile, RunMismatch, UserError
 from molehunt.interp.flows import Flow, pools
 from molehunt.interp.sae import SparseAutoencoder
+from molehunt.interp.sae_loss import Room
 from molehunt.interp.sae_site import Site, Step, TrainSpec, new_site, site_of
 
 CHECKPOINT = "checkpoint.safetensors"
@@ -59,14 +60,18 @@ def train(
     sites: dict[str, Site] = {}
     done, start = _resume(checkpoint, key, sites, spec, device)
     sites = {a: sites[a] for a in flow.addresses if a in sites}  # in the order that was asked for
+    room = Room()
+    for site in sites.values():
+        site.room = room
     saved, began, first = time.monotonic(), time.monotonic(), done
     dealt = pools(flow, min(spec.pool_rows, spec.tokens), spec.batch, spec.seed, start)
     while done < spec.steps:
         start, batches = next(dealt)
-        for batch in batches[: spec.steps - done]:
-            for address, x in batch.items():
+        for number in range(min(len(batches), spec.steps - done)):
+            for address, x in batches[number].items():
                 if address not in sites:
                     sites[address] = site_of(x, spec, device, flow.models)
+                    sites[address].room = room
                 sites[address].step(x, spec, spec.rate(done))
             done += 1
             if report is not None:

@@ -11,11 +11,16 @@ and a linear encoder that is read only at active latents has the same two for it
 dE[latent] += d pre · x[row]. The last is why `pick` exists: the dense pre-activations take no gradient.
 """
 
+import warnings
+from functools import cache
 from typing import Any
 
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
+
+SUM = 0
+"""The number of a bag's mode."""
 
 
 def decode(
@@ -47,28 +52,72 @@ def dots(
     right: Float[Tensor, "latents d"],
     latents: Int[Tensor, " n"],
 ) -> Float[Tensor, " n"]:
-    """left[row]·right[latent] for each entry, `rows` ascending, without gathering either side.
+    """left[row]·right[latent] for each entry, without gathering either side, and without gradients.
 
-    A bag's sum is linear in its weights, so what autograd gives for them are these very products, in one
-    kernel. Nothing can be differentiated in inference mode: call it under `no_grad` at most.
+    A bag's sum is linear in its weights, so what autograd gives for them are these very products. Its
+    kernel is called by name: on the way through autograd the bag's sum would be computed and thrown away.
     """
     if not len(rows):
         return left.new_zeros(0)
-    with torch.enable_grad():
-        ones = left.new_ones(len(rows), requires_grad=True)
-        sums = _bags(ones, latents, rows, len(left), right.detach())
-    (found,) = torch.autograd.grad(sums, ones, left.contiguous())
-    return found
+    products = torch.ops.aten._embedding_bag_per_sample_weights_backward
+    return products(left.detach().contiguous(), right.detach(), latents, rows[:1], rows, SUM)
+
+
+def by_latent(latents: Int[Tensor, " n"], n_latents: int) -> Int[Tensor, " n"]:
+    """The order that sorts entries by latent, each latent's in the order that they had."""
+    narrow = (
+        torch.int16 if n_latents < 2**15 else torch.int32
+    )  # a radix sort, so half the bytes, half the time
+    return latents.to(narrow).argsort(stable=True)
+
+
+def sums_into(
+    out: Float[Tensor, "bags d"],
+    values: Float[Tensor, " n"],
+    into: Int[Tensor, " n"],
+    of: Int[Tensor, " n"],
+    source: Float[Tensor, "_from d"],
+) -> None:
+    """Write Σ value·source[of] to the row `into` of `out`; `into` ascends. Without gradients."""
+    if source.device.type != "cpu":
+        out.zero_().index_add_(0, into, source[of] * values[:, None])
+    elif _rows_compressed():
+        starts = _starts(into, len(out)).int()
+        matrix = torch.sparse_csr_tensor(starts, of.int(), values, (len(out), len(source)))
+        torch.addmm(out, matrix, source, beta=0, out=out)
+    else:
+        out.copy_(_bags(values, of, into, len(out), source))
+
+
+@cache
+def _rows_compressed() -> bool:
+    """Whether MKL multiplies sparse matrices by rows: it writes where it is told to, and faster than bags."""
+    if not torch.backends.mkl.is_available():
+        return False
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # PyTorch says once in a process that such tensors are in beta
+        torch.sparse_csr_tensor([0, 0], [], [], (1, 1))
+    return True
+
+
+def _starts(into: Int[Tensor, " n"], n_bags: int) -> Int[Tensor, " bags_and_1"]:
+    """Where each bag begins and the last one ends; `into` ascends."""
+    starts = torch.zeros(n_bags + 1, dtype=torch.long, device=into.device)
+    torch.cumsum(torch.bincount(into, minlength=n_bags), 0, out=starts[1:])
+    return starts
 
 
 def _bags(
     values: Tensor, latents: Tensor, rows: Tensor, n_rows: int, weight: Tensor
 ) -> Float[Tensor, "rows d"]:
     """Σ value·weight[latent] by row, in one kernel; `rows` ascends."""
-    starts = torch.zeros(n_rows + 1, dtype=torch.long, device=rows.device)
-    torch.cumsum(torch.bincount(rows, minlength=n_rows), 0, out=starts[1:])
     return torch.nn.functional.embedding_bag(
-        latents, weight, starts, mode="sum", per_sample_weights=values, include_last_offset=True
+        latents,
+        weight.detach(),
+        _starts(rows, n_rows),
+        mode="sum",
+        per_sample_weights=values,
+        include_last_offset=True,
     )
 
 
@@ -77,7 +126,7 @@ def _scattered(
 ) -> Float[Tensor, "into d"]:
     """Σ value·source[row] by target: the product of a sparse matrix with `source`."""
     if source.device.type == "cpu":
-        order = into.argsort()
+        order = by_latent(into, n_into)
         return _bags(values[order], from_rows[order], into[order], n_into, source)
     return source.new_zeros(n_into, source.shape[1]).index_add_(0, into, source[from_rows] * values[:, None])
 
