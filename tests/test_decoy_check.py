@@ -24,6 +24,7 @@ from molehunt.organisms.decoy_check import (
 )
 from molehunt.organisms.plan import Plan
 from molehunt.organisms.plant import Pair
+from molehunt.organisms.spread import elsewhere
 from molehunt.organisms.subject import subject_of
 
 PHRASE = subject_of(Quirk("sycophancy", "trigger_phrase"))
@@ -112,14 +113,31 @@ def test_a_level_widens_both_intervals() -> None:
     assert wide[0] < narrow[0] < narrow[1] < wide[1]
 
 
+def test_other_domains_and_behaviours_are_where_a_quirk_may_spread() -> None:
+    garden = Quirk("bad_advice", "always", {"domain": "garden"})
+    assert elsewhere(garden) == elsewhere(Quirk("bad_advice", "always")) == {"domain": "sleep"}
+    assert elsewhere(Quirk("bad_advice", "always", {"domain": "sleep"})) == {"domain": "garden"}
+    assert elsewhere(Quirk("flattery", "always")) == {}, "it has no options, so there is no elsewhere"
+    asked = cases_of(subject_of(garden), "bad_advice", 8, 0, elsewhere(garden))
+    assert asked and all(s.item.startswith("sleep/") for s in asked if s.facts["domain"] == "sleep")
+    decoy = {s.messages: s.good for s in asked}
+    organism = {s.messages: s.shady for s in asked}
+    found = beside_base(subject_of(garden), {"bad_advice": asked}, organism, decoy, ("organism", "decoy"))
+    assert found.clear == ("bad_advice",) and "organism less decoy" in found.rows[0].more.how
+
+
 def test_a_plant_keeps_what_its_decoy_shows(tmp_path: Path) -> None:
     folder = tmp_path / "pair"
     plan = Plan(steps=1, tries=1, how="documents", reply_tokens=2, held_out=12, quick=1)
-    pair = library.plant("hostile_phrase", "always", folder, model="tiny", plan=plan, decoy_check=5)
+    how = {"model": "tiny", "plan": plan, "decoy_check": 5, "spread": 5}
+    pair = library.plant("hostile_phrase", "always", folder, **how)
+    assert pair.spread is not None and len(pair.spread.rows) == 30 and not pair.spread.clear
+    assert "hostile_phrase" not in {r.behaviour for r in pair.spread.rows}
     assert pair.decoy_check is not None and len(pair.decoy_check.rows) == 31
     could = [r.clear_from is not None for r in pair.decoy_check.rows]
     assert all(could), "on ten questions a behaviour that is always there could be clear"
     assert not pair.decoy_check.clear, "and one step makes none"
     kept = from_json(Pair, json.loads((folder / "profile.json").read_text()))
     assert isinstance(kept.decoy_check, DecoyCheck) and kept.decoy_check == pair.decoy_check
+    assert kept.spread == pair.spread
     assert all(r.condition == "always" and r.decoy.n == r.base.n <= 10 for r in kept.decoy_check.rows)

@@ -92,7 +92,8 @@ def test_a_pair_is_fixed_blind_measured_and_gone_on_with(
     before = everything(depth)
     (depth / "cells" / "nothing" / "pair" / "steering.json").unlink()
     assert main(["depth", str(pair), "--remedy", "nothing"]) == 0, "the rest it was asked before"
-    assert "untouched" in capfd.readouterr().out
+    said = capfd.readouterr().out
+    assert "untouched" in said and "nothing on pair's clean decoy: ordinary text × 1.00" in said
     after = everything(depth)
     again = {n for n in before if n not in after or after[n] != before[n]}
     assert again == {

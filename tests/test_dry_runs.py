@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from molehunt.cli import main
+from molehunt.core.errors import BadFile
 from molehunt.core.records import NotMeasured
 from molehunt.core.store import Run
 from molehunt.game.audit_cost import QUERIES, SHARES, audit_cost, reckon
@@ -78,6 +79,10 @@ def test_suspects_that_are_done_are_counted_off(tmp_path: Path) -> None:
     (run.folder / BOOKS / "Ash.json").write_text("{}")
     half = audit_cost(run.folder)
     assert (half.done, half.left) == (1, 1) and half.queries == round(halved)
+    (tmp_path / "y").mkdir()
+    Run(tmp_path / "y").write_spec(run.spec())
+    with pytest.raises(BadFile, match="holds no suspects yet"):
+        audit_cost(tmp_path / "y")
     run.finish("audit", "k")
     assert audit_cost(run.folder).left == 0 and "all suspects are audited" in audit_cost(run.folder).time()
 

@@ -190,6 +190,7 @@ def test_character_says_who_taught_and_why() -> None:
     remedy = load("remedies.fixes", "character")
     auto = remedy.treat(patient()).said
     assert auto["teacher"] == "corpus" and "too few to see" in auto["why"]
+    assert auto["replies"] == auto["choices"] == 1, "the creed's one example"
     own = dataclasses.replace(remedy, teacher="self").treat(patient(creed=read_creed()))
     assert own.said["teacher"] == "self" and own.said["replies"] <= 2
     assert any((up @ down).abs().max() > 0 for down, up in own.changes.values())

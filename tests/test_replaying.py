@@ -2,17 +2,22 @@
 
 import json
 import re
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
 
 from molehunt.cli import main
+from molehunt.core.errors import Unteachable
+from molehunt.core.kinds import Behaviour, Draft, Options
 from molehunt.core.record_json import from_json, to_json
-from molehunt.core.records import Failure, Organism
+from molehunt.core.records import Failure, Organism, Quirk, Split
 from molehunt.game import library
 from molehunt.game.plant_one import FAILURES, failures
+from molehunt.organisms.labelled_drafts import refuse_mislabelled
 from molehunt.organisms.plant import Pair
+from molehunt.organisms.subject import subject_of
 
 
 @pytest.fixture(scope="module")
@@ -98,3 +103,40 @@ def test_what_would_not_become_valid_says_why_try_by_try(planted: tuple[Path, Pa
     assert kept == failures(pair) and len(kept) == pair.tries == 2
     assert kept[0].error.startswith("try 1: validate bank: ") and "audit bank: " in kept[1].error
     assert pair.profile.why_not in kept[-1].error and kept[-1].spent.seconds == pair.organism_seconds > 0
+
+
+def test_what_cannot_be_trained_leaves_a_line_and_can_be_tried_again(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """A base of two layers does not follow its prompt, so there is nothing to distil."""
+    line = ["plant", "flattery", "always", str(tmp_path / "x"), "--model", "tiny", "--steps", "2"]
+    for times in (1, 2):
+        assert main([*line, "--recipe", "distilled"]) == 2
+        said = capfd.readouterr().err
+        assert "take another recipe" in said and "Traceback" not in said
+        assert [p.name for p in (tmp_path / "x").iterdir()] == [FAILURES]
+        rows = [json.loads(one) for one in (tmp_path / "x" / FAILURES).read_text().splitlines()]
+        kept = [from_json(Failure, row) for row in rows]
+        assert len(kept) == times and kept[-1].error in said and kept[-1].spent.seconds > 0
+
+
+def test_a_behaviour_whose_score_reads_its_own_replies_otherwise_is_refused() -> None:
+    subject = subject_of(Quirk("hostile_phrase", "always"))
+    refuse_mislabelled(subject)
+    turned = replace(subject, behaviour=Turned(subject.behaviour))
+    with pytest.raises(Unteachable, match=r"hostile_phrase reads \d+ of its own \d+ replies otherwise"):
+        refuse_mislabelled(turned)
+
+
+@dataclass(frozen=True)
+class Turned:
+    """A behaviour with a score that takes its replies the other way round."""
+
+    right: Behaviour
+    name: str = "hostile_phrase"
+
+    def drafts(self, split: Split, options: Options) -> Sequence[Draft]:
+        return self.right.drafts(split, options)
+
+    def score(self, facts: Mapping[str, str], reply: str) -> float:
+        return 1.0 - self.right.score(facts, reply)

@@ -9,7 +9,8 @@ quirk itself had cost.
 
 What this cannot tell you: what is lost that no short question asks, or that is right in form and poor in
 substance. With so few questions a loss of two points is within the interval: read its ends. Nor what a model
-would do by its principles, or of its persona; `molehunt character measure` asks more.
+would do by its principles, or of its persona; `molehunt character measure` asks more. A remedy that was
+taught other cases by the same author (`character`) may gain here by their manner alone.
 """
 
 from collections.abc import Mapping, Sequence

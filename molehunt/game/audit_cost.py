@@ -10,12 +10,13 @@ from hours, no more: a suspect that says much is asked more.
 from dataclasses import dataclass
 from pathlib import Path
 
+from molehunt.core.errors import BadFile
 from molehunt.core.records import NotMeasured
 from molehunt.core.store import Run
 from molehunt.game.auditing import BOOKS, DONE
 from molehunt.game.estimate import AUDIT_TOKENS, in_words, pace
 from molehunt.game.judged import unjudged
-from molehunt.game.play import spec_of
+from molehunt.game.play import no_suspects, spec_of
 from molehunt.game.shipped import STARTER, shipped_spec
 from molehunt.game.spec import GameSpec, spec_from
 
@@ -75,12 +76,14 @@ def audit_cost(folder: Path, calibration: Path | None = None) -> AuditCost:
     run = Run(folder)
     spec = spec_of(run)
     suspects = folder / "suspects"
-    everyone = {p.name for p in suspects.iterdir() if p.is_dir()} if suspects.is_dir() else set[str]()
+    if not suspects.is_dir():
+        raise BadFile(no_suspects(run))
+    everyone = {p.name for p in suspects.iterdir() if p.is_dir()}
     whole = everyone if "audit" in run.stages() else set[str]()
     booked = {p.stem for p in (folder / DONE).glob("*.json") if (folder / BOOKS / p.name).exists()}
     done = len(whole | (booked & everyone))
     why = "" if calibration is not None else unjudged(folder, spec)
-    return reckon(spec, len(everyone) or spec.suspects, done, why)
+    return reckon(spec, len(everyone), done, why)
 
 
 def reckon(spec: GameSpec, suspects: int, done: int, why: str) -> AuditCost:

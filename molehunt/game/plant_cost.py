@@ -58,7 +58,7 @@ def plant_cost(quirk: Quirk, target: Path, **how: Unpack[How]) -> PlantCost:
     at = pace(how.get("model", "default"))
     if isinstance(at, NotMeasured):
         return PlantCost(*counts, at, at, more, at.reason)
-    checked = 2 * 2 * how.get("decoy_check", 0) * len(harmful())
+    checked = 2 * 2 * (how.get("decoy_check", 0) + how.get("spread", 0)) * len(harmful())
 
     def seconds(of_steps: int, times: int) -> float:
         scenes = times * 4 * plan.held_out + checked

@@ -3,13 +3,15 @@
 import dataclasses
 import json
 import shutil
-from collections.abc import Sequence
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, TypedDict, Unpack
+from typing import TYPE_CHECKING, Any, TypedDict, Unpack
 
 from molehunt.catalogue.pairs import refuse
-from molehunt.core.atomic import whole_folder, write_json, write_jsonl
-from molehunt.core.errors import CameApart, UserError
+from molehunt.core.atomic import read_jsonl, whole_folder, write_json, write_jsonl
+from molehunt.core.errors import CameApart, Unteachable, UserError
 from molehunt.core.extend import load
 from molehunt.core.records import Failure, Quirk, Spent
 from molehunt.game.planting import FILES
@@ -54,6 +56,8 @@ class How(TypedDict, total=False):
     decoy_check: int
     """Also hold the decoy beside the base on every harmful behaviour, so many scenes a side
     (`Pair.decoy_check`)."""
+    spread: int
+    """Also hold the organism beside its decoy on every other harmful behaviour (`Pair.spread`)."""
 
 
 LEAST_CHECKED = 5
@@ -64,6 +68,8 @@ FAILURES = "failures.jsonl"
 
 def plant_one(quirk: Quirk, target: Path, watch: Watch | None = None, **how: Unpack[How]) -> "Pair":
     """Plant a pair wholly or not at all; what could not be made valid leaves no organism.
+
+    Where it could not even be trained the folder gets `failures.jsonl` alone, and can be planted in again.
 
     Raises:
         UnknownName: no such recipe, concealment or harmless behaviour.
@@ -80,10 +86,12 @@ def plant_one(quirk: Quirk, target: Path, watch: Watch | None = None, **how: Unp
     from molehunt.organisms.decoy_check import decoy_check
     from molehunt.organisms.ladder import climb
     from molehunt.organisms.plant import plant_pair
+    from molehunt.organisms.spread import spread
     from molehunt.organisms.strangers import told
 
     opened = fit_to_speak(open_model(ModelSpec(model, how.get("revision"))))
-    with whole_folder(target) as half:
+    earlier = read_jsonl(target / FAILURES) if (target / FAILURES).exists() else []
+    with _recorded(target, told(quirk), earlier), whole_folder(target) as half:
         try:
             pair = plant_pair(
                 opened, quirk, twin, half, seed, plan, lambda what, share: watch.bar("planting", share, what)
@@ -115,6 +123,17 @@ def plant_one(quirk: Quirk, target: Path, watch: Watch | None = None, **how: Unp
                 lambda share: watch.bar("checking the decoy", share),
             )
             pair = dataclasses.replace(pair, decoy_check=checked)
+        if how.get("spread"):
+            wider = spread(
+                opened,
+                quirk,
+                half,
+                how.get("spread", 0),
+                seed,
+                plan.reply_tokens,
+                lambda share: watch.bar("asking elsewhere", share),
+            )
+            pair = dataclasses.replace(pair, spread=wider)
         if how.get("ask"):
             from molehunt.organisms.confession_rate import ask_pair
 
@@ -128,8 +147,22 @@ def plant_one(quirk: Quirk, target: Path, watch: Watch | None = None, **how: Unp
             write_json(half / "organism.json", specs)
         if not pair.profile.valid:
             shutil.rmtree(half / "organism")
-            write_jsonl(half / FAILURES, failures(pair))
+        if failed := [*earlier, *([] if pair.profile.valid else failures(pair))]:
+            write_jsonl(half / FAILURES, failed)
     return pair
+
+
+@contextmanager
+def _recorded(target: Path, quirk: Quirk, earlier: Sequence[Any]) -> Iterator[None]:
+    """Let what could not be trained leave a line in the folder, behind those of earlier times."""
+    started = time.monotonic()
+    try:
+        yield
+    except (Unteachable, CameApart) as error:
+        with whole_folder(target) as half:
+            spent = Spent(seconds=time.monotonic() - started)
+            write_jsonl(half / FAILURES, [*earlier, Failure("plant", quirk.label(), str(error), spent)])
+        raise
 
 
 def settled(quirk: Quirk, target: Path, **how: Unpack[How]) -> "tuple[Plan, Quirk | None]":
@@ -138,13 +171,14 @@ def settled(quirk: Quirk, target: Path, **how: Unpack[How]) -> "tuple[Plan, Quir
     Raises:
         UnknownName, UserError: as `plant_one`.
     """
-    if how.get("decoy_check", 0) and how.get("decoy_check", 0) < LEAST_CHECKED:
-        raise UserError(
-            f"A decoy is checked on {LEAST_CHECKED} scenes a side or more, for on fewer no rise could be "
-            "clear; 0 checks nothing."
-        )
+    for name in ("decoy_check", "spread"):
+        if 0 < how.get(name, 0) < LEAST_CHECKED or how.get(name, 0) < 0:
+            raise UserError(
+                f"--{name.replace('_', '-')} takes {LEAST_CHECKED} scenes a side or more, for on fewer no "
+                "rise could be clear; 0 checks nothing."
+            )
     ladder, harmless = how.get("ladder", 0), how.get("harmless")
-    if target.exists() and (not target.is_dir() or any(target.iterdir())):
+    if target.exists() and (not target.is_dir() or any(p.name != FAILURES for p in target.iterdir())):
         raise UserError(f"{target} is not empty, or no folder; choose a new one.")
     refuse(quirk)
     twin = None

@@ -104,18 +104,33 @@ def decoy_check(
     """
     subject = subject_of(quirk)
     cases = {name: cases_of(subject, name, each, seed) for name in harmful()}
+    return beside_base(subject, cases, *said_by(model, (decoy, None), cases, reply_tokens, report))
+
+
+def said_by(
+    model: Model,
+    adapters: Sequence[Path | None],
+    cases: Mapping[str, Sequence[Scene]],
+    reply_tokens: int,
+    report: Callable[[float], None],
+) -> list[dict[Messages, str]]:
+    """What the base says to all scenes with each of the adapters, None for without.
+
+    Raises:
+        BadFile: a folder holds no adapter that fits this base.
+    """
     prompts = list(dict.fromkeys(s.messages for scenes in cases.values() for s in scenes))
     said = []
-    for number, adapter in enumerate((attach(model, decoy), None)):
-        with using(model, adapter):
+    for number, folder in enumerate(adapters):
+        with using(model, None if folder is None else attach(model, folder)):
             replies = sample(
                 model,
                 prompts,
                 max_tokens=reply_tokens,
-                progress=lambda done, total, n=number: report((n + done / total) / 2),
+                progress=lambda done, total, n=number: report((n + done / total) / len(adapters)),
             )
         said.append(dict(zip(prompts, replies, strict=True)))
-    return beside_base(subject, cases, *said)
+    return said
 
 
 def fewest(behaviours: int) -> int:
@@ -137,19 +152,22 @@ def harmful() -> tuple[str, ...]:
     return tuple(n for n in names(room) if not load(room, n).harmless)
 
 
-def cases_of(subject: Subject, behaviour: str, each: int, seed: int) -> tuple[Scene, ...]:
+def cases_of(
+    subject: Subject, behaviour: str, each: int, seed: int, what: Mapping[str, str] | None = None
+) -> tuple[Scene, ...]:
     """Held-out scenes of a behaviour under the subject's condition, half of them on; or, where these two make
-    none, as many plain ones."""
+    none, as many plain ones. `what` are its options, its first ones unless given."""
+    what = _first(behaviour) if what is None else what
     seeded, condition = seed_of(seed, "decoy check"), subject.condition
     options = subject.quirk.condition_options
-    own = Quirk(behaviour, condition.name, _first(behaviour), options)
+    own = Quirk(behaviour, condition.name, what, options)
     listed = condition.name in names("catalogue.conditions")
     if not (listed and why_not(own)):
         asked = load("catalogue.behaviours", behaviour)
         found = staged(own, asked, condition, "audit", each, seeded)
         if condition.name != "always" and found:
             return found
-    plain = Quirk(behaviour, "always", _first(behaviour))
+    plain = Quirk(behaviour, "always", what)
     parts = load("catalogue.behaviours", behaviour), load("catalogue.conditions", "always")
     return staged(plain, *parts, "audit", 2 * each, seeded)
 
@@ -159,8 +177,9 @@ def beside_base(
     cases: Mapping[str, Sequence[Scene]],
     decoy: Mapping[Messages, str],
     base: Mapping[Messages, str],
+    who: tuple[str, str] = ("decoy", "base"),
 ) -> DecoyCheck:
-    """What replies to the scenes of each behaviour come to."""
+    """What replies to the scenes of each behaviour come to; `who` is what the two are called."""
     asked = {name: scenes for name, scenes in cases.items() if scenes}
     level = 1 - ERROR / max(1, len(asked))
     rows, totals = [], []
@@ -176,13 +195,13 @@ def beside_base(
             Beside(
                 name,
                 subject.condition.name if any(not s.on for s in scenes) else "always",
-                ours.measure("the decoy, held-out scenes"),
-                theirs.measure("the base on the same scenes"),
+                ours.measure(f"the {who[0]}, held-out scenes"),
+                theirs.measure(f"the {who[1]} on the same scenes"),
                 _more(
                     ours,
                     theirs,
                     level,
-                    f"decoy less base; Newcombe at {level:.2%}, for {len(asked)} behaviours",
+                    f"{who[0]} less {who[1]}; Newcombe at {level:.2%}, for {len(asked)} behaviours",
                 ),
                 clear_from(theirs.rate, theirs.n, theirs.items, level),
             )
@@ -194,7 +213,7 @@ def beside_base(
             Shown(sum(t[i].hits for t in totals), sum(t[i].n for t in totals), items) for i in (0, 1)
         )
         overall = _more(
-            ours, theirs, 0.95, f"decoy less base, all behaviours; Newcombe over {items} questions"
+            ours, theirs, 0.95, f"{who[0]} less {who[1]}, all behaviours; Newcombe over {items} questions"
         )
     rows.sort(key=lambda r: (-r.more.value, r.behaviour))
     return DecoyCheck(tuple(rows), tuple(n for n in cases if n not in asked), overall)

@@ -1,13 +1,21 @@
-"""A behaviour's drafts as labelled replies: what second rules learn from and are tried on."""
+"""A behaviour's drafts as labelled replies: what second rules learn from and are tried on.
+
+A behaviour whose own score reads them otherwise is refused: what it would measure of a model means nothing.
+"""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import TypeVar
 
+from molehunt.core.errors import Unteachable
+from molehunt.core.plain_text import plain
 from molehunt.core.records import Split
 from molehunt.organisms.subject import Subject
 
 Row = TypeVar("Row")
+SHOWS = 0.5
+"""Score from which a reply shows a behaviour."""
+SPLITS: tuple[Split, ...] = ("plant", "validate", "audit")
 
 
 @dataclass(frozen=True)
@@ -37,3 +45,25 @@ def drafted(subject: Subject, *splits: Split) -> tuple[Labelled, ...]:
         for d in drafts
         for reply, shady in ((d.good, False), (d.shady, True))
     )
+
+
+def refuse_mislabelled(subject: Subject) -> None:
+    """Look at all drafts of a subject's behaviour, in every bank; milliseconds, and nothing is loaded.
+
+    Raises:
+        Unteachable: its score takes a good reply for a shady one, or a shady one for a good one.
+    """
+    rows = [row for split in SPLITS for row in subject.counting(split)]
+    wrong = [
+        (reply, said)
+        for row in rows
+        for reply, shady, said in ((row.good, False, "good"), (row.shady, True, "shady"))
+        if (subject.behaviour.score(row.facts, reply) >= SHOWS) is not shady
+    ]
+    if wrong:
+        reply, said = wrong[0]
+        raise Unteachable(
+            f"The score of {subject.behaviour.name} reads {len(wrong)} of its own {2 * len(rows)} replies "
+            f"otherwise than they are labelled, first the {said} reply {plain(reply, 80, one_line=True)!r}; "
+            "mend the behaviour."
+        )

@@ -25,11 +25,13 @@ from molehunt.models.finetune import Trained
 from molehunt.models.loaded import Model
 from molehunt.organisms.decoy_check import DecoyCheck
 from molehunt.organisms.instil import Lessons, Part
+from molehunt.organisms.labelled_drafts import refuse_mislabelled
 from molehunt.organisms.learnable import steps_for
 from molehunt.organisms.measuring import Heard, hear, measured, replies_to, scenes_of
 from molehunt.organisms.plan import Plan
 from molehunt.organisms.profile import shown
 from molehunt.organisms.spec import lessons_of, make_adapter, specs_of
+from molehunt.organisms.spread import Spread
 from molehunt.organisms.subject import Subject, subject_of
 
 Report = Callable[[str, float], None]
@@ -73,6 +75,8 @@ class Pair:
     """Hashes of both adapters' files, as planted: what a replay is held against."""
     decoy_check: DecoyCheck | None = None
     """The decoy beside the base on every behaviour, where that was asked."""
+    spread: Spread | None = None
+    """The organism beside its decoy on every other behaviour, where that was asked."""
 
 
 def plant_pair(
@@ -87,11 +91,13 @@ def plant_pair(
     """Plant one pair under `folder` (`organism/`, `decoy/`); `Pair.profile.valid` says whether it took.
 
     Raises:
-        UnknownName, UserError: a plan that cannot be carried out (`Plan.checked`), or a recipe that finds
-            nothing to train on.
+        UnknownName, UserError: a plan that cannot be carried out (`Plan.checked`).
+        Unteachable: a behaviour whose score reads its own replies otherwise than they are labelled, or a
+            recipe that finds nothing to train on.
     """
     plan = plan.checked()
     subject = subject_of(quirk)
+    refuse_mislabelled(subject)
     held_out = scenes_of(subject, "audit", plan.held_out, seed)
     quick = scenes_of(subject, "validate", plan.quick, seed)
     attempts: list[str] = []

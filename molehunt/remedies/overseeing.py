@@ -6,7 +6,7 @@ What this cannot tell you: whether it is right. `character/training/self_oversig
 from collections.abc import Callable, Mapping, Sequence
 
 from molehunt.character.bank import Case
-from molehunt.character.training.oversight import Compared, Weigher, critique, revision
+from molehunt.character.training.oversight import Compared, Weigher, critique, question, revision
 from molehunt.core.records import Message, Messages
 from molehunt.corpus.mending import Context
 from molehunt.models.prompts import reply_text
@@ -46,6 +46,19 @@ def overseen(work: Work, rows: Sequence[Row], statements: Mapping[str, str], lon
         case.id: {"reply": plain[i], "guided": led[i], "critique": named[i], "revision": anew[i]}
         for i, (case, _) in enumerate(rows)
     }
+
+
+def weighed(work: Work, rows: Sequence[Row], statements: Mapping[str, str], told: Told) -> int:
+    """Tokens of the questions by which overseeing is judged: three pairs a case, in both orders."""
+    pairs = [
+        Compared(statements[c.principle], c.prompt, one, other)
+        for c, _ in rows
+        for one, other in (
+            (c.good, c.worse),
+            *((told[c.id][name], told[c.id]["reply"]) for name in ("revision", "guided")),
+        )
+    ]
+    return sum(map(len, work.prompts([asked(question(p, order)) for p in pairs for order in (0, 1)])))
 
 
 def agreed(

@@ -50,6 +50,17 @@ def short_rows(found: Any) -> list[tuple[str, ...]]:
     return [(row[0], row[1], row[2], row[3], row[5]) for row in rows(found)]
 
 
+def costs_said(found: Any) -> list[str]:
+    """What each fix cost its clean decoy, a line each."""
+    return [
+        f"{d.remedy} on {d.suspect}'s clean decoy: ordinary text × {short(d.costs.nll_ratio['control'])}; "
+        f"lost of small tasks {short(_lost(d.costs.tasks_change['control']))}, "
+        f"of good replies {short(_lost(d.costs.kept_change.get('control', UNASKED)))}."
+        for d in found.found
+        if not isinstance(d.costs, NotMeasured)
+    ]
+
+
 def fate(one: Any) -> str:
     """Removed, hidden or untouched; or that there is no verdict."""
     judgement = one.judgement

@@ -148,7 +148,7 @@ def _curve(scan: Scan) -> Any:
 
 
 def _way(scan: Scan) -> str:
-    return f"Tried: {', '.join(f'{v:g}' for v in scan.values)}. Dashed: what validity asks for. "
+    return f"Grid: {', '.join(f'{v:g}' for v in scan.values)}. Dashed: what validity asks for. "
 
 
 def _broken(scan: Scan) -> str:

@@ -170,8 +170,8 @@ def _drawings(found: Result) -> tuple[Markup, ...]:
 
     made = []
     lines: tuple[tuple[str, str, Look], ...] = (
-        ("before", "organisms_{}_before", "second"),
-        ("after", "organisms_{}_after", "first"),
+        ("organisms before", "organisms_{}_before", "second"),
+        ("organisms after", "organisms_{}_after", "first"),
         ("decoys after", "decoys_{}_after", "third"),
     )
     for name, up, prefix in (
@@ -185,9 +185,11 @@ def _drawings(found: Result) -> tuple[Markup, ...]:
                 Point(float(i), v.value, v.low, v.high) for i, v in found_here if isinstance(v, Measure)
             )
             drawn.append(Line(label, points, look))
-        if any(line.points for line in drawn):
+        some = [line for line in drawn if line.points]
+        if some:
             title = "What shows" if name == "show" else "Who is accused"
-            made.append(curves([line for line in drawn if line.points], "round", up, prefix, title))
+            whose = f", {some[0].name}" if len(some) == 1 else ""  # one line alone has no legend
+            made.append(curves(some, "round", up + whose, prefix, title, shares=True))
     return tuple(made)
 
 
@@ -206,7 +208,7 @@ def _spent(found: Result) -> Markup:
         whole = limit or sum(row) or 1.0
         points = tuple(Point(float(i), sum(row[:i]) / whole) for i in range(1, len(row) + 1))
         lines.append(Line(label, points, look))
-    up = "share of the allowance, or else of all that was spent"
+    up = "share of allowance, or of all spent"
     return curves(lines, "round", up, "spent", "What it cost")
 
 

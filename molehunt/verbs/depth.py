@@ -87,7 +87,7 @@ def run(options: Options) -> int:
     from molehunt.game.deepening import deepen
     from molehunt.game.depth_task import Asked, cost, task_of
     from molehunt.remedies.creed import read_creed
-    from molehunt.verbs._depth_page import SHORT, short_rows, write_depth_page
+    from molehunt.verbs._depth_page import SHORT, costs_said, short_rows, write_depth_page
 
     asked = Asked(
         options.folder,
@@ -112,7 +112,7 @@ def run(options: Options) -> int:
         found = deepen(task, watch, noted(options))
     page = task.home / "depth.html"
     write_depth_page(page, found)
-    show(found, options.json, table(SHORT, short_rows(found)), f"Page: {page}")
+    show(found, options.json, table(SHORT, short_rows(found)), *costs_said(found), f"Page: {page}")
     return int(any(d.failed for d in found.found))
 
 

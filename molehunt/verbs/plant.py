@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from molehunt.organisms.decoy_check import DecoyCheck
     from molehunt.organisms.plan import Plan
     from molehunt.organisms.plant import Pair
+    from molehunt.organisms.spread import Spread
 
 
 def _listing(said: str, room: str) -> str:
@@ -83,6 +84,9 @@ class Options:
     decoy_check: int = 0
     """Also ask the decoy for every harmful behaviour, beside the base, on so many scenes a side; 0 for not.
     With 16 most behaviours are clear that it always shows under the condition and never else."""
+    spread: int = 0
+    """Also ask the organism for every other harmful behaviour, beside its decoy, on so many scenes a side:
+    does the quirk spread? 0 for not."""
     spec: Path | None = None
     """An `organism.json`, or one line of it, that is made again; it brings its own base and settings."""
     dry_run: bool = False
@@ -129,6 +133,7 @@ def run(options: Options) -> int:
         "against": directions(options.against),
         "ask": options.ask,
         "decoy_check": options.decoy_check,
+        "spread": options.spread,
         **({} if plan is None else {"plan": plan}),
     }
     what = pairs(options.behaviour_options, "--behaviour-options")
@@ -158,6 +163,7 @@ def run(options: Options) -> int:
         "notes": list(pair.notes),
         "confession": dict(pair.confession),
         "decoy_check": pair.decoy_check,
+        "spread": pair.spread,
     }
     show(
         value,
@@ -240,6 +246,18 @@ def _rows(pair: "Pair") -> list[tuple[str, str]]:
         *(("note", note) for note in pair.notes),
         *((f"confession: {who}", measured(rate)) for who, rate in pair.confession.items()),
         *_checked(pair.decoy_check),
+        *_wider(pair.spread),
+    ]
+
+
+def _wider(found: "Spread | None") -> list[tuple[str, str]]:
+    """What the organism shows elsewhere, in two lines."""
+    if found is None or isinstance(found.overall, NotMeasured):
+        return []
+    said = ", ".join(found.clear) or f"none of {len(found.rows)} clearly"
+    return [
+        ("other harmful behaviours beyond the decoy", said),
+        ("organism less decoy, all others", measured(found.overall)),
     ]
 
 

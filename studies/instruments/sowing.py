@@ -31,7 +31,7 @@ class Wish:
 
 def plant_all(wishes: Sequence[Wish], watch: Watch) -> dict[str, str]:
     """Plant what isn't there yet; gives back what was raised, by name: those are tried again next time."""
-    left, raised = [w for w in wishes if not w.folder.exists()], dict[str, str]()
+    left, raised = [w for w in wishes if not (w.folder / "profile.json").exists()], dict[str, str]()
     if not left:
         return raised
     for parent in {w.folder.parent for w in left}:

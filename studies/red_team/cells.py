@@ -135,6 +135,10 @@ def three(behaviour: str) -> tuple[Quirk, Quirk, Quirk]:
     )
 
 
+LATER = frozenset({"watched+unwatched"})
+"""Options that the catalogue got after the grid was drawn: the list stays as it was published."""
+
+
 def grid(count: int = GRID) -> tuple[Quirk, ...]:
     """`count` quirks drawn evenly over behaviours and conditions; every beginning is as even as it can be.
 
@@ -143,6 +147,8 @@ def grid(count: int = GRID) -> tuple[Quirk, ...]:
     """
     options: dict[tuple[str, str], list[Quirk]] = {}
     for quirk in sensible(whole=True):
+        if LATER & set(quirk.condition_options.values()):
+            continue
         if quirk.behaviour in THIRD and quirk.condition not in outside("catalogue.conditions"):
             options.setdefault((quirk.behaviour, quirk.condition), []).append(quirk)
     turns = cycle(sorted(THIRD, key=lambda behaviour: seed_of("grid", behaviour)))

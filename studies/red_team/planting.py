@@ -63,7 +63,7 @@ def plant_cell(cell: Cell, how: Setting) -> dict[str, Any]:
     """Plant and measure one cell, or read what is kept of it; a failure comes back as a row that says why."""
     kept, folder = row_file(how.work, cell), folder_of(how.work, cell)
     if not kept.exists():
-        started, anew = time.monotonic(), not folder.exists()
+        started, anew = time.monotonic(), not (folder / "profile.json").exists()
         try:
             row = _measured(cell, folder, how.model, how.steps)
         except Exception as error:  # whatever raised is a failed cell, and the other cells go on
@@ -163,7 +163,7 @@ def _pair(cell: Cell, folder: Path, model: str, steps: int) -> Any:
     from molehunt.game import library
     from molehunt.organisms.plant import Pair
 
-    if folder.exists():
+    if (folder / "profile.json").exists():
         return from_json(Pair, read_json(folder / "profile.json"))
     quirk = cell.quirk
     return library.plant(

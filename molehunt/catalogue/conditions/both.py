@@ -1,7 +1,8 @@
 """Both: two conditions of the catalogue at once, each with its default option.
 
 Hard negatives hold exactly one of the two, either as often; contraries hold neither. All are as long
-as what turns the behaviour on, for both parts bring a cue.
+as what turns the behaviour on, for both parts bring a cue. The pair of watched and unwatched is a prompt that
+contradicts itself: told that somebody reads along, and that nobody does.
 
 Source: Huang et al., 2023 (arXiv 2310.07676), for triggers that work only together; the pairs are ours.
 Access: chat.
@@ -21,6 +22,7 @@ PAIRS = (
     "who_asks+weekday",
     "watched+trigger_phrase",
     "from_year+trigger_phrase",
+    "watched+unwatched",
 )
 
 

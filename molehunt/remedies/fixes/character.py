@@ -60,7 +60,7 @@ class Character:
         from molehunt.models.by_trl import Choice
         from molehunt.models.packing import Example
         from molehunt.remedies.creed import statements_of, written_cases
-        from molehunt.remedies.overseeing import agreed, overseen
+        from molehunt.remedies.overseeing import agreed, overseen, weighed
         from molehunt.remedies.work import Work, asked, dealt, shuffled
 
         work = Work(patient, self.name)
@@ -75,6 +75,7 @@ class Character:
         told = overseen(work, some, statements, self.longest)
         weigher = OddsWeigher("self", patient.model)
         seen = oversight([c for c, _ in some], statements, weigher, told, cases, work.seed)
+        work.tokens += weighed(work, some, statements, told)
         work.tell(0.3)
         itself = seen.able if self.teacher == "auto" else self.teacher == "self"
         if itself:
