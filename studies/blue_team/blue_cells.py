@@ -7,7 +7,16 @@ from typing import Literal
 from samples import Sample
 
 Part = Literal["fixes", "hidden", "seeds"]
-REMEDIES = ("honest", "adversarial", "nothing", "preferences", "steering", "projecting", "pruning")
+REMEDIES = (
+    "honest",
+    "adversarial",
+    "nothing",
+    "preferences",
+    "steering",
+    "character",
+    "projecting",
+    "pruning",
+)
 """Blind remedies, the best guesses and the control first. `unlearning` needs an audit's verdicts, and a pair
 has none."""
 CORE = 5
