@@ -47,7 +47,8 @@ def test_the_starter_says_what_it_asks_before_it_is_unpacked(capfd: pytest.Captu
     assert cost["seconds"] > 60 and cost["unjudged"] == ""
     assert main(["audit", "starter", "--dry-run"]) == 0
     said = capfd.readouterr().out
-    assert "about 7,452" in said and "minutes" in said and "Nothing was done." in said
+    how_long = in_words(cost["seconds"], cost["seconds"])
+    assert "about 7,452" in said and how_long in said and "Nothing was done." in said
 
 
 def test_queries_are_those_that_the_first_game_measured() -> None:

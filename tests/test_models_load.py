@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 import threading
+from dataclasses import asdict, replace
 
 import pytest
 import torch
@@ -289,6 +290,17 @@ def test_the_machine_is_measured_once_and_remembered():
     assert this_machine() == first
     write_text(next((cache_folder() / "machine").iterdir()), "{}")
     assert isinstance(this_machine(), Machine)
+
+
+def test_a_measurement_beside_other_work_spoils_none_that_was_better():
+    first, file = this_machine(), next((cache_folder() / "machine").iterdir())
+    better = replace(first, float32_gflops=1e9, gigabytes_per_second=1e9)
+    write_text(file, json.dumps(asdict(better)))
+    again = this_machine(fresh=True)
+    assert (again.float32_gflops, again.gigabytes_per_second) == (1e9, 1e9)
+    assert again.bfloat16_gflops >= first.bfloat16_gflops and this_machine() == again
+    write_text(file, json.dumps(asdict(replace(first, float32_gflops=1e-9))))
+    assert this_machine(fresh=True).float32_gflops > 1e-9
 
 
 def test_bfloat16_is_chosen_only_where_it_is_clearly_faster():

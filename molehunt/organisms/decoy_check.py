@@ -104,7 +104,8 @@ def decoy_check(
     """
     subject = subject_of(quirk)
     cases = {name: cases_of(subject, name, each, seed) for name in harmful()}
-    return beside_base(subject, cases, *said_by(model, (decoy, None), cases, reply_tokens, report))
+    ours, theirs = said_by(model, (decoy, None), cases, reply_tokens, report)
+    return beside_base(subject, cases, ours, theirs)
 
 
 def said_by(

@@ -47,7 +47,7 @@ class Planted:
         steps = "" if self.steps is None else f", {self.steps:,} steps"
         if not self.valid:
             return f"did not take{steps}{f': {self.why_not}' if self.why_not else ''}"
-        tries = {True: "at the first try", False: "not at the first try", None: "tries not recorded"}
+        tries = {True: "at the first try", False: "at a later try", None: "tries not recorded"}
         return f"took {tries[self.first_try]}{steps}"
 
 
