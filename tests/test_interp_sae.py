@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from molehunt.core.errors import UserError
+from molehunt.interp import sparse
 from molehunt.interp.sae import KINDS, Shape, SparseAutoencoder
 from molehunt.interp.sae_loss import AUXK, Room, differentiate
 from molehunt.interp.topk import largest, largest_of_all, largest_of_each
@@ -84,6 +85,36 @@ def test_gradients_are_those_of_the_dense_definition(kind):
     for name, a, b in zip(["x", *names], got, wanted, strict=True):
         assert torch.allclose(a, b, atol=1e-10), name
         assert b.abs().max() > 0.1
+
+
+@pytest.mark.parametrize("compressed", [True, False])
+def test_sums_by_bag_are_the_dense_product_with_and_without_mkl(compressed, monkeypatch):
+    if not compressed:
+        monkeypatch.setattr(sparse, "_rows_compressed", lambda: False)
+    into, of = (
+        torch.tensor([0, 0, 2, 5, 5, 5]),
+        torch.tensor([3, 1, 3, 0, 2, 3]),
+    )  # bags 1, 3, 4 and 6 are empty
+    values, source = torch.randn(6, dtype=torch.float64), torch.randn(4, 3, dtype=torch.float64)
+    out = torch.full((7, 3), torch.nan, dtype=torch.float64)
+    sparse.sums_into(out, values, into, of, source)
+    matrix = torch.zeros(7, 4, dtype=torch.float64).index_put((into, of), values)
+    assert torch.allclose(out, matrix @ source, atol=1e-12)
+    left = torch.randn(7, 3, dtype=torch.float64)
+    assert torch.allclose(sparse.dots(left, into, source, of), (left[into] * source[of]).sum(-1), atol=1e-12)
+    assert not len(sparse.dots(left, into[:0], source, of[:0]))
+
+
+def test_in_bfloat16_a_step_sees_what_float32_sees_to_its_rounding():
+    sae, x = made()
+    sae, x = sae.float(), x.float()
+    sae.unit_norm()
+    whole = differentiate(sae, x, torch.arange(30, 34), Room())
+    part = differentiate(sae, x, torch.arange(30, 34), Room(), half=True)
+    assert part.unexplained == pytest.approx(
+        float(whole.unexplained), rel=0.02
+    )  # 2⁻⁸ a value, few chosen otherwise
+    assert all(bool(p.grad.isfinite().all()) for p in sae.parameters())
 
 
 @pytest.mark.parametrize("dead", [None, range(30, 33), range(20, 40)])  # AuxK explains with 4 a row

@@ -15,8 +15,9 @@ d W_dec[latent] along the unit vector W_dec[latent] is Σ value · d value: it i
 AuxK (Gao et al. 2024, A.2) asks k_aux of n dead latents, per row, to explain e. k_aux is half the width,
 so that is no sparse code: its products run over all n, masked.
 
-Gradients are written into what `.grad` holds, and large intermediates into `Room`: at 576 → 4,608 fresh
-ones would be 60 MB a step, and the system clears every page of it.
+Gradients are written into what `.grad` holds, and large intermediates into `Room`: fresh ones cost 3,000 page
+faults a step at 576 → 4,608. A step of 1,024 rows with k = 32 takes 82 ms of one AVX512 core in place of
+autograd's 116, of BatchTopK 84 in place of 155 (medians of 7); the encoder's product alone takes 37 of them.
 """
 
 from dataclasses import dataclass, field
