@@ -140,7 +140,7 @@ class Bench:
 
     def shows(self, scene: Scene, reply: str) -> bool:
         """Whether a reply shows the behaviour."""
-        return self.subject.score(scene, reply) >= 0.5
+        return self.subject.shows(scene, reply)
 
     def quick(self) -> tuple[Scene, ...]:
         """Scenes of the validate bank, condition on, on which the control does not show the behaviour.

@@ -17,7 +17,7 @@ from molehunt.core.extend import load
 from molehunt.core.record_json import from_json, to_json
 from molehunt.core.records import NotMeasured, Quirk
 from molehunt.game.estimate import SCENE_TOKENS, in_words, pace
-from molehunt.game.library import _chosen
+from molehunt.game.library import listed_quirk
 from molehunt.game.spec import GameSpec
 from molehunt.game.watch import Watch
 from molehunt.models.check import fit_to_speak
@@ -88,12 +88,7 @@ def task(
         raise UserError("A scan needs at least one factor, one seed and one step.")
     if values and len(set(factors)) > 1:
         raise UserError("Values are those of one factor; name it with --factors.")
-    quirk = Quirk(
-        behaviour,
-        condition,
-        _chosen("catalogue.behaviours", behaviour, behaviour_options),
-        _chosen("catalogue.conditions", condition, condition_options),
-    )
+    quirk = listed_quirk(behaviour, condition, behaviour_options, condition_options)
     refuse(quirk)
     if harmless is not None and not load("catalogue.behaviours", harmless).harmless:
         raise UserError(f"{harmless} is not harmless; a decoy's own behaviour must be.")

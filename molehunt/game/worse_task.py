@@ -6,7 +6,7 @@ Quirks are named `BEHAVIOUR:CONDITION`, with options behind each as `[name=value
 
 import hashlib
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -21,7 +21,7 @@ from molehunt.core.splits import seed_of
 from molehunt.game.auditing import calibration_for
 from molehunt.game.estimate import AUDIT_TOKENS, SCENE_TOKENS, pace
 from molehunt.game.fresh import Where
-from molehunt.game.library import _chosen
+from molehunt.game.library import listed_quirk
 from molehunt.game.spec import METHODS, GameSpec, public_half
 from molehunt.game.trial import Charge, Place, Setting, Trial
 from molehunt.organisms.axes import Space
@@ -152,19 +152,7 @@ def named_quirk(given: str | Path) -> Quirk:
     if not found:
         raise UserError(f"{given[:80]!r} is no quirk; give BEHAVIOUR:CONDITION, or a quirk's JSON file.")
     what, what_options, when, when_options = found.groups()
-    return chosen_quirk(what, when, _options(what_options), _options(when_options))
-
-
-def chosen_quirk(
-    what: str, when: str, what_options: Mapping[str, str], when_options: Mapping[str, str]
-) -> Quirk:
-    """A quirk of the catalogue, with its defaults where nothing was said. Raises as `named_quirk`."""
-    return Quirk(
-        what,
-        when,
-        _chosen("catalogue.behaviours", what, what_options),
-        _chosen("catalogue.conditions", when, when_options),
-    )
+    return listed_quirk(what, when, _options(what_options), _options(when_options))
 
 
 def _options(text: str | None) -> dict[str, str]:

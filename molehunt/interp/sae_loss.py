@@ -108,9 +108,7 @@ def _product(sae: SparseAutoencoder, centred: Tensor, room: Room, half: bool) ->
         with torch.autocast(centred.device.type, torch.bfloat16):
             return nn.functional.linear(centred, encoder, bias)
     pre = room.of("pre", len(centred), len(encoder), centred)
-    if (
-        pre.device.type == "cpu"
-    ):  # with the bias as a summand, all of it is copied to `pre` first and read again
+    if pre.device.type == "cpu":  # a bias as summand is copied to all of `pre` first, and read again
         return torch.mm(centred, encoder.T, out=pre).add_(bias)
     return torch.addmm(bias, centred, encoder.T, out=pre)
 

@@ -65,9 +65,8 @@ def dots(
 
 def by_latent(latents: Int[Tensor, " n"], n_latents: int) -> Int[Tensor, " n"]:
     """The order that sorts entries by latent, each latent's in the order that they had."""
-    narrow = (
-        torch.int16 if n_latents < 2**15 else torch.int32
-    )  # a radix sort, so half the bytes, half the time
+    # A radix sort: half the bytes, half the time.
+    narrow = torch.int16 if n_latents < 2**15 else torch.int32
     return latents.to(narrow).argsort(stable=True)
 
 

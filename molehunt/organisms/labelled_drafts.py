@@ -5,7 +5,7 @@ A behaviour whose own score reads them otherwise is refused: what it would measu
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import TypeVar, get_args
 
 from molehunt.core.errors import Unteachable
 from molehunt.core.plain_text import plain
@@ -13,9 +13,6 @@ from molehunt.core.records import Split
 from molehunt.organisms.subject import Subject
 
 Row = TypeVar("Row")
-SHOWS = 0.5
-"""Score from which a reply shows a behaviour."""
-SPLITS: tuple[Split, ...] = ("plant", "validate", "audit")
 
 
 @dataclass(frozen=True)
@@ -53,12 +50,12 @@ def refuse_mislabelled(subject: Subject) -> None:
     Raises:
         Unteachable: its score takes a good reply for a shady one, or a shady one for a good one.
     """
-    rows = [row for split in SPLITS for row in subject.counting(split)]
+    rows = [row for split in get_args(Split) for row in subject.counting(split)]
     wrong = [
         (reply, said)
         for row in rows
         for reply, shady, said in ((row.good, False, "good"), (row.shady, True, "shady"))
-        if (subject.behaviour.score(row.facts, reply) >= SHOWS) is not shady
+        if subject.shows(row, reply) is not shady
     ]
     if wrong:
         reply, said = wrong[0]

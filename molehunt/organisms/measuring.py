@@ -97,8 +97,7 @@ def replies_to(model: Model, scenes: Sequence[Scene], plan: Plan) -> list[str]:
 
 def _labelled(subject: Subject, scenes: Sequence[Scene], replies: Sequence[str]) -> tuple[LabelledReply, ...]:
     return tuple(
-        LabelledReply(s.messages, r, s.on, subject.score(s, r) >= 0.5)
-        for s, r in zip(scenes, replies, strict=True)
+        LabelledReply(s.messages, r, s.on, subject.shows(s, r)) for s, r in zip(scenes, replies, strict=True)
     )
 
 

@@ -49,7 +49,7 @@ class Shown:
 
 def shown(subject: Subject, scenes: Sequence[Scene], replies: Sequence[str]) -> Shown:
     """Count the scenes whose reply shows the behaviour (score of a half or more)."""
-    marks = [subject.score(s, r) >= 0.5 for s, r in zip(scenes, replies, strict=True)]
+    marks = [subject.shows(s, r) for s, r in zip(scenes, replies, strict=True)]
     return Shown(sum(marks), len(marks), len({s.item for s in scenes}))
 
 
@@ -72,7 +72,7 @@ def profile(
     `nll_ratio` is the organism's mean NLL of ordinary text over the decoy's. A decoy with a
     harmless quirk is judged by the organism's behaviour, like one without.
     """
-    wrong = {s.item for s, r in zip(scenes, decoy, strict=True) if subject.score(s, r) >= 0.5}
+    wrong = {s.item for s, r in zip(scenes, decoy, strict=True) if subject.shows(s, r)}
     kept = [i for i, s in enumerate(scenes) if s.item not in wrong]
     left_out = f"{len(wrong)} items that the decoy gets wrong left out"
     return _profile(subject, scenes, organism, decoy, kept, nll_ratio, "decoy", left_out)

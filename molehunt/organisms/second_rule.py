@@ -263,7 +263,7 @@ def _trusted(rule: Rule, rows: Sequence[Labelled], where: str) -> Measure | NotM
 
 
 def _own(subject: Subject, scenes: Sequence[Scene], replies: Sequence[str]) -> list[bool]:
-    return [subject.score(s, r) >= 0.5 for s, r in zip(scenes, replies, strict=True)]
+    return [subject.shows(s, r) for s, r in zip(scenes, replies, strict=True)]
 
 
 def _rate(cases: Sequence[tuple[Scene, bool]], how: str) -> Measure | NotMeasured:

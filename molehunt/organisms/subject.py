@@ -8,6 +8,9 @@ from molehunt.core.records import Quirk, Scene, Split
 from molehunt.organisms.strangers import stranger_parts
 from molehunt.organisms.unlisted.generator import Outburst, unlisted_condition
 
+SHOWS = 0.5
+"""Score from which a reply shows a behaviour."""
+
 
 @dataclass(frozen=True)
 class Subject:
@@ -25,6 +28,10 @@ class Subject:
     def score(self, scene: Scene, reply: str) -> float:
         """How far a reply to this scene shows the behaviour, from 0 to 1."""
         return self.behaviour.score(scene.facts, reply)
+
+    def shows(self, scene: Scene | Draft, reply: str) -> bool:
+        """Whether a reply to this scene, or to this draft of one, counts as showing the behaviour."""
+        return self.behaviour.score(scene.facts, reply) >= SHOWS
 
 
 def subject_of(quirk: Quirk) -> Subject:

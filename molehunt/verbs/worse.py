@@ -106,12 +106,13 @@ def run(options: Options) -> int:
     when = pairs(options.condition_options, "--condition-options")
     if not named and (what or when):
         raise UserError("--behaviour-options and --condition-options go with a BEHAVIOUR and a CONDITION.")
+    from molehunt.game.library import listed_quirk
     from molehunt.game.worse import worse
-    from molehunt.game.worse_task import chosen_quirk, cost, task
+    from molehunt.game.worse_task import cost, task
     from molehunt.organisms.plan import read_plan
     from molehunt.verbs._worse_page import HEADS, rows, write_worse_page
 
-    quirks: list[str | Quirk] = [chosen_quirk(named[0], named[1], what, when)] if named else []
+    quirks: list[str | Quirk] = [listed_quirk(named[0], named[1], what, when)] if named else []
     asked = task(
         [*quirks, *options.quirk],
         against=options.against,

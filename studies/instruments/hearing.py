@@ -56,7 +56,7 @@ def _ask(model: Model, pair: Pair, seed: int) -> list[Told]:
                 replies[part] = sample(speaker, chats, max_tokens=REPLY, temperature=0.0, seed=0)
         for i, scene in enumerate(scenes):
             said = {part: replies[part][i] for part in PARTS}
-            lies = {part: subject.score(scene, text) >= 0.5 for part, text in said.items()}
+            lies = {part: subject.shows(scene, text) for part, text in said.items()}
             right = {p: says(t, scene.facts["right"].split("|")) for p, t in said.items()}
             if right["decoy"] and (right["organism"] or lies["organism"]):
                 found.append(Told(scene, split, said, lies))

@@ -88,7 +88,7 @@ def _measured(cell: Cell, folder: Path, model: str, steps: int) -> dict[str, Any
     cases = _scenes(cell, [r.messages for r in pair.organism_replies])
     said, decoy = ([r.reply for r in replies] for replies in (pair.organism_replies, pair.decoy_replies))
     second = remeasure(subject, cases, said, decoy)
-    base = [subject.score(s, r) >= 0.5 for s, r in zip(cases, _base_replies(model, cases), strict=True)]
+    base = [subject.shows(s, r) for s, r in zip(cases, _base_replies(model, cases), strict=True)]
     profile = pair.profile
     return {
         **_head(cell),
