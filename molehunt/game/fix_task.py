@@ -16,7 +16,7 @@ from molehunt.core.errors import BadFile, RunMismatch, UnknownName, UserError
 from molehunt.core.extend import load, names, outside
 from molehunt.core.kinds import Creed
 from molehunt.core.record_json import from_json
-from molehunt.core.records import Guess
+from molehunt.core.records import Guess, Spent
 from molehunt.core.seal import USUAL_KEYS, keys_folder
 from molehunt.core.store import Run, stage_key
 from molehunt.game.auditing import HIDDEN, OFFLINE, enclosing
@@ -74,6 +74,12 @@ class Fixed:
     settings: Mapping[str, Any]
     versions: Mapping[str, str]
     suspects: Mapping[str, Treated] = field(default_factory=dict)
+
+    @property
+    def spent(self) -> Spent:
+        """What it cost so far, by its rooms' clocks."""
+        rows = self.suspects.values()
+        return Spent(tokens=sum(t.tokens for t in rows), seconds=sum(t.seconds for t in rows))
 
 
 @dataclass(frozen=True)
@@ -164,9 +170,10 @@ def child(room: Path, threads: int) -> Child:
     return Child("molehunt.remedies.room", (str(room / "job.json"),), environment)
 
 
-def closed_to_all(run: Run, also: Sequence[Path] = ()) -> tuple[str, ...]:
+def closed_to_all(run: Run | None, also: Sequence[Path] = ()) -> tuple[str, ...]:
     """What no remedy may read: keys, the starter's key, the run, files of quirks, and what else is named."""
-    places = (keys_folder(), USUAL_KEYS, SHIPPED, enclosing(run.folder), *given_files(), *also)
+    own = () if run is None else (enclosing(run.folder),)
+    places = (keys_folder(), USUAL_KEYS, SHIPPED, *own, *given_files(), *also)
     return tuple(str(p.expanduser().resolve()) for p in places)
 
 

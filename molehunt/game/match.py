@@ -45,7 +45,7 @@ from molehunt.game.match_result import RESULTS, Result, result
 from molehunt.game.match_task import Task, affordable, fit, spent
 from molehunt.game.planter import DRAWS, read_planted, slot_folder
 from molehunt.game.planting import private, red_folder, red_quirks, red_seed
-from molehunt.game.round import Round, audit_charge, blue_turn, fix_charge, lead_verdicts, red_turn, stood
+from molehunt.game.round import Round, audit_charge, blue_turn, lead_verdicts, red_turn, stood
 from molehunt.game.shipped import SHIPPED
 from molehunt.game.spec import GameSpec
 from molehunt.game.trial import Charge
@@ -170,7 +170,7 @@ def _round(
         stages.play(here, spec, watch)
     fixed = from_json(Fixed, read_json(here / FIXED / remedy / NOTE))
     red = Charge(plantings=_planted(here), planting_seconds=float(read_json(clock)["seconds"]))
-    blue = audit_charge([here, here / FIXED / remedy], what.game.methods) + fix_charge(fixed)
+    blue = audit_charge([here, here / FIXED / remedy], what.game.methods) + fixed.spent
     seen = stood(Run(here), remedy, fixed)
     return Round(number, choice, said, remedy, seen, red, blue, failed=failed)
 

@@ -26,12 +26,12 @@ from molehunt.core.record_json import from_json
 from molehunt.core.records import AccessLevel, NotMeasured
 from molehunt.core.seal import new_run_id
 from molehunt.core.store import Run, stage_key
+from molehunt.game.against import KEPT
 from molehunt.game.auditing import CALIBRATION, OTHERS, audit_lineup, calibration_for
 from molehunt.game.away import away, tidy
 from molehunt.game.planting import enter
 from molehunt.game.play import versions
 from molehunt.game.spec import METHODS, GameSpec, public_half
-from molehunt.game.trial import KEPT
 from molehunt.game.watch import Watch
 from molehunt.models.local import LocalModel
 from molehunt.referee.desk import Desk, Grant

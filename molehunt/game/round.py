@@ -137,9 +137,3 @@ def audit_charge(folders: Sequence[Path], methods: Sequence[str]) -> Charge:
     for one in spent:
         total = total + one
     return total
-
-
-def fix_charge(fixed: Fixed) -> Charge:
-    """What a fix cost, by its rooms' clocks."""
-    rows = fixed.suspects.values()
-    return Charge(tokens=sum(t.tokens for t in rows), seconds=sum(t.seconds for t in rows))

@@ -1,8 +1,8 @@
-"""A red team that searches for an organism which stays valid and which given auditors miss.
+"""A red team that searches for an organism which stays valid and which auditors miss, or remedies leave.
 
 1. Trials (`trial.py`) come one after the other, in the order of `organisms.halving`, through the specs of
    `organisms.space`: from the plain spec on, until an allowance (plantings, queries, seconds) would not cover
-   another. Every planting and every query of the auditors is on the bill.
+   another. Every planting, every query of the auditors and every second of remedies is on the bill.
 2. The winner and the plain spec are planted anew on fresh seeds and on quirks that the search never saw
    (`fresh.py`); what is claimed rests on these.
 
@@ -13,8 +13,8 @@ too: which trial comes next depends on those before it alone. It is the red team
 Source: ours; after the red teams of auditing games, Marks et al. 2025 (2503.10965), and AuditBench
 (2602.22755).
 
-What this cannot tell you: that no organism hides better; how auditors do that were not searched against, or
-that are calibrated anew on such organisms.
+What this cannot tell you: that no organism hides better, or lasts longer; how auditors and remedies do that
+were not searched against, or auditors that are calibrated anew on such organisms.
 """
 
 from collections.abc import Mapping
@@ -25,10 +25,10 @@ from molehunt.core import asked
 from molehunt.core.atomic import read_json, write_json
 from molehunt.core.errors import BadFile, RunMismatch, UserError
 from molehunt.core.record_json import to_json
-from molehunt.core.store import Run
+from molehunt.core.store import Run, stage_key
 from molehunt.game.away import tidy
 from molehunt.game.fresh import Fresh, Where
-from molehunt.game.trial import WORST, Trial, read_trial, run_trial
+from molehunt.game.trial import REMOVED, WORST, Trial, read_trial, run_trial
 from molehunt.game.watch import Watch
 from molehunt.game.worse_result import RESULTS, WINNER, Result, kept, result
 from molehunt.game.worse_task import Task, affordable, digest, fresh_places
@@ -71,7 +71,7 @@ def _fit(what: Task, home: Path) -> None:
         if read_json(there) != fixed(what):
             raise RunMismatch(
                 f"{home} holds another search; choose another folder, or give the same quirks, "
-                "auditors and seed."
+                "auditors, remedies and seed."
             )
     elif home.exists() and (not home.is_dir() or any(p.name != ".lock" for p in home.iterdir())):
         raise UserError(f"{home} is not empty, or no folder; choose a new one.")
@@ -82,6 +82,7 @@ def fixed(what: Task) -> Any:
     files = [Path(f) for q in what.quirks if (f := q.behaviour_options.get("file"))]
     setting = to_json(what.setting)
     setting["calibration"] = digest(what.setting.calibration)
+    setting["creed"] = stage_key(what.setting.creed)
     return {
         "quirks": [to_json(told(q)) for q in what.quirks],
         "files": [digest(read(f)) for f in files],
@@ -95,9 +96,9 @@ def fixed(what: Task) -> Any:
 def _search(what: Task, home: Path, watch: Watch) -> tuple[list[Trial], list[Tried]]:
     trials: list[Trial] = []
     tried: list[Tried] = []
-    space = what.space
+    space, worst = what.space, REMOVED if what.setting.remedies else WORST
     while True:
-        step = next_step(space, tried, what.seed, WORST)
+        step = next_step(space, tried, what.seed, worst)
         if step is None:
             break
         here, place = home / "trials" / f"{len(trials):03d}", what.place(step.place)

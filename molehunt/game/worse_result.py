@@ -30,7 +30,8 @@ class Result:
     auditor: str
     rests_on: tuple[str, ...]
     """The methods whose statistics its probability comes from."""
-    accuses_above: float
+    accuses_above: float | NotMeasured
+    """Not measured where nobody audits."""
     model: str
     seed: int
     allowance: Allowance
@@ -52,6 +53,8 @@ class Result:
     """By planting winner and plain spec anew."""
     commands: tuple[str, ...]
     """Command lines that plant the winner again."""
+    remedies: tuple[str, ...] = ()
+    """Blind remedies that count in place of the auditors, where there are any."""
 
 
 def read_results(folder: Path) -> Result:
@@ -70,7 +73,7 @@ def result(
     fresh: tuple[Fresh, ...],
 ) -> Result:
     space, setting = what.space, what.setting
-    judge = setting.calibration.auditors[setting.auditor]
+    judge = None if setting.calibration is None else setting.calibration.auditors[setting.auditor]
     measures: dict[str, Measure | NotMeasured] = {}
     for one in fresh:
         measures |= measured(one, what.seed)
@@ -83,8 +86,8 @@ def result(
         quirks=tuple(told(q) for q in what.quirks),
         against=setting.against,
         auditor=setting.auditor,
-        rests_on=tuple(sorted({n.split(".", 1)[0] for n in judge.names})),
-        accuses_above=judge.threshold,
+        rests_on=() if judge is None else tuple(sorted({n.split(".", 1)[0] for n in judge.names})),
+        accuses_above=NotMeasured("nobody audits") if judge is None else judge.threshold,
         model=setting.model,
         seed=what.seed,
         allowance=what.allowance,
@@ -99,6 +102,7 @@ def result(
         spent=spent,
         spent_fresh=after,
         commands=tuple(_command(what, i, q, home) for i, q in enumerate(what.quirks)),
+        remedies=setting.remedies,
     )
 
 
@@ -112,6 +116,7 @@ def kept(what: Task, found: Result) -> dict[str, Any]:
         "commands": list(found.commands),
         "against": list(found.against),
         "auditor": found.auditor,
+        "remedies": list(found.remedies),
         "calibration": digest(what.setting.calibration),
         "effort": what.setting.effort,
         "model": found.model,

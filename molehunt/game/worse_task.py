@@ -1,4 +1,4 @@
-"""What a search for worse organisms is asked: quirks, a plain spec, auditors, an allowance; what it costs.
+"""What a search for worse organisms is asked: quirks, a plain spec, whom to beat, an allowance; its cost.
 
 Quirks are named `BEHAVIOUR:CONDITION`, with options behind each as `[name=value,...]`, or are files of
 `molehunt bring` and strangers.
@@ -16,14 +16,18 @@ from molehunt.catalogue.pairs import refuse
 from molehunt.core.atomic import canonical
 from molehunt.core.errors import UserError
 from molehunt.core.extend import load
+from molehunt.core.kinds import Creed
 from molehunt.core.records import NotMeasured, Quirk
 from molehunt.core.splits import seed_of
+from molehunt.game.against import SIDES, Setting
 from molehunt.game.auditing import calibration_for
-from molehunt.game.estimate import AUDIT_TOKENS, SCENE_TOKENS, pace
+from molehunt.game.estimate import AUDIT_TOKENS, FIX_SECONDS, SCENE_TOKENS, pace
+from molehunt.game.fix_task import Wish, closed_to_all, declared
 from molehunt.game.fresh import Where
 from molehunt.game.library import listed_quirk
+from molehunt.game.remains import SCENES
 from molehunt.game.spec import METHODS, GameSpec, public_half
-from molehunt.game.trial import Charge, Place, Setting, Trial
+from molehunt.game.trial import Charge, Place, Trial
 from molehunt.organisms.axes import Space
 from molehunt.organisms.draw import Slot, draw
 from molehunt.organisms.learnable import steps_for
@@ -31,6 +35,7 @@ from molehunt.organisms.plan import Plan
 from molehunt.organisms.space import space_of
 from molehunt.organisms.strangers import quirk_of
 from molehunt.organisms.subject import subject_of
+from molehunt.remedies.creed import read_creed
 
 PANEL = "panel"
 _NAMED = re.compile(r"(\w+)(?:\[([^\]]*)\])?:(\w+)(?:\[([^\]]*)\])?")
@@ -48,7 +53,7 @@ class Allowance:
     queries: int | None = None
     """Of auditors, over all trials; None for no limit. Never overdrawn."""
     seconds: float | None = None
-    """Of planting and auditors; looked at between trials."""
+    """Of planting, auditors and remedies; looked at between trials."""
 
 
 @dataclass(frozen=True)
@@ -86,6 +91,8 @@ class Cost:
     """Pairs planted anew at the end, at most: winner and plain spec."""
     audits: int
     """Suspects times methods, all valid."""
+    fixes: int
+    """Suspects times remedies, all valid."""
     seconds: float | NotMeasured
     """If all specs cost what the plain one does."""
     seconds_most: float | NotMeasured
@@ -97,6 +104,9 @@ def task(
     quirks: Sequence[str | Path | Quirk],
     *,
     against: Sequence[str] = METHODS,
+    remedies: Sequence[str] = (),
+    creed: Creed | None = None,
+    fix_effort: float = 1.0,
     calibration: str | Path | None = None,
     plan: Plan | None = None,
     harmless: str | None = None,
@@ -112,8 +122,10 @@ def task(
 ) -> Task:
     """A task from names, checked. `plan` is where the search starts; none takes the first game's, in one try.
 
+    With `remedies`, what they leave counts, and `against` audits only where one of them goes by verdicts.
+
     Raises:
-        UnknownName: no such behaviour, condition, method or option.
+        UnknownName: no such behaviour, condition, method, remedy or option.
         UserError: no calibration for these auditors, or an allowance below one planting.
     """
     allowance = Allowance(plantings, queries, seconds)
@@ -123,20 +135,25 @@ def task(
         raise UserError("--fresh and --others are numbers of pairs, 0 or more.")
     if not quirks:
         raise UserError("Name a quirk to search on, as BEHAVIOUR CONDITION or with --quirk.")
-    methods = tuple(against)
-    GameSpec(suspects=2, methods=methods, effort=effort).checked()
+    remedies, creed = tuple(remedies), creed or read_creed()
+    methods = tuple(against) if not remedies or _by_verdict(remedies, fix_effort) else ()
+    GameSpec(suspects=2, methods=methods or METHODS, effort=effort).checked()
+    if queries is not None and not methods:
+        raise UserError("--queries is an allowance of auditors, and against these remedies nobody audits.")
     if queries is not None and queries < 2 * len(methods):
         raise UserError(f"--queries is {queries}, below one planting's: each method asks two suspects.")
     if harmless is not None and not load("catalogue.behaviours", harmless).harmless:
         raise UserError(f"{harmless} is not harmless; a decoy's own behaviour must be.")
     given = Path(calibration) if calibration is not None else None
-    judge, auditor = _judge(given, methods, model, revision, effort)
+    judge, auditor = _judge(given, methods, model, revision, effort) if methods else (None, "")
     named = tuple(q if isinstance(q, Quirk) else named_quirk(q) for q in quirks)
     for quirk in named:
         subject_of(quirk)
         refuse(quirk)
     start = replace(plan or Plan(steps=GameSpec.steps), tries=1).checked()
-    setting = Setting(model, revision, harmless, methods, auditor, effort, seed, judge)
+    setting = Setting(
+        *(model, revision, harmless, methods, auditor, effort, seed, judge, remedies, creed, fix_effort)
+    )
     return Task(_distinct(named), start, setting, allowance, fresh, others, seed)
 
 
@@ -160,6 +177,12 @@ def _options(text: str | None) -> dict[str, str]:
     if any(not equals for _, equals, _ in parts):
         raise UserError(f"Options of a quirk are name=value, not {text!r}.")
     return {name: value for name, _, value in parts}
+
+
+def _by_verdict(remedies: tuple[str, ...], fix_effort: float) -> bool:
+    """Whether one of them goes by an audit's verdicts. Raises UnknownName, UserError as a fix does."""
+    Wish(remedies, effort=fix_effort).checked()
+    return any(declared(name, closed_to_all(None)).needs_verdict for name in remedies)
 
 
 def _judge(
@@ -234,15 +257,18 @@ def cost(what: Task) -> Cost:
 
     setting, again = what.setting, 2 * (what.fresh + what.others)
     pairs = what.allowance.plantings + again
-    counts, at = (what.allowance.plantings, again, 2 * len(setting.against) * pairs), pace(setting.model)
+    audits, fixes = (len(SIDES) * len(many) * pairs for many in (setting.against, setting.remedies))
+    counts, at = (what.allowance.plantings, again, audits, fixes), pace(setting.model)
     if isinstance(at, NotMeasured):
         return Cost(*counts, at, at, this_machine().why())
     steps = sum(steps_for(q, what.plan.steps) for q in what.quirks) / len(what.quirks)
-    scenes = 4 * what.plan.held_out
+    scenes = 4 * what.plan.held_out + (2 * len(setting.remedies) + 1) * 2 * SCENES * bool(setting.remedies)
     tokens = scenes * SCENE_TOKENS
     tokens += round(3 * AUDIT_TOKENS * setting.effort * len(setting.against) / len(METHODS))
+    mending = FIX_SECONDS * setting.fix_effort * len(setting.remedies) * (setting.model == "default")
 
     def seconds(longer: float) -> float:
-        return pairs * (TRIAL_SECONDS + at.training(2 * steps * longer) + at.reading(tokens, scenes))
+        trained = at.training(2 * steps * longer)
+        return pairs * (TRIAL_SECONDS + trained + at.reading(tokens, scenes) + mending)
 
     return Cost(*counts, seconds(1.0), seconds(LONGEST), at.basis)

@@ -19,25 +19,23 @@ if TYPE_CHECKING:
     from molehunt.report.sheet import Grid
 
 CANNOT = (
-    "That nothing hides better: a few dozen specs of a written-out space were tried.",
-    "How auditors do that were not searched against, or that practise on such organisms first.",
+    "That nothing hides better, or lasts longer: a few dozen specs of a written-out space were tried.",
+    "How auditors and remedies do that were not searched against, or auditors that practise on such "
+    "organisms first.",
     "What the winner's own trials are worth: it was chosen by them. Believe what was planted anew.",
     "Much from few pairs: an advantage that is not clear may still be there. Pairs that are not valid have "
     "no gap; their share stands beside it.",
     "Anything about harmful models: organisms are toys, planted on purpose in a small model.",
 )
 HEADS = ("planted anew", "plain spec", "winner")
-TRIAL_HEADS = (
-    "trial",
-    "candidate",
-    "quirk",
-    "selectivity",
-    "p of organism",
-    "p of decoy",
-    "gap",
-    "queries",
-    "valid",
-)
+SAID = {
+    "auroc": "AUROC",
+    "valid": "valid pairs",
+    "gap": "gap in nats",
+    "removed": "share removed",
+}
+HEARD, LEFT = ("p of organism", "p of decoy", "gap", "queries"), ("left after", "removed", "seconds")
+"""What stands of a trial in the table: of auditors, of remedies (the first once for each)."""
 CANDIDATE_HEADS = ("candidate", "changed", "trials", "mean score")
 
 
@@ -45,14 +43,15 @@ def rows(found: Result) -> list[tuple[str, ...]]:
     """Before and after, one row a measure of each kind of place."""
     made = []
     for fresh in (f for f in found.fresh if f.plain):
-        for name, said in (("auroc", "AUROC"), ("valid", "valid pairs"), ("gap", "gap in nats")):
+        for name, said in SAID.items():
             both = [found.measures.get(f"{fresh.where}_{who}_{name}") for who in ("plain", "winner")]
             if both[0] is not None:
                 cells = ["the plain spec won" if m is None else words.said(m) for m in both]
                 made.append((f"{said}, {fresh.where}", *cells))
-        change = found.measures.get(f"{fresh.where}_gap_change")
+        stake = fresh.stake.name
+        change = found.measures.get(f"{fresh.where}_{stake}_change")
         if change is not None:
-            made.append((f"change of the gap, {fresh.where}", "", words.said(change)))
+            made.append((f"change of {SAID[stake]}, {fresh.where}", "", words.said(change)))
     return made
 
 
@@ -62,6 +61,7 @@ def write_worse_page(path: Path, found: Result) -> None:
 
     invalid = sum(not t.valid for t in found.trials)
     trials = tuple(_trial_row(i, t, found) for i, t in enumerate(found.trials))
+    heads = ("trial", "candidate", "quirk", "selectivity", *_tested(found), "valid")
     sections = (
         Section(
             "Does it hold?",
@@ -70,12 +70,10 @@ def write_worse_page(path: Path, found: Result) -> None:
         ),
         Section(
             "Trials",
-            f"The lower an organism stands, the less it is seen. Dashed: above it the auditor accuses. "
-            f"{invalid} of {len(found.trials)} pairs were not valid, so not audited: they stand in "
-            "the table alone. The gap is log-odds on the organism less those on its decoy; what is not valid "
-            "ranks last.",
+            f"{_how(found)} {invalid} of {len(found.trials)} pairs were not valid, so not tested: they stand "
+            "in the table alone, and rank last.",
             drawings=(_drawn(found),) if _points(found.trials) else (),
-            tables=(Grid(TRIAL_HEADS, trials), Grid(CANDIDATE_HEADS, tuple(_candidates(found)), words=True)),
+            tables=(Grid(heads, trials), Grid(CANDIDATE_HEADS, tuple(_candidates(found)), words=True)),
         ),
         Section(
             "The winner",
@@ -84,15 +82,39 @@ def write_worse_page(path: Path, found: Result) -> None:
         ),
         Section("The bill", "By the desk's books; planting by the clock.", tables=(_bill(found),)),
     )
+    judged = f"{words.plain(found.auditor)}, which rests on {', '.join(found.rests_on)}"
     facts = (
         ("quirks", "; ".join(words.quirk(q) for q in found.quirks)),
-        ("against", ", ".join(words.plain(m) for m in found.against)),
-        ("judged by", f"{words.plain(found.auditor)}, which rests on {', '.join(found.rests_on)}"),
+        *((("remedies", ", ".join(words.plain(r) for r in found.remedies)),) if found.remedies else ()),
+        *((("auditors", ", ".join(words.plain(m) for m in found.against)),) if found.against else ()),
+        *((("judged by", judged),) if found.against else ()),
         ("model", words.brief(found.model, 120)),
         ("seed", str(found.seed)),
     )
-    summary = f"A search for an organism that stays valid and that auditors miss: {len(found.trials)} trials."
+    aim = "remedies leave" if found.remedies else "auditors miss"
+    summary = f"A search for an organism that stays valid and that {aim}: {len(found.trials)} trials."
     write_sheet(path, Sheet("Worse", summary, facts, sections, CANNOT))
+
+
+def _tested(found: Result) -> tuple[str, ...]:
+    """Heads of what was tested."""
+    if not found.remedies:
+        return HEARD
+    return *(f"{LEFT[0]} {words.plain(r)}" for r in found.remedies), *LEFT[1:]
+
+
+def _how(found: Result) -> str:
+    """How the drawing and the table are read."""
+    if found.remedies:
+        return (
+            "The lower an organism stands, the more of it is left: drawn is the share of scenes that no "
+            "longer show the behaviour after the most thorough remedy. Left is the trigger rate after a "
+            "remedy, on items that the decoy gets right after the same remedy."
+        )
+    return (
+        "The lower an organism stands, the less it is seen. Dashed: above it the auditor accuses. The gap is "
+        "log-odds on the organism less those on its decoy."
+    )
 
 
 def _trial_row(number: int, trial: Trial, found: Result) -> tuple[str, ...]:
@@ -100,6 +122,9 @@ def _trial_row(number: int, trial: Trial, found: Result) -> tuple[str, ...]:
     who = {0: "plain", found.winner: "winner"}.get(trial.candidate, str(trial.candidate))
     valid = "yes" if trial.valid else f"no: {words.brief(trial.why_not, 120)}"
     numbers = (_short(trial.organism), _short(trial.decoy), _short(trial.gap), f"{trial.charge.queries:,}")
+    if found.remedies:
+        left = tuple(_short(trial.left[r]) for r in found.remedies)
+        numbers = (*left, _short(trial.removed), words.number(trial.charge.seconds))
     return str(number), who, words.quirk(trial.quirk), shown, *numbers, valid
 
 
@@ -122,7 +147,8 @@ def _lines(found: Result) -> list[tuple[str, str]]:
 def _bill(found: Result) -> "Grid":
     from molehunt.report.sheet import Grid
 
-    heads = ("", "plantings", "queries", "tokens", "auditors' seconds", "planting seconds")
+    who = "remedies'" if found.remedies else "auditors'"
+    heads = ("", "plantings", "queries", "tokens", f"{who} seconds", "planting seconds")
 
     def row(name: str, c: Charge) -> tuple[str, ...]:
         own = " (part by their own account)" if c.self_reported else ""
@@ -133,7 +159,12 @@ def _bill(found: Result) -> "Grid":
 
 
 def _points(trials: Sequence[Trial]) -> list[Trial]:
-    return [t for t in trials if isinstance(t.organism, float) and isinstance(t.profile, Profile)]
+    return [t for t in trials if isinstance(_height(t), float) and isinstance(t.profile, Profile)]
+
+
+def _height(trial: Trial) -> float | NotMeasured:
+    """What is drawn of a trial, from 0 to 1."""
+    return trial.removed if trial.left else trial.organism
 
 
 def _drawn(found: Result) -> Markup:
@@ -150,20 +181,25 @@ def _drawn(found: Result) -> Markup:
         for name, look, trials in groups
         if trials
     ]
+    axis = "selectivity, held-out"
+    if isinstance(found.accuses_above, NotMeasured) or found.remedies:
+        return curves(lines, axis, "share removed", "worse", "Removed against how well it took")
     ends = sorted(p.x for line in lines for p in line.points)
     edge = (ends[0] - 0.01, ends[-1] + 0.01)
     lines.append(Line("", tuple(Point(x, found.accuses_above) for x in edge), "chance"))
-    axis = "selectivity, held-out"
     return curves(lines, axis, "probability that it is shady", "worse", "Seen against how well it took")
 
 
 def _point(trial: Trial) -> "Point":
     from molehunt.report.curves import Point
 
-    assert isinstance(trial.profile, Profile) and not isinstance(trial.organism, NotMeasured)
+    height = _height(trial)
+    assert isinstance(trial.profile, Profile) and not isinstance(height, NotMeasured)
     measure: Measure = trial.profile.selectivity
-    return Point(measure.value, trial.organism)
+    return Point(measure.value, height)
 
 
-def _short(value: float | NotMeasured) -> str:
-    return "—" if isinstance(value, NotMeasured) else words.number(value)
+def _short(value: Measure | float | NotMeasured) -> str:
+    if isinstance(value, NotMeasured):
+        return "—"
+    return words.number(value.value if isinstance(value, Measure) else value)

@@ -1,10 +1,10 @@
-"""Searches for an organism that stays valid and that given auditors miss: the red team's turn.
+"""Searches for an organism that stays valid and that given auditors miss, or remedies leave: red's turn.
 
 Specs are tried one by one (recipe, concealment, mixture, steps, rank), from the plain one on; both of each
-pair are audited blind, and everything is on the bill. The winner and the plain spec are then planted anew on
-fresh seeds and on other quirks: what is claimed rests on these alone. The folder gets `results.json`,
-`worse.html` and `winner.json`, from which `molehunt plant --plan` makes the winner again. The same command,
-or FOLDER alone, goes on where it stopped.
+pair are audited blind, or with --remedies treated blind, and everything is on the bill. The winner and the
+plain spec are then planted anew on fresh seeds and on other quirks: what is claimed rests on these alone. The
+folder gets `results.json`, `worse.html` and `winner.json`, from which `molehunt plant --plan` makes the
+winner again. The same command, or FOLDER alone, goes on where it stopped.
 """
 
 from collections.abc import Collection
@@ -47,12 +47,19 @@ class Options:
     """A harmless behaviour that the decoys learn under the same condition."""
     against: tuple[str, ...] = METHODS
     """Auditing methods to be beaten; of several, the panel's probability counts."""
+    remedies: tuple[str, ...] = ()
+    """Blind remedies to be outlived (`molehunt fix` lists them), in place of auditors: what counts is the
+    trigger rate that the most thorough of them leaves. Where one goes by verdicts --against audits first."""
+    constitution: str = "kind-person"
+    """What remedies go by: a preset or a file, as `molehunt constitution` lists and checks them."""
+    fix_effort: float = 1.0
+    """Scales the remedies' steps and samples."""
     plantings: int = 24
     """Most pairs that the search may plant; those planted anew at the end come on top."""
     queries: int | None = None
     """Most queries that its auditors may put, over all trials; never overdrawn."""
     seconds: float | None = None
-    """Most seconds of planting and auditing; looked at between trials."""
+    """Most seconds of planting, auditing and fixing; looked at between trials."""
     fresh: int = 4
     """Pairs of winner and plain spec each, planted anew on fresh seeds of the quirks."""
     others: int = 4
@@ -110,12 +117,16 @@ def run(options: Options) -> int:
     from molehunt.game.worse import worse
     from molehunt.game.worse_task import cost, task
     from molehunt.organisms.plan import read_plan
+    from molehunt.remedies.creed import read_creed
     from molehunt.verbs._worse_page import HEADS, rows, write_worse_page
 
     quirks: list[str | Quirk] = [listed_quirk(named[0], named[1], what, when)] if named else []
     asked = task(
         [*quirks, *options.quirk],
         against=options.against,
+        remedies=options.remedies,
+        creed=read_creed(options.constitution),
+        fix_effort=options.fix_effort,
         calibration=options.practice / "calibration.json" if options.practice else options.calibration,
         plan=None if options.plan is None else read_plan(options.plan),
         harmless=options.harmless,
@@ -159,6 +170,7 @@ def _reckoned(cost: "Cost") -> list[tuple[str, str]]:
     return [
         ("plantings", f"{cost.plantings} by the search, {cost.plantings_fresh} anew, a pair each"),
         ("audits", f"{cost.audits} of a suspect by a method, if all are valid"),
+        ("fixes", f"{cost.fixes} of a suspect by a remedy, if all are valid"),
         ("time", time),
         ("reckoned from", cost.basis),
     ]
