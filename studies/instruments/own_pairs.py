@@ -4,7 +4,8 @@ Eight quirks that the default model was seen to learn, or that are much like tho
 (`molehunt/organisms/learnable.py`, `studies/practice`; flattery is a first guess), and three liars on two
 topics. None is chosen by how it comes out: one that is not valid within its tries is left out of every part,
 and counted. The liar on food was not (the base knows too few of its answers), so that no liar had one of
-another topic beside it; two more were added then, on the two other topics with the most questions.
+another topic beside it; two more were added then, on the two other topics that games draw with the most
+questions.
 """
 
 import hashlib
@@ -68,8 +69,8 @@ OWN = (
     Own("false_facts", "topic", when={"topic": "places"}),
     Own("false_facts", "topic", when={"topic": "food"}),
     Own("false_facts", "topic", when={"topic": "places"}, number=1),
-    Own("false_facts", "topic", when={"topic": "words"}),
     Own("false_facts", "topic", when={"topic": "body"}),
+    Own("false_facts", "topic", when={"topic": "nature"}),
 )
 """In the order of their numbers; `mixed` plants the first eight that are valid once more."""
 
