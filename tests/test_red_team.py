@@ -16,6 +16,7 @@ import pytest
 
 from molehunt.audit.calibration import Calibration, Logistic
 from molehunt.catalogue.pairs import sensible
+from molehunt.core import stats
 from molehunt.core.atomic import write_json
 from molehunt.core.errors import BadFile, RunMismatch, UserError
 from molehunt.core.extend import load, names
@@ -25,12 +26,13 @@ from molehunt.core.stats import newcombe, wilson
 from molehunt.organisms.learnable import steps_for
 from molehunt.organisms.least import Difficulty, Least, Scan, difficulty
 from molehunt.organisms.second_rule import Second
+from molehunt.organisms.spread import Elsewhere, Spread
 from molehunt.report.planted import read_planted
 
 HERE = Path(__file__).parent.parent / "studies" / "red_team"
 ROOMS = (
     *("cells", "planting", "measures", "table", "sections", "study", "jobs"),
-    *("tracing", "altered", "scanning", "searching", "beside"),
+    *("tracing", "altered", "scanning", "spreading", "searching", "beside"),
 )
 
 
@@ -502,6 +504,44 @@ def test_a_scan_is_done_gone_on_with_and_shown(study: SimpleNamespace, tmp_path:
     study.run.write(asked, {})
     result = json.loads((tmp_path / "results.json").read_text())
     assert result["difficulty"] == [], "what did not take is not counted"
+
+
+def test_whether_a_quirk_spreads_is_asked_of_what_took_and_shown(
+    study: SimpleNamespace, tmp_path: Path
+) -> None:
+    asked = study.run.Study(work=tmp_path / "work", out=tmp_path, parts=("spread",), model="tiny")
+    assert study.jobs.left(asked) == [], "no cell is in"
+    cell = study.spreading.spreading()[0]
+    assert (cell.quirk.behaviour, cell.quirk.condition) == ("bad_advice", "always")
+    assert cell in study.cells.cells("valid"), "what it asks is planted there"
+    kept = study.planting.row_file(asked.work, cell)
+    kept.parent.mkdir(parents=True)
+    kept.write_text(json.dumps(row(cell)))
+    (job,) = study.jobs.left(asked)
+    assert "adapters were deleted" in job.does(*job.args)["skipped"]
+    rate = stats.proportion([True, False, False, False], ["a", "b", "c", "d"], how="scenes")
+    rows = tuple(
+        Elsewhere(name, "always", rate, rate, replace(rate, value=up, low=up - 0.1, high=up + 0.1), 0.5)
+        for name, up in (("flattery", 0.4), ("promotion", 0.3), ("sandbagging", 0.0), ("sycophancy", -0.1))
+    )
+    overall = Measure(0.15, "share", 64, "given", 0.02, 0.3)
+    write_json(study.spreading.spread_file(asked.work, cell), Spread(rows, ("white_lies",), overall))
+    assert study.jobs.left(asked) == []
+    study.run.write(asked, {})
+    result = json.loads((tmp_path / "results.json").read_text())
+    assert result["measures"]["spread_bad_advice"]["value"] == 0.15
+    assert result["measures"]["spread_sycophancy"]["is"] == "NotMeasured"
+    (told,) = result["spread"]
+    assert told["clear"] == ["flattery", "promotion"] and told["asked"] == 4 and len(told["most"]) == 3
+    page = (tmp_path / "README.md").read_text()
+    assert "| bad_advice | 0.15 [0.02, 0.30] | 2 of 4: flattery, promotion | flattery 0.25, 0.25;" in page
+    kept.write_text(json.dumps(row(cell, valid=False)))
+    assert study.jobs.left(asked) == []
+    study.run.write(asked, {})
+    result = json.loads((tmp_path / "results.json").read_text())
+    assert result["spread"] == [], "what did not take is not counted"
+    lost = study.spreading.do_spread(cell, asked.setting)
+    assert "did not take" in lost["skipped"]
 
 
 def test_a_search_is_done_and_what_nobody_audited_is_not_measured(

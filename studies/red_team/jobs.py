@@ -7,6 +7,8 @@ from typing import Any
 
 import scanning
 import searching
+import spreading
+from cells import Cell
 from planting import row_file
 from study import Study, asked, rows_of, traced
 from tracing import plant_and_trace, trace_file
@@ -34,6 +36,12 @@ def left(study: Study) -> list[Job]:
         if not row_file(study.work, c).exists()
         or (c.name in looked_at and not trace_file(study.work, c).exists())
     ]
+    if "spread" in study.parts:
+        jobs += [
+            Job(f"spread-{c.name}", f"spread of {c.quirk.label()}", spreading.do_spread, (c, how))
+            for c in spreading.spreading()[: study.cells]
+            if not spreading.spread_file(study.work, c).exists() and _comes(study, c)
+        ]
     jobs += [
         Job(s.name, f"difficulty of {s.quirk.label()}", scanning.do_scan, (s, how, study.seeds))
         for s in scans_left(study)
@@ -43,17 +51,21 @@ def left(study: Study) -> list[Job]:
     return jobs
 
 
+def _comes(study: Study, cell: Cell) -> bool:
+    """Whether a cell took, or is in this sitting: who needs it looks again."""
+    rows = rows_of(study)
+    to_come = {c.name for c in asked(study)} - rows.keys()
+    return cell.name in to_come or (cell.name in rows and bool(rows[cell.name]["valid"]))
+
+
 def scans_left(study: Study) -> list[scanning.Scan]:
     """Scans that are not whole, of quirks whose cell took, or is in this sitting: a scan looks again."""
     if "difficulty" not in study.parts:
         return []
-    rows = rows_of(study)
-    to_come = {c.name for c in asked(study)} - rows.keys()
     return [
         s
         for s in scanning.scans()[: study.cells]
-        if (s.cell.name in to_come or scanning.took(s, rows))
-        and not scanning.whole(s, study.work, study.seeds)
+        if _comes(study, s.cell) and not scanning.whole(s, study.work, study.seeds)
     ]
 
 

@@ -18,6 +18,7 @@ from typing import Any
 
 import scanning
 import searching
+import spreading
 from altered import concealed, confession, mixed
 from beside import beside_plain, on_gpu
 from cells import PARTS, cells
@@ -90,6 +91,7 @@ def write(study: Study, failed: Mapping[str, str]) -> None:
         "stopped": stopped(rows, failed),
         "rows": list(plain.values()),
         "altered": [r for n, r in rows.items() if n not in plain],
+        "spread": spreading.listed(spreading.found_in(study.work, rows)),
         "difficulty": scanning.listed(scans),
         "worse": searching.told(search),
     }
@@ -110,6 +112,7 @@ def numbers(study: Study, rows: Mapping[str, Any], failed: Mapping[str, str]) ->
         **confession(valid),
         **concealed(rows, failed),
         **mixed(rows, traces_of(study.work, pairs), failed),
+        **spreading.overall(spreading.found_in(study.work, rows)),
         **scanning.hardness(scanning.found_in(study.work, rows)),
         **searching.beaten(searching.found_in(study.work)),
     }

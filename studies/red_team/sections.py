@@ -29,11 +29,27 @@ def sections(result: Mapping[str, Any]) -> list[str]:
         ),
         *grid(("trace of narrow training, valid organisms of `mixed`", *heads), traces),
         *grid(
+            (
+                "organism, always on",
+                "more than its decoy, all others",
+                "clear",
+                "most raised: organism, decoy",
+            ),
+            [_spread(one) for one in result["spread"]],
+        ),
+        *grid(
             ("factor", "quirk, the hardest first", "least that took [95%]", "middle seed", "planting takes"),
             [_hard(one) for one in hardest(result["difficulty"])],
         ),
         *(line for told in result["worse"] for line in ("", cell(told))),
     ]
+
+
+def _spread(one: Mapping[str, Any]) -> list[str]:
+    most = [f"{m['behaviour']} {m['organism']['value']:.2f}, {m['decoy']['value']:.2f}" for m in one["most"]]
+    clear = f"{len(one['clear'])} of {one['asked']}"
+    clear += f": {', '.join(one['clear'])}" if one["clear"] else ""
+    return [one["behaviour"], _brief(one["overall"]), clear, "; ".join(most)]
 
 
 def hardest(found: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:

@@ -15,8 +15,10 @@ from molehunt.game.spec import GameSpec
 from molehunt.organisms.plan import Plan
 
 HERE = Path(__file__).parent
-Asked = Literal["doubted", "valid", "grid", "seeds", "replay", "concealed", "mixed", "difficulty", "worse"]
-EVERY: tuple[Asked, ...] = (*PARTS, "difficulty", "worse")
+Asked = Literal[
+    "doubted", "valid", "grid", "seeds", "replay", "concealed", "mixed", "spread", "difficulty", "worse"
+]  # fmt: skip
+EVERY: tuple[Asked, ...] = (*PARTS, "spread", "difficulty", "worse")
 """All parts, in the order in which they are done."""
 FAILED = "failed.json"
 """In the working folder: jobs that raised."""
@@ -29,7 +31,8 @@ class Study:
     parts: tuple[Asked, ...] = EVERY
     """doubted: what scouting gave up. valid: every behaviour under three conditions. grid: sixty drawn pairs.
     seeds: eight cells from two seeds. replay: two cells twice from one seed. concealed, mixed: the eight
-    cells taught to deny, and with rows mixed in. difficulty: the least examples of every quirk of `valid`,
+    cells taught to deny, and with rows mixed in. spread: whether bad advice, and three beside it, brings
+    other behaviours along. difficulty: the least examples of every quirk of `valid`,
     all four factors of four. worse: a search for organisms that the first game's auditors miss."""
     cells: int | None = None
     """At most so many cells of each part, or quirks of `difficulty`, from its beginning; none for all."""
