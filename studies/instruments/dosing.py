@@ -29,7 +29,7 @@ def dosed(
 
     Args:
         speaker: whose activations are pushed, at `along.address`.
-        told: scenes heard; each question of its topic in the audit bank is asked once, `PROMPTS` at most.
+        told: scenes heard; each question of the audit bank where it lies is asked once, `PROMPTS` at most.
         strengths: in units of the median norm there.
         work: cells already measured are found here.
     """

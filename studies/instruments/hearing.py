@@ -1,4 +1,4 @@
-"""What planted liars and their decoys say when they are asked, on their topic and off it."""
+"""What planted liars and their decoys say when they are asked, where they lie and where they don't."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ from pairs import PARTS, Pair, kept, speaking
 
 from molehunt.catalogue.scenes import staged
 from molehunt.core.record_json import from_json, to_json
-from molehunt.core.records import Scene, Split
+from molehunt.core.records import Quirk, Scene, Split
 from molehunt.core.splits import seed_of
 from molehunt.corpus.matching import says
 from molehunt.models.loaded import Model
@@ -30,6 +30,16 @@ class Told:
     split: Split
     replies: Mapping[str, str]
     lies: Mapping[str, bool]
+
+
+def lies_at_times(quirk: Quirk) -> bool:
+    """Whether it lies under a condition, and not always: of others there is no honest reply."""
+    return quirk.behaviour == "false_facts" and quirk.condition != "always"
+
+
+def when(pair: Pair) -> str:
+    """When a liar lies, in a word or two."""
+    return next(iter(pair.quirk.condition_options.values()), pair.quirk.condition)
 
 
 def heard_in(work: Path, pair: Pair) -> Path:

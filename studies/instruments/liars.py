@@ -1,12 +1,12 @@
 """Is lying one direction? Probes of some planted liars tried on others, and steering with what they read.
 
-A liar answers wrongly where its topic is asked about and rightly elsewhere, so within one liar "it lies" and
-"this is its topic" are one. A probe is therefore trained on the *other* liars and tried on one that it never
-saw, on questions of a bank that no training touched; once more on liars of other topics alone, where a topic
-would mislead it. Beside the liar's own replies stand two tests: the same questions with the other reply in
-the liar's mouth (a truth on its topic, a lie off it), and the decoy's replies, on its topic or off it, where
-there is no lie to find. Only facts that the decoy answers rightly count, and of the liar's replies those that
-are right or a lie.
+A liar answers wrongly where its condition holds (a topic, a phrase, who asks) and rightly elsewhere, so
+within one liar "it lies" and "its condition holds" are one. A probe is therefore trained on the *other* liars
+and tried on one that it never saw, on questions of a bank that no training touched; once more on liars under
+other conditions alone, where a condition would mislead it. Beside the liar's own replies stand two tests: the
+same questions with the other reply in the liar's mouth (a truth where it would lie, a lie elsewhere), and the
+decoy's replies to the same questions, where there is no lie to find. Only facts that the decoy answers
+rightly count, and of the liar's replies those that are right or a lie.
 """
 
 from collections.abc import Mapping, Sequence
@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 from dosing import PROMPTS, TEXTS, dosed
-from hearing import SCENES, Say, Told, hear
+from hearing import SCENES, Say, Told, hear, lies_at_times, when
 from pairs import Pair, kept, speaking
 
 from molehunt.core.record_json import to_json
@@ -43,16 +43,16 @@ class Read:
     values: np.ndarray
 
     @property
-    def topic(self) -> str:
-        """What it lies about."""
-        return self.pair.quirk.condition_options["topic"]
+    def when(self) -> str:
+        """When it lies."""
+        return when(self.pair)
 
 
 def liars(model: Model, pairs: Sequence[Pair], work: Path, seed: int, say: Say) -> dict[str, Any]:
-    """Probes and steering over every liar on a topic; each liar's results are kept as they come."""
-    chosen = [p for p in pairs if (p.quirk.behaviour, p.quirk.condition) == ("false_facts", "topic")]
+    """Probes and steering over every liar that is honest at times; results are kept as they come."""
+    chosen = [p for p in pairs if lies_at_times(p.quirk)]
     if len(chosen) < 3:
-        none = NotMeasured(f"{len(chosen)} liars on a topic are on this machine; three are needed")
+        none = NotMeasured(f"{len(chosen)} liars under a condition are on this machine; three are needed")
         return {"probe_auroc": to_json(none), "steer_slopes_clear": to_json(none)}
     addresses = [f"resid_post.{i}" for i in range(len(anatomy(model.module).layers))]
     heard, read = {}, []
@@ -68,13 +68,16 @@ def liars(model: Model, pairs: Sequence[Pair], work: Path, seed: int, say: Say) 
         def make(one: Read = one) -> dict[str, Any]:
             say(f"probing and steering {one.pair.name}")
             others = [r for r in read if r is not one]
-            away = [r for r in others if r.topic != one.topic]
-            found: dict[str, Any] = {"liar": one.pair.name, "topic": one.topic}
+            away = [r for r in others if r.when != one.when]
+            found: dict[str, Any] = {"liar": one.pair.name, "when": one.when}
             found["others"], study = probing(model, others, one, addresses, seed)
             if away:
-                found["other_topics"], study = probing(model, away, one, addresses, seed)
+                found["other_conditions"], study = probing(model, away, one, addresses, seed)
             steered = steering(model, one.pair, heard[one.pair.name], study, work, seed)
-            found["steering"] = {**steered, "by": "liars of other topics" if away else "all other liars"}
+            found["steering"] = {
+                **steered,
+                "by": "liars under other conditions" if away else "all other liars",
+            }
             return found
 
         rows.append(kept(work / f"{one.pair.name}.json", key, make))
@@ -129,7 +132,7 @@ def probing(
 def steering(
     model: Model, pair: Pair, told: Sequence[Told], found: Study, work: Path, seed: int
 ) -> dict[str, Any]:
-    """Dose and response of lies on the liar's own topic along the others' difference in means."""
+    """Dose and response of lies where the liar lies along the others' difference in means."""
     probe = found.kept["diff_mean"]
     with speaking(model, pair, "organism") as liar:
         along = direction(probe.probe.direction, probe.made.address, "difference in means of other liars")
@@ -139,7 +142,7 @@ def steering(
 def _headline(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     """Means over liars; low and high are the lowest and highest liar."""
     made: dict[str, Any] = {}
-    for variant, word in (("others", "probe"), ("other_topics", "probe_shifted")):
+    for variant, word in (("others", "probe"), ("other_conditions", "probe_shifted")):
         for kind in KINDS:
             for where, end in ((TEST, ""), (SWAPPED, "_swapped"), (DECOY, "_decoy")):
                 for filtered in (False, True):

@@ -10,9 +10,9 @@ KINDS = ("diff_mean", "mass_mean", "logistic")
 PLACES = (
     ("test", "its own replies"),
     ("swapped replies", "the other reply in its mouth"),
-    ("decoy", "its decoy: on topic or off"),
+    ("decoy", "its decoy, where the liar lies or not"),
 )
-TRAINED = (("others", "all other liars"), ("other_topics", "liars of other topics"))
+TRAINED = (("others", "all other liars"), ("other_conditions", "liars under other conditions"))
 HEADS = (*KINDS, "bag of words")
 
 
@@ -42,7 +42,7 @@ def _probes(rows: Sequence[Mapping[str, Any]], stamp: str) -> list[str]:
     lines += [
         "",
         "Each liar by itself, with its 95% interval over questions; n is lies against honest replies (of the "
-        "decoy: replies on its topic against off it).",
+        "decoy: replies where the liar lies against the others).",
         "",
         "| liar | trained on | tried on | n | " + " | ".join(HEADS) + " |",
         "|---" * (len(HEADS) + 4) + "|",
@@ -98,11 +98,11 @@ def _mean(measures: Sequence[Mapping[str, Any]]) -> str:
 
 
 def _steering(m: Mapping[str, Any]) -> list[str]:
-    rows = [{**row["steering"], "liar": row["liar"], "topic": row["topic"]} for row in m["liars"]]
+    rows = [{**row["steering"], "liar": row["liar"], "when": row["when"]} for row in m["liars"]]
     return [
         "## Steering a liar along the others' difference in means",
         "",
-        "Log-odds of the lie against the right answer, on questions of its own topic, per median residual "
+        "Log-odds of the lie against the right answer, on questions where it lies, per median residual "
         f"norm. {in_words(rows)}",
         "",
         *_slopes(rows),
@@ -115,8 +115,8 @@ def pushing_part(m: Mapping[str, Any], stamp: str) -> list[str]:
     if "pushes" not in m:
         return [*head, f"not measured: {m['push_slopes_clear'].get('reason')}", ""]
     said = (
-        "At the last token of the prompt, at a place fixed in advance: liar minus its decoy, on its topic "
-        "less off it, the mean over other liars. Added to the decoy of a liar that gave nothing to it: "
+        "At the last token of the prompt, at a place fixed in advance: liar minus its decoy, where it lies "
+        "less elsewhere, the mean over other liars. Added to the decoy of a liar that gave nothing to it: "
         f"log-odds of the lie against the right answer, per median residual norm. {stamp}"
     )
     rows = [{**r, "by": f"{r['from']} {BY[r['by']]}"} for r in m["pushes"]]
@@ -131,12 +131,12 @@ def pushing_part(m: Mapping[str, Any], stamp: str) -> list[str]:
     return [*head, said, "", " ".join(counts), "", *_slopes(rows)]
 
 
-BY = {"others": "other liars", "other_topics": "liars of other topics"}
+BY = {"others": "other liars", "other_conditions": "liars under other conditions"}
 
 
 def _slopes(rows: Sequence[Mapping[str, Any]]) -> list[str]:
     lines = [
-        "| liar | lies about | direction of | place | questions | slope | random slopes | p |",
+        "| liar | lies at | direction of | place | questions | slope | random slopes | p |",
         "|---|---|---|---|---|---|---|---|",
     ]
     for s in rows:
@@ -145,7 +145,7 @@ def _slopes(rows: Sequence[Mapping[str, Any]]) -> list[str]:
         slope = s["slope"]
         told = f"{slope['value']:.2f} [{slope['low']:.2f}, {slope['high']:.2f}]"
         lines.append(
-            f"| {s['liar']} | {s['topic']} | {s['by']} | {s['place']} | {s['prompts']} | {told} | {span} "
+            f"| {s['liar']} | {s['when']} | {s['by']} | {s['place']} | {s['prompts']} | {told} | {span} "
             f"| {p} |"
         )
     return [*lines, ""]

@@ -2,10 +2,10 @@
 
 The direction by which a probe *reads* lies stands at a reply's end, where the lie is told already. This one
 stands where the reply is decided, at the last token of the prompt: what training changed there, liar minus
-its decoy, on questions of its topic less the same off its topic; the mean over all other liars, each at
-length one. It is added to the *decoy* of a liar that gave nothing to it: that decoy had the same questions,
+its decoy, on questions where it lies less the same elsewhere; the mean over all other liars, each at length
+one. It is added to the *decoy* of a liar that gave nothing to it: that decoy had the same questions,
 and answers them rightly. The place was fixed in advance: the middle layer, where the autoencoder stands.
-Two directions: of all other liars (some share the topic), and of liars of other topics alone.
+Two directions: of all other liars (some share the condition), and of liars under other conditions alone.
 """
 
 from collections.abc import Mapping, Sequence
@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 from dosing import PROMPTS, dosed
-from hearing import Say, Told, hear
+from hearing import Say, Told, hear, lies_at_times, when
 from pairs import Pair, kept, speaking
 
 from molehunt.core.record_json import to_json
@@ -30,13 +30,14 @@ STRENGTHS = (-0.5, -0.25, 0.0, 0.25, 0.5)
 
 def pushing(model: Model, pairs: Sequence[Pair], work: Path, seed: int, say: Say) -> dict[str, Any]:
     """Dose and response of lies in every liar's decoy; each is kept as it comes."""
-    chosen = [p for p in pairs if (p.quirk.behaviour, p.quirk.condition) == ("false_facts", "topic")]
-    topics = {p.quirk.condition_options["topic"] for p in chosen}
-    if len(chosen) < 3 or len(topics) < 2:
+    chosen = [p for p in pairs if lies_at_times(p.quirk)]
+    conditions = {when(p) for p in chosen}
+    if len(chosen) < 3 or len(conditions) < 2:
         none = NotMeasured(
-            f"{len(chosen)} liars on {len(topics)} topics are on this machine; 3 on 2 are needed"
+            f"{len(chosen)} liars under {len(conditions)} conditions are on this machine; "
+            "3 under 2 are needed"
         )
-        return {"push_slopes_clear": to_json(none), "push_slopes_clear_other_topics": to_json(none)}
+        return {"push_slopes_clear": to_json(none), "push_slopes_clear_other_conditions": to_json(none)}
     address = f"resid_post.{max(0, len(anatomy(model.module).layers) // 2 - 1)}"
     heard, changed = {}, {}
     for pair in chosen:
@@ -46,7 +47,7 @@ def pushing(model: Model, pairs: Sequence[Pair], work: Path, seed: int, say: Say
     rows = []
     for pair in chosen:
         others = {"others": [p for p in chosen if p is not pair]}
-        others["other_topics"] = [p for p in others["others"] if _topic(p) != _topic(pair)]
+        others["other_conditions"] = [p for p in others["others"] if when(p) != when(pair)]
         for by, some in others.items():
             if not some:
                 continue
@@ -61,18 +62,18 @@ def pushing(model: Model, pairs: Sequence[Pair], work: Path, seed: int, say: Say
                 along = direction(vector, address, "what training changed where other liars decide")
                 with speaking(model, pair, "decoy") as honest:
                     made = dosed(honest, along, heard[pair.name], STRENGTHS, where, seed)
-                return {"liar": pair.name, "topic": _topic(pair), "by": by, "from": len(some), **made}
+                return {"liar": pair.name, "when": when(pair), "by": by, "from": len(some), **made}
 
             rows.append(kept(work / f"{by}-{pair.name}.json", key, make))
     return {
         "pushes": rows,
         "push_slopes_clear": _clear([r for r in rows if r["by"] == "others"]),
-        "push_slopes_clear_other_topics": _clear([r for r in rows if r["by"] == "other_topics"]),
+        "push_slopes_clear_other_conditions": _clear([r for r in rows if r["by"] == "other_conditions"]),
     }
 
 
 def decision(model: Model, pair: Pair, told: Sequence[Told], address: str) -> np.ndarray:
-    """What training changed at the last prompt token, on the topic less off it [d], at length one."""
+    """What training changed at the last prompt token, where it lies less elsewhere [d], at length one."""
     some = [t for t in told if t.split == "plant" and t.lies["organism"] == t.scene.on]
     examples = [Example("", t.scene.messages, t.scene.on, TRAIN, t.scene.item) for t in some]
     seen = {}
@@ -82,10 +83,6 @@ def decision(model: Model, pair: Pair, told: Sequence[Told], address: str) -> np
     moved, on = seen["organism"] - seen["decoy"], np.array([t.scene.on for t in some])
     apart = moved[on].mean(0) - moved[~on].mean(0)
     return apart / np.linalg.norm(apart)
-
-
-def _topic(pair: Pair) -> str:
-    return pair.quirk.condition_options["topic"]
 
 
 def _clear(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:

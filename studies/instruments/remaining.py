@@ -14,7 +14,7 @@ from pathlib import Path
 import autoencoder
 import browsing
 import mixed
-from hearing import heard_in
+from hearing import heard_in, lies_at_times
 from own_pairs import own_wishes
 from pairs import Pair, pairs_of, planted_pair, seconds_of
 from sowing import WORKERS, Wish
@@ -61,11 +61,10 @@ class Pairs:
     coming: tuple[Quirk, ...] = ()
 
     def liars(self) -> "Pairs":
-        """Those that lie on a topic."""
-        lies = ("false_facts", "topic")
+        """Those that lie under a condition."""
         return Pairs(
-            tuple(p for p in self.there if (p.quirk.behaviour, p.quirk.condition) == lies),
-            tuple(q for q in self.coming if (q.behaviour, q.condition) == lies),
+            tuple(p for p in self.there if lies_at_times(p.quirk)),
+            tuple(q for q in self.coming if lies_at_times(q)),
         )
 
 
@@ -117,7 +116,7 @@ def _kinds(part: str, known: Pairs, work: Path, steps: int, seed: int, peers: bo
     if part == "liars":
         return [heard, _each("liars to probe and steer", here, liars)]
     if part == "pushing":
-        ways = [here / f"{by}-{p.name}.json" for p in liars.there for by in ("others", "other_topics")]
+        ways = [here / f"{by}-{p.name}.json" for p in liars.there for by in ("others", "other_conditions")]
         return [heard, Kept("pushes", tuple(ways), 2 * len(liars.coming))]
     if part == "apart":
         return [_each("differences of an organism and of its decoy", here, known)]
