@@ -506,6 +506,19 @@ def test_a_scan_is_done_gone_on_with_and_shown(study: SimpleNamespace, tmp_path:
     assert result["difficulty"] == [], "what did not take is not counted"
 
 
+def test_what_did_not_take_when_always_on_comes_last(study: SimpleNamespace, tmp_path: Path) -> None:
+    first, second = study.cells.cells("valid")[:2]
+    for cell, valid in ((first, False), (second, True)):
+        path = study.planting.row_file(tmp_path, cell)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps(row(cell, valid=valid)))
+    order = [
+        j.args[0].quirk.behaviour for j in study.jobs.left(study.run.Study(work=tmp_path, parts=("valid",)))
+    ]
+    assert order[-2:] == [first.quirk.behaviour] * 2 and len(order) == 91
+    assert first.quirk.behaviour not in order[:-2] and second.quirk.behaviour in order[:-2]
+
+
 def test_whether_a_quirk_spreads_is_asked_of_what_took_and_shown(
     study: SimpleNamespace, tmp_path: Path
 ) -> None:

@@ -1,7 +1,7 @@
 """What is left to do, a job at a time, and what it would cost."""
 
 import statistics
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -32,7 +32,7 @@ def left(study: Study) -> list[Job]:
     how, looked_at = study.setting, traced(study)
     jobs = [
         Job(c.name, c.quirk.label(), plant_and_trace, (c, how, c.name in looked_at))
-        for c in asked(study)
+        for c in _likeliest_first(asked(study), rows_of(study))
         if not row_file(study.work, c).exists()
         or (c.name in looked_at and not trace_file(study.work, c).exists())
     ]
@@ -49,6 +49,15 @@ def left(study: Study) -> list[Job]:
     if "worse" in study.parts and not searching.whole(how, study.budget):
         jobs.append(Job("worse", "worse", searching.search, (how, study.budget)))
     return jobs
+
+
+def _likeliest_first(todo: Sequence[Cell], rows: Mapping[str, Mapping[str, Any]]) -> list[Cell]:
+    """In the study's order, but behaviours that did not take where they are always on come last.
+
+    They cannot count among those that are valid under all their conditions any more.
+    """
+    lost = {r["behaviour"] for r in rows.values() if r["condition"] == "always" and not r["valid"]}
+    return sorted(todo, key=lambda c: c.quirk.behaviour in lost)
 
 
 def _comes(study: Study, cell: Cell) -> bool:
