@@ -41,10 +41,10 @@ def planted(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder / "all"
 
 
-def test_own_pairs_are_eight_quirks_and_seven_liars_under_six_conditions() -> None:
+def test_own_pairs_are_eight_quirks_and_ten_liars_under_six_conditions() -> None:
     own = module("own_pairs").OWN
     liars = [o for o in own if module("hearing").lies_at_times(o.quirk)]
-    assert (len(own), len(liars), len({o.quirk.label() for o in liars})) == (15, 7, 6)
+    assert (len(own), len(liars), len({o.quirk.label() for o in liars})) == (18, 10, 6)
     assert not any(o in liars for o in own[: module("mixed").PAIRS]), "mixed plants the eight anew"
     assert {o.quirk.label() for o in own} <= {q.label() for q in sensible(whole=True)}
     assert len({o.seed for o in own}) == len(own)
@@ -80,10 +80,10 @@ def test_a_dry_run_says_what_is_left_of_every_part_and_does_nothing(
     said = left("", tmp_path, monkeypatch, capsys)
     parts = ("autoencoder", "features", "liars", "pushing", "apart", "mixed", "axis")
     assert list(said) == ["pairs", *parts] and list(tmp_path.iterdir()) == []
-    assert re.match(r"15 of 15 to plant, \d+ steps at their first tries \(not timed yet\)", said["pairs"])
+    assert re.match(r"18 of 18 to plant, \d+ steps at their first tries \(not timed yet\)", said["pairs"])
     assert "captures of 250,000 rows" in said["autoencoder"] and "sets of 200 labels" in said["features"]
-    assert "7 of 7 liars to hear" in said["liars"] and "14 of 14 pushes" in said["pushing"]
-    assert "15 of 15 differences" in said["apart"] and "16 of 16 differences" in said["mixed"]
+    assert "10 of 10 liars to hear" in said["liars"] and "20 of 20 pushes" in said["pushing"]
+    assert "18 of 18 differences" in said["apart"] and "16 of 16 differences" in said["mixed"]
     assert "trainings" in left("--parts autoencoder", tmp_path, monkeypatch, capsys)["autoencoder"]
     assert "2 of 2 trainings" in left("--peers x", tmp_path, monkeypatch, capsys)["autoencoder"]
 
