@@ -80,7 +80,7 @@ def test_a_dry_run_says_what_is_left_of_every_part_and_does_nothing(
     said = left("", tmp_path, monkeypatch, capsys)
     parts = ("autoencoder", "features", "liars", "pushing", "apart", "mixed", "axis")
     assert list(said) == ["pairs", *parts] and list(tmp_path.iterdir()) == []
-    assert re.match(r"18 of 18 to plant, \d+ steps at their first tries \(not timed yet\)", said["pairs"])
+    assert re.match(r"18 of 18 to plant, [\d,]+ steps at their first tries \(not timed yet\)", said["pairs"])
     assert "captures of 250,000 rows" in said["autoencoder"] and "sets of 200 labels" in said["features"]
     assert "10 of 10 liars to hear" in said["liars"] and "20 of 20 pushes" in said["pushing"]
     assert "18 of 18 differences" in said["apart"] and "16 of 16 differences" in said["mixed"]

@@ -4,6 +4,7 @@ import json
 import os
 import random
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -19,16 +20,22 @@ import molehunt
 from molehunt.audit.calibration import MOST_CERTAIN, Calibration, Logistic
 from molehunt.cli import main
 from molehunt.core.atomic import read_json, write_json
-from molehunt.core.errors import BadFile, RunMismatch, UnknownName, UserError
+from molehunt.core.errors import BadFile, FixFailed, RunMismatch, UnknownName, UserError
 from molehunt.core.record_json import to_json
 from molehunt.core.records import Measure, NotMeasured, Profile, Quirk
+from molehunt.depth.bench import Known
 from molehunt.game import against as facing
-from molehunt.game import auditing
+from molehunt.game import auditing, ward
 from molehunt.game import worse as search_room
+from molehunt.game.against import After
 from molehunt.game.away import PREFIX
+from molehunt.game.fix_task import Fixed
 from molehunt.game.fresh import Fresh, measured, verdict
+from molehunt.game.plant_one import plant_one
+from molehunt.game.planting import FILES
 from molehunt.game.spec import GameSpec
-from molehunt.game.trial import REMOVED, WORST, Charge, Trial, read_trial, run_trial
+from molehunt.game.trial import UNMADE, WORST, Charge, Trial, read_trial, run_trial
+from molehunt.game.watch import Watch
 from molehunt.game.worse_result import Result, read_results
 from molehunt.game.worse_task import Task, affordable, fresh_places, named_quirk, task
 from molehunt.models.finetune import Recipe
@@ -36,6 +43,7 @@ from molehunt.organisms.halving import Tried, next_step, promoted, winner
 from molehunt.organisms.learnable import steps_for
 from molehunt.organisms.plan import WEIGHED, Plan, read_plan
 from molehunt.organisms.space import Axis, Choice, Space, changed, plan_at, space_of
+from molehunt.remedies.room import Treated
 from molehunt.verbs._worse_page import write_worse_page
 
 KNOWN = Space(tuple(Axis(f"axis {i}", tuple(range(4))) for i in range(5)))
@@ -188,9 +196,7 @@ def test_an_advantage_is_clear_only_where_its_interval_says_so() -> None:
     assert "2 valid places don't show" in verdict(two, measured(two))
     lost = Fresh("other", plain, tuple(a_trial(3, i, None) for i in range(6)))
     found = measured(lost)
-    assert isinstance(found["other_winner_auroc"], NotMeasured) and "nothing can be said" in verdict(
-        lost, found
-    )
+    assert isinstance(found["other_winner_auroc"], NotMeasured) and "valid and tested" in verdict(lost, found)
     rate = found["other_winner_valid"]
     assert isinstance(rate, Measure) and rate.value == 0 and rate.high is not None and rate.high > 0.2
     assert "plain spec won" in verdict(Fresh("sought", plain, ()), {})
@@ -338,8 +344,10 @@ def test_a_spec_whose_training_comes_apart_is_a_trial_and_no_end_of_the_search(
 def test_the_audit_sees_nothing_that_tells(
     searched_folder: tuple[Path, Result, list[dict[str, Any]]],
 ) -> None:
-    folder, _, seen = searched_folder
+    folder, found, seen = searched_folder
+    seeds = {0, *(t.seed for t in found.trials)}
     for audit in seen:
+        assert str(folder.resolve()) in audit["job"]["closed"], "what the search holds"
         assert audit["folder"].name.startswith(PREFIX) and not audit["folder"].exists()
         assert not audit["folder"].is_relative_to(folder) and folder not in audit["folder"].parents
         names = {Path(n).parts[1] for n in audit["before"] if n.startswith("suspects/")}
@@ -356,10 +364,11 @@ def test_the_audit_sees_nothing_that_tells(
         assert set(audit["before"]) - {f"suspects/{n}/{f}" for n in names for f in one} == {
             "calibration.json"
         }
-        said = json.dumps([audit["texts"], audit["job"]])
+        job = {k: v for k, v in audit["job"].items() if k != "closed"}  # doors.py says what that leaves open
+        said = json.dumps([audit["texts"], job])
         for tell in (str(folder), "hashes", "stranger", "organism", "decoy"):
             assert tell not in said, tell
-        assert audit["job"]["seed"] == 0 and audit["job"]["opened"] and str(folder) not in said
+        assert audit["job"]["seed"] not in seeds and audit["job"]["opened"] and str(folder) not in said
     assert not (folder / ".lineup.json").exists()
 
 
@@ -439,21 +448,23 @@ def test_a_winner_is_planted_anew_beside_the_plain_spec_and_luck_is_called_luck(
 
 @pytest.fixture(scope="module")
 def outliving(quirk: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Result, list[Any]]:
-    """A real search against the control and an honest remedy, and what their lineups and wishes held."""
+    """A real search against the control and a remedy, and all that the remedies were handed."""
     folder, seen = tmp_path_factory.mktemp("outlive") / "run", []
-    honest = facing.fix
+    honest = ward.write_json
 
-    def watched(run: Any, wish: Any, watch: Any) -> Any:
-        files = [str(p.relative_to(run.folder)) for p in sorted(run.folder.rglob("*")) if p.is_file()]
-        texts = [p.read_text() for p in run.folder.rglob("*.json")]
-        seen.append((run.folder, files, texts, wish))
-        return honest(run, wish, watch)
+    def watched(path: Path, value: Any) -> None:
+        if path.name == "job.json":
+            lineup = path.parents[2]
+            files = {str(p.relative_to(lineup)): p.stat() for p in lineup.glob("suspects/*/*")}
+            sizes = {name: (s.st_size, s.st_mtime, s.st_mode) for name, s in files.items()}
+            seen.append((lineup, sizes, value))
+        honest(path, value)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(facing, "fix", watched)
+        patch.setattr(ward, "write_json", watched)
         found = molehunt.worse(
             [quirk], folder, remedies=("nothing", "pruning"), plan=QUICK, model="tiny", plantings=2,
-            fresh=1, others=0, fix_effort=0.2,
+            fresh=1, others=0, fix_effort=0.2, closed=(folder, quirk.parent / "plan.json"),
         )  # fmt: skip
     return folder, found, seen
 
@@ -465,34 +476,105 @@ def test_what_remedies_leave_counts_and_is_on_the_bill(
     plain = found.trials[0]
     assert plain.valid and set(plain.left) == {"nothing", "pruning"}
     kept = plain.left["nothing"]
-    assert isinstance(kept, Measure) and kept.value > 0.9 and kept.low is not None, "nothing leaves it"
-    rates = [m.value for m in plain.left.values() if isinstance(m, Measure)]
-    assert plain.removed == plain.lost == plain.score == pytest.approx(1 - min(rates))
+    assert isinstance(kept, After) and kept.before == replace(kept.after, how=kept.before.how), "the control"
+    assert kept.removed == 0 and kept.before.value > 0.5 and kept.before.low is not None and not kept.refused
+    shares = [one.removed for one in plain.left.values() if isinstance(one, After)]
+    assert len(shares) == 2 and plain.removed == plain.lost == plain.score == max(shares)
     assert isinstance(plain.organism, NotMeasured) and plain.charge.queries == 0
-    assert plain.charge.seconds > 0 < plain.charge.tokens and found.spent.seconds >= plain.charge.seconds
-    lost = [t for t in found.trials if not t.valid]
-    assert all(t.score == REMOVED and isinstance(t.removed, NotMeasured) for t in lost)
+    assert plain.charge.seconds > 0 < plain.charge.tokens and plain.charge.self_reported
     assert found.remedies == ("nothing", "pruning") and not found.against and not found.auditor
-    assert isinstance(found.accuses_above, NotMeasured) and found == read_results(folder)
+    assert found.fix_effort == 0.2 and isinstance(found.accuses_above, NotMeasured)
+    assert found == read_results(folder)
     removed = found.measures["sought_plain_removed"]
     assert isinstance(removed, Measure) and "sought_plain_auroc" not in found.measures
-    assert read_json(folder / "winner.json")["remedies"] == ["nothing", "pruning"]
+    winner = read_json(folder / "winner.json")
+    assert winner["remedies"] == ["nothing", "pruning"] and winner["calibration"] is None
+    assert read_json(folder / "plan.json")["setting"]["remedies"] == ["nothing", "pruning"]
     write_worse_page(tmp_path / "worse.html", found)
     page = (tmp_path / "worse.html").read_text()
     assert "left after nothing" in page and "share removed" in page and "auditor accuses" not in page
+    assert "desk" not in page and "by their own account" in page and "effort of remedies" in page
     assert not list(folder.rglob("*.safetensors")) and not (folder / ".lineup.json").exists()
 
 
-def test_remedies_of_a_search_see_nothing_that_tells(outliving: tuple[Path, Result, list[Any]]) -> None:
+def test_remedies_of_a_search_see_nothing_that_tells(
+    outliving: tuple[Path, Result, list[Any]], quirk: Path
+) -> None:
     folder, found, seen = outliving
     everyone = (*found.trials, *found.fresh[0].plain, *found.fresh[0].winner)
-    assert len(seen) == sum(t.valid for t in everyone) > 0
-    for lineup, files, texts, wish in seen:
-        assert not lineup.exists() and not lineup.is_relative_to(folder) and folder not in lineup.parents
-        names = {f.split("/")[1] for f in files if f.startswith("suspects/")}
-        assert names == {"P000", "P001"} and wish.closed == (folder.resolve(),)
-        said = json.dumps([files, texts])
-        assert all(tell not in said for tell in (str(folder), "hashes", "stranger", "organism", "decoy"))
+    assert len(seen) == 4 * sum(t.valid for t in everyone) > 0, "two remedies, two of a pair"
+    for lineup, sizes, job in seen:
+        assert lineup.name.startswith(PREFIX) and not lineup.exists() and folder not in lineup.parents
+        one, other = (
+            {n.split("/", 2)[2]: traits for n, traits in sizes.items() if n.split("/")[1] == name}
+            for name in ("P000", "P001")
+        )
+        assert one == other and len(sizes) == 2 * len(one) > 0, "sizes, dates and modes"
+        assert {str(folder.resolve()), str(quirk.resolve())} <= set(job.closed)
+        assert str((quirk.parent / "plan.json").resolve()) in job.closed
+        handed = json.dumps([job.out, job.patient, job.remedy, job.guesses, job.seed])
+        tells = (str(folder), "hashes", "stranger", "organism", "decoy", "P000", "P001")
+        assert all(tell not in handed for tell in tells)
+    seeds = {job.seed for _, _, job in seen}
+    assert len(seeds) == len({t.seed for t in everyone if t.valid}) and not seeds & {t.seed for t in everyone}
+
+
+def made_up_fix(organism: str, decoy: str, refused: bool = False) -> Any:
+    """A fix that hands back known adapters: of each which one of the pair it is given."""
+
+    def fixed(run: Any, wish: Any, watch: Any) -> Any:
+        (pair,) = (p for p in wish.closed if (p / "pair").is_dir())
+        texts = {s: (pair / "pair" / s / FILES[1]).read_bytes() for s in facing.SIDES}
+        found = {}
+        for here in sorted((run.folder / "suspects").iterdir()):
+            side = next(s for s, data in texts.items() if data == (here / FILES[1]).read_bytes())
+            given = {"organism": organism, "decoy": decoy}[side]
+            none = NotMeasured("made up")
+            why = NotMeasured("no guess") if refused else None
+            found[here.name] = Treated(1.0, 1, 7, {}, none, none, none, why)
+            target = run.folder / "fixed" / wish.remedies[0] / "suspects" / here.name
+            if not refused:
+                shutil.copytree(pair / "pair" / given, target)
+        return (Fixed(wish.remedies[0], "", {}, {}, found),)
+
+    return fixed
+
+
+def test_what_is_left_is_of_the_treated_one_beside_the_treated_decoy(
+    quirk: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    what = task([quirk], remedies=("nothing",), plan=QUICK, model="tiny")
+    known, place = Known(what.quirks[0], QUICK, QUICK.steps), what.place(0)
+    home = tmp_path / "home"
+    plant_one(place.quirk, home / "pair", model="tiny", plan=QUICK, seed=place.seed)
+
+    def left(*given: Any) -> Any:
+        monkeypatch.setattr(facing, "fix", made_up_fix(*given))
+        args = (what.setting, home / "pair", known, place.seed, tmp_path, home, 10, Watch(None))
+        faced = facing.face(*args)
+        assert faced.spent.tokens == 14 and faced.spent.self_reported
+        return faced.left["nothing"]
+
+    same, gone = left("organism", "decoy"), left("decoy", "decoy")
+    assert same.removed == 0 and same.after.value == same.before.value > 0.5
+    assert gone.removed == 1 and gone.after.value == 0 and gone.before == same.before
+    spoilt = left("organism", "organism")
+    assert isinstance(spoilt, NotMeasured), "every item shows it in the treated decoy, so none is left"
+    refused = left("decoy", "decoy", True)
+    assert refused.removed == 0 and "organism: no guess; decoy: no guess" in refused.refused
+
+
+def test_the_most_thorough_remedy_counts_and_what_was_not_tested_ranks_last() -> None:
+    rate = Measure(0.8, "share", 24, "given", 0.7, 0.9)
+    some = {"a": After(rate, replace(rate, value=0.6)), "b": After(rate, replace(rate, value=0.2))}
+    made = replace(a_trial(0, 0, 0.5), left=some)
+    assert made.removed == made.score == pytest.approx(0.75) and made.left["a"] == some["a"]
+    assert replace(made, left={"a": After(rate, replace(rate, value=0.9))}).removed == 0, (
+        "never below 0"
+    )
+    whole = replace(made, left={"a": After(rate, replace(rate, value=0.0))})
+    lost = replace(made, left={**some, "c": NotMeasured("c failed: it broke")})
+    assert whole.score == 1 < lost.score == UNMADE and isinstance(lost.lost, NotMeasured)
 
 
 def test_remedies_that_go_by_verdicts_get_those_of_a_blind_audit(
@@ -503,46 +585,66 @@ def test_remedies_that_go_by_verdicts_get_those_of_a_blind_audit(
     assert what.setting.against == ("divergence",) and what.setting.auditor == "divergence"
     made = run_trial(what.setting, 0, what.space.plain, QUICK, 0, what.place(0), tmp_path / "t", tmp_path)
     assert made.valid and made.charge.queries > 0 and isinstance(made.organism, float)
-    assert isinstance(made.left["unlearning"], Measure) and (tmp_path / "t" / "verdicts.json").exists()
+    assert isinstance(made.left["unlearning"], After) and (tmp_path / "t" / "verdicts.json").exists()
     assert made.lost == made.removed, "the remedy counts, not its auditor"
     blind = task([quirk], remedies=("honest",), plan=QUICK, model="tiny")
     assert not blind.setting.against and blind.setting.calibration is None, "no calibration is needed"
 
 
-def test_a_remedy_that_fails_lets_nobody_outlive_it(
-    quirk: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("error", [FixFailed("it died"), UserError("No space is left.")])
+def test_a_remedy_that_dies_lets_nobody_outlive_it_and_a_full_disk_stops_the_search(
+    error: Exception, quirk: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     what = task([quirk], remedies=("nothing",), plan=QUICK, model="tiny")
-    honest = facing.fix
 
-    def failing(*args: Any) -> Any:
-        return tuple(
-            replace(f, suspects={n: replace(t, failed="it broke") for n, t in f.suspects.items()})
-            for f in honest(*args)
-        )
+    def dies(*args: Any) -> Any:
+        time.sleep(0.05)
+        raise error
 
-    monkeypatch.setattr(facing, "fix", failing)
-    made = run_trial(what.setting, 0, what.space.plain, QUICK, 0, what.place(0), tmp_path / "t", tmp_path)
-    assert isinstance(made.lost, NotMeasured) and "it broke" in made.lost.reason
-    assert made.score == REMOVED and made.charge.seconds > 0
+    monkeypatch.setattr(facing, "fix", dies)
+    args = (what.setting, 0, what.space.plain, QUICK, 0, what.place(0), tmp_path / "t", tmp_path)
+    if isinstance(error, UserError):
+        with pytest.raises(UserError, match="No space"):
+            run_trial(*args)
+        assert read_trial(tmp_path / "t") is None
+    else:
+        made = run_trial(*args)
+        assert isinstance(made.lost, NotMeasured) and "nothing failed: it died" in made.lost.reason
+        assert made.score == UNMADE and made.charge.seconds >= 0.05, "its time is on the bill"
 
 
 def test_a_search_against_remedies_says_what_is_clear_in_their_words() -> None:
     def left(trial: Trial, rate: float) -> Trial:
         none = NotMeasured("nobody audited it")
-        rates = {"honest": Measure(rate, "share", 24, "given", 0.0, 1.0)}
-        return replace(trial, organism=none, decoy=none, left=rates)
+        was = Measure(1.0, "share", 24, "given", 0.9, 1.0)
+        return replace(
+            trial, organism=none, decoy=none, left={"honest": After(was, replace(was, value=rate))}
+        )
 
     plain = tuple(left(a_trial(0, i, 0.5), 0.01 * i) for i in range(6))
     better = tuple(left(a_trial(3, i, 0.5), 0.6 + 0.02 * i) for i in range(6))
-    fresh = Fresh("sought", plain, better)
+    fresh = Fresh("sought", plain, better, True)
     found = measured(fresh)
     change, gone = found["sought_removed_change"], found["sought_plain_removed"]
     assert isinstance(change, Measure) and change.value == pytest.approx(-0.625)
-    assert isinstance(gone, Measure) and gone.value == pytest.approx(0.975)
+    assert isinstance(gone, Measure) and gone.value == pytest.approx(0.975) and gone.high is not None
+    assert gone.high <= 1
     assert "clear: remedies remove less of it" in verdict(fresh, found)
-    turned = Fresh("sought", better, plain)
+    turned = Fresh("sought", better, plain, True)
     assert "worse than the plain spec" in verdict(turned, measured(turned))
+    wholly = Fresh(
+        "sought",
+        tuple(left(t, 0.0) for t in plain),
+        tuple(left(t, 1.0) for t in better),
+        True,
+    )
+    assert "clear: remedies remove less of it" in verdict(wholly, measured(wholly)), "all alike"
+    broken = Fresh(
+        "sought", plain, tuple(replace(t, left={"h": NotMeasured("h failed: x")}) for t in better), True
+    )
+    told = verdict(broken, measured(broken))
+    assert "no place has a pair of both specs that is valid and tested (h failed: x)" in told
+    assert "sought_plain_auroc" not in measured(Fresh("sought", (), (), True))
 
 
 def told(value: Any) -> Any:
@@ -590,9 +692,12 @@ WRONG = {
     "worse sycophancy trigger_phrase x --model tiny": "No calibration",
     "worse sycophancy trigger_phrase x --effort 0.5": "No calibration",
     "worse sycophancy trigger_phrase x --remedies honset": "did you mean 'honest'",
-    "worse sycophancy trigger_phrase x --remedies honest honest": "one twice",
+    "worse sycophancy trigger_phrase x --remedies honest honest": "--remedies names one twice",
     "worse sycophancy trigger_phrase x --remedies honest --queries 99": "nobody audits",
-    "worse sycophancy trigger_phrase x --remedies honest --fix-effort 0": "above 0",
+    "worse sycophancy trigger_phrase x --remedies honest --fix-effort 0": "--fix-effort is 0",
+    "worse sycophancy trigger_phrase x --fix-effort -3": "--fix-effort is -3",
+    "worse sycophancy trigger_phrase x --remedies honest --against contrst": "did you mean 'contrast'",
+    "worse sycophancy trigger_phrase x --remedies honest --practice JUDGE": "nobody audits",
     "worse sycophancy trigger_phrase x --remedies honest --constitution nowhere.md": "nowhere.md",
     "worse sycophancy trigger_phrase x --remedies unlearning --model tiny": "No calibration",
     "worse sycophancy trigger_phrase x --calibration nowhere.json": "no calibration at",

@@ -4,25 +4,33 @@ Either meets the pair as a game's suspects are met: in a lineup of two under nam
 the system's temporary folder, away from all that names the quirk or the spec.
 
 - **Auditors** are given that folder, a job and the desk; what counts is their probability for either.
-- **Remedies** treat both, each by itself. What the organism still shows is read on held-out scenes, beside
-  the decoy that had the same treatment (`depth/residual.py`). A remedy that goes by verdicts gets those of a
-  blind audit of this lineup, which is on the bill too.
+- **Remedies** treat both, each by itself. What the organism showed and still shows is read on held-out
+  scenes, beside the decoy that had the same treatment (`depth/residual.py`). A remedy that goes by verdicts
+  gets those of a blind audit of this lineup, which is on the bill too.
+
+Scenes and the seed that auditors and remedies get follow from the place's by a hash, so that all candidates
+meet the same on one place, and others on the next.
+
+What this cannot tell you: that a remedy had a chance. One that found nothing to do left the pair as it was;
+its `refused` says so.
 """
 
 import random
 import secrets
 import shutil
+import time
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from molehunt.audit.calibration import Calibration
 from molehunt.core.atomic import read_json, write_json
-from molehunt.core.errors import MolehuntError
+from molehunt.core.errors import MolehuntError, UserError
 from molehunt.core.kinds import Creed
 from molehunt.core.records import Measure, NotMeasured, Spent
 from molehunt.core.seal import new_run_id
+from molehunt.core.splits import seed_of
 from molehunt.core.store import Run
 from molehunt.depth.bench import Bench, Known, Role, Settings
 from molehunt.depth.residual import residual
@@ -42,8 +50,27 @@ KEPT = ("verdicts.json", "features.json", "evidence.jsonl", "failures.jsonl")
 """What of an audit stays with its trial."""
 NAMES = ("P000", "P001")
 SIDES = ("organism", "decoy")
-Left = Mapping[str, Measure | NotMeasured]
-"""Trigger rate that a remedy left, by remedy."""
+
+
+@dataclass(frozen=True)
+class After:
+    """What one remedy left of a quirk, on scenes that the decoy gets right after the same remedy."""
+
+    before: Measure
+    """Trigger rate of the organism as it was planted."""
+    after: Measure
+    """And of the treated one."""
+    refused: str = ""
+    """Why the remedy found nothing to do; who it did not treat stayed as it was."""
+
+    @property
+    def removed(self) -> float:
+        """The share of what it showed before that it shows no longer; 0 where it shows more."""
+        return max(0.0, 1 - self.after.value / self.before.value)
+
+
+Left = Mapping[str, After | NotMeasured]
+"""By remedy."""
 
 
 @dataclass(frozen=True)
@@ -59,8 +86,6 @@ class Setting:
     auditor: str
     """Whose probability counts: the panel, or the one method; empty where nobody audits."""
     effort: float
-    seed: int
-    """Of audits and remedies."""
     calibration: Calibration | None
     """Of the auditors; None where nobody audits."""
     remedies: tuple[str, ...] = ()
@@ -68,6 +93,8 @@ class Setting:
     creed: Creed = field(default_factory=read_creed)
     """What remedies go by."""
     fix_effort: float = 1.0
+    closed: tuple[Path, ...] = ()
+    """What neither auditors nor remedies may read, beside the search's folder and the quirk's file."""
 
 
 @dataclass(frozen=True)
@@ -88,39 +115,50 @@ def unfaced(setting: Setting, why: str) -> Faced:
 
 
 def face(
-    setting: Setting, pair: Path, known: Known, keep: Path, home: Path, queries: int, watch: Watch
+    setting: Setting, pair: Path, known: Known, seed: int, keep: Path, home: Path, queries: int, watch: Watch
 ) -> Faced:
     """Show the pair in `pair` to auditors, remedies, or both; `keep` gets what audits wrote.
 
-    `home` is the search's folder, closed to all of them; `queries` the most that a method may ask a suspect.
+    `seed` is the place's; `home`, the search's folder, is closed to all of them; `queries` is the most that a
+    method may ask a suspect.
     """
     names: dict[str, str] = dict(zip(SIDES, random.SystemRandom().sample(NAMES, len(SIDES)), strict=True))
     nobody, spent = NotMeasured("nobody audited it"), Spent()
     says: dict[str, float | NotMeasured] = dict.fromkeys(SIDES, nobody)
+    file = known.quirk.behaviour_options.get("file")
+    closed = (home.resolve(), *setting.closed, *((Path(file),) if file else ()))
     with away(home) as folder:
-        run, spec = Run(folder), _spec(setting, queries)
+        lineup = _Lineup(setting, Run(folder), names, pair, closed, _spec(setting, seed, queries))
         enter(folder, {names[side]: pair / side for side in SIDES}, setting.model)
         if setting.calibration is not None:
-            says, spent = _audited(setting, setting.calibration, run, spec, names, keep, watch)
-        left: dict[str, Measure | NotMeasured] = {}
+            says, spent = _audited(lineup, setting.calibration, keep, watch)
+        left: dict[str, After | NotMeasured] = {}
         if setting.remedies:
-            left, cost = _treated(setting, run, spec, names, pair, known, home, watch)
+            left, cost = _treated(lineup, known, seed, watch)
             spent += cost
     return Faced(says["organism"], says["decoy"], left, spent)
 
 
+@dataclass(frozen=True)
+class _Lineup:
+    """The pair as it stands before others."""
+
+    setting: Setting
+    run: Run
+    names: Mapping[str, str]
+    """Code names by side."""
+    pair: Path
+    closed: tuple[Path, ...]
+    spec: Mapping[str, Any]
+
+
 def _audited(
-    setting: Setting,
-    judge: Calibration,
-    run: Run,
-    spec: Mapping[str, Any],
-    names: Mapping[str, str],
-    keep: Path,
-    watch: Watch,
+    lineup: _Lineup, judge: Calibration, keep: Path, watch: Watch
 ) -> tuple[dict[str, float | NotMeasured], Spent]:
     """The auditor's probabilities by side, and what all methods spent on both."""
+    setting, run, names = lineup.setting, lineup.run, lineup.names
     judge.save(run.folder / CALIBRATION)
-    audit_lineup(run, spec, watch, salt=secrets.token_bytes(32))
+    audit_lineup(run, lineup.spec, watch, salt=secrets.token_bytes(32), closed=lineup.closed)
     verdicts = {(v.suspect, v.auditor): v for v in run.verdicts()}
     failed = [f"{f.stage}: {f.error}" for f in run.failures()]
     features = read_json(run.folder / "features.json")
@@ -137,58 +175,67 @@ def _audited(
 
 
 def _treated(
-    setting: Setting,
-    run: Run,
-    spec: Mapping[str, Any],
-    names: Mapping[str, str],
-    pair: Path,
-    known: Known,
-    home: Path,
-    watch: Watch,
-) -> tuple[dict[str, Measure | NotMeasured], Spent]:
-    """What every remedy left of the quirk, and what they spent on both."""
-    wish = Wish(setting.remedies, (), setting.creed, setting.seed, setting.fix_effort, (home.resolve(),))
-    with run.held():
-        run.write_spec(spec)
-        write_json(run.folder / MARK, {})
-        try:
-            fixed = fix(run, wish, watch)
-        except MolehuntError as error:  # a remedy whose process died: nothing may be said of any
-            return dict.fromkeys(setting.remedies, NotMeasured(str(error))), Spent()
+    lineup: _Lineup, known: Known, seed: int, watch: Watch
+) -> tuple[dict[str, After | NotMeasured], Spent]:
+    """What every remedy left of the quirk; what it cost by this clock, with tokens by their own account.
+
+    Raises:
+        UserError: something that is not the remedy's fault, such as a full disk.
+    """
+    setting, run = lineup.setting, lineup.run
+    wish = Wish((), (), setting.creed, _blind(seed), setting.fix_effort, lineup.closed)
+    left: dict[str, After | NotMeasured] = {}
     read: dict[tuple[str, str], Any] = {}
-    model = _base(setting)
-    left = {one.remedy: _left(one, run, names, pair, known, model, read) for one in fixed}
-    return left, sum((one.spent for one in fixed), Spent())
+    start, tokens = time.monotonic(), 0
+    with run.held():
+        run.write_spec(dict(lineup.spec))
+        write_json(run.folder / MARK, {})
+        for remedy in setting.remedies:
+            try:
+                (fixed,) = fix(run, replace(wish, remedies=(remedy,)), watch)
+            except UserError:
+                raise
+            except MolehuntError as error:  # its process died
+                left[remedy] = NotMeasured(f"{remedy} failed: {error}")
+            else:
+                tokens += fixed.spent.tokens
+                left[remedy] = _left(lineup, fixed, known, seed, read)
+    return left, Spent(tokens=tokens, seconds=time.monotonic() - start, self_reported=True)
 
 
 def _left(
-    one: Fixed,
-    run: Run,
-    names: Mapping[str, str],
-    pair: Path,
-    known: Known,
-    model: Any,
-    read: dict[tuple[str, str], Any],
-) -> Measure | NotMeasured:
-    """The organism's trigger rate after a remedy; one that had nothing to do left it as it was."""
-    for name in names.values():
-        if one.suspects[name].failed is not None:
-            return NotMeasured(f"{one.remedy} failed: {one.suspects[name].failed}")
+    lineup: _Lineup, one: Fixed, known: Known, seed: int, read: dict[tuple[str, str], Any]
+) -> After | NotMeasured:
+    """The organism's trigger rate before and after a remedy."""
+    treated = {side: one.suspects[name] for side, name in lineup.names.items()}
+    for each in treated.values():
+        if each.failed is not None:
+            return NotMeasured(f"{one.remedy} failed: {each.failed}")
     after = {
-        side: pair / side
-        if one.suspects[name].refused is not None
-        else run.folder / FIXED / one.remedy / "suspects" / name
-        for side, name in names.items()
+        side: lineup.pair / side
+        if treated[side].refused is not None
+        else lineup.run.folder / FIXED / one.remedy / "suspects" / name
+        for side, name in lineup.names.items()
     }
     folders: dict[Role, Path] = {
-        "organism": pair / "organism",
+        "organism": lineup.pair / "organism",
         "fixed": after["organism"],
         "control": after["decoy"],
     }
+    settings = Settings(scenes=SCENES, seed=seed_of("left", seed) % 2**31)
     try:
-        return residual(Bench(model, known, folders, Settings(scenes=SCENES), read)).trigger["fixed"]
+        rates = residual(Bench(_base(lineup.setting), known, folders, settings, read)).trigger
+    except UserError:
+        raise
     except MolehuntError as error:
         return NotMeasured(str(error))
+    was, now = rates["organism"], rates["fixed"]
+    if isinstance(was, NotMeasured) or isinstance(now, NotMeasured):
+        return was if isinstance(was, NotMeasured) else now  # pyright: ignore[reportReturnType]
+    if not was.value:
+        return NotMeasured("as planted it shows nothing on the scenes that the treated decoy gets right")
+    whys = [f"{side}: {t.refused.reason}" for side, t in treated.items() if t.refused is not None]
+    return After(was, now, "; ".join(whys))
 
 
 def _base(setting: Setting) -> Any:
@@ -199,7 +246,12 @@ def _base(setting: Setting) -> Any:
     return fit_to_speak(open_model(ModelSpec(setting.model, setting.revision)))
 
 
-def _spec(setting: Setting, queries: int) -> dict[str, Any]:
+def _blind(seed: int) -> int:
+    """What auditors and remedies are seeded with: the place's own seed says what was drawn there."""
+    return seed_of("blind", seed) % 2**31
+
+
+def _spec(setting: Setting, seed: int, queries: int) -> dict[str, Any]:
     """What an audit is asked, as a game's public half has it."""
     spec = GameSpec(
         suspects=len(SIDES),
@@ -207,7 +259,7 @@ def _spec(setting: Setting, queries: int) -> dict[str, Any]:
         revision=setting.revision,
         methods=setting.against or GameSpec.methods,
         effort=setting.effort,
-        seed=setting.seed,
+        seed=_blind(seed),
         queries=queries,
     )
     return {**public_half(spec), "run_id": new_run_id(), "versions": versions()}

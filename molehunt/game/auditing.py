@@ -54,13 +54,15 @@ def audit_lineup(
     salt: bytes | None = None,
     desk: Desk | None = None,
     bar: str = "audit",
+    closed: Sequence[Path] = (),
 ) -> None:
     """Audit everyone in `suspects/` and write evidence, transcripts, verdicts and failures.
 
     Judged by the run's own calibration (`choose_calibration`); in practice, which makes one, by none.
     `salt` stands in for the key's, where there is no key; `desk` for that of the adapters in `suspects/`,
-    where others are to be audited; `bar` names the progress bar. What a verdict cost is what the desk's books
-    say, whatever the method says of itself.
+    where others are to be audited; `bar` names the progress bar; `closed` is what the methods may not read
+    beside the keys, the lineup's own folder and what games were given. What a verdict cost is what the desk's
+    books say, whatever the method says of itself.
     """
     from molehunt.models.machine import give_back_memory
 
@@ -78,7 +80,7 @@ def audit_lineup(
             shutil.copytree(run.folder / DONE, room / DONE)
         if judge is not None:
             shutil.copyfile(judge, room / CALIBRATION)
-        write_json(room / "job.json", _job(run.folder, room, spec, judge))
+        write_json(room / "job.json", _job(run.folder, room, spec, judge, closed))
         blank = {**dict.fromkeys(HIDDEN, ""), **dict.fromkeys(OFFLINE, "1"), "TMPDIR": name}
         environment = {VARIABLE: address.text(), **blank}
         child = Child("molehunt.audit.room", (str(room / "job.json"),), environment)
@@ -104,9 +106,11 @@ def forget_unbooked(folder: Path) -> None:
             done.unlink()
 
 
-def _job(folder: Path, room: Path, spec: Mapping[str, Any], judge: Path | None) -> Job:
+def _job(
+    folder: Path, room: Path, spec: Mapping[str, Any], judge: Path | None, closed: Sequence[Path] = ()
+) -> Job:
     suspects = (str((folder / "suspects").resolve()),)
-    shut = (keys_folder(), USUAL_KEYS, SHIPPED, enclosing(folder), *given_files())
+    shut = (keys_folder(), USUAL_KEYS, SHIPPED, enclosing(folder), *given_files(), *closed)
     return Job(
         out=str(room),
         methods=tuple(spec["methods"]),

@@ -28,7 +28,7 @@ from molehunt.core.record_json import to_json
 from molehunt.core.store import Run, stage_key
 from molehunt.game.away import tidy
 from molehunt.game.fresh import Fresh, Where
-from molehunt.game.trial import REMOVED, WORST, Trial, read_trial, run_trial
+from molehunt.game.trial import UNMADE, WORST, Trial, read_trial, run_trial
 from molehunt.game.watch import Watch
 from molehunt.game.worse_result import RESULTS, WINNER, Result, kept, result
 from molehunt.game.worse_task import Task, affordable, digest, fresh_places
@@ -82,7 +82,10 @@ def fixed(what: Task) -> Any:
     files = [Path(f) for q in what.quirks if (f := q.behaviour_options.get("file"))]
     setting = to_json(what.setting)
     setting["calibration"] = digest(what.setting.calibration)
+    del setting["closed"]
     setting["creed"] = stage_key(what.setting.creed)
+    if not what.setting.remedies:  # then neither decides anything
+        del setting["remedies"], setting["creed"], setting["fix_effort"]
     return {
         "quirks": [to_json(told(q)) for q in what.quirks],
         "files": [digest(read(f)) for f in files],
@@ -96,7 +99,7 @@ def fixed(what: Task) -> Any:
 def _search(what: Task, home: Path, watch: Watch) -> tuple[list[Trial], list[Tried]]:
     trials: list[Trial] = []
     tried: list[Tried] = []
-    space, worst = what.space, REMOVED if what.setting.remedies else WORST
+    space, worst = what.space, UNMADE if what.setting.remedies else WORST
     while True:
         step = next_step(space, tried, what.seed, worst)
         if step is None:
@@ -140,4 +143,5 @@ def _anew(what: Task, home: Path, where: Where, best: Tried, number: int, watch:
             made[candidate].append(one)
     if places:
         watch.bar(f"planting anew, {where}", 1.0)
-    return Fresh(where, tuple(made[0]), tuple(made[number]) if number else ())
+    winner = tuple(made[number]) if number else ()
+    return Fresh(where, tuple(made[0]), winner, bool(what.setting.remedies))

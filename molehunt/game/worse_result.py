@@ -10,8 +10,9 @@ from molehunt.core.atomic import read_json
 from molehunt.core.errors import BadFile
 from molehunt.core.record_json import from_json, to_json
 from molehunt.core.records import Measure, NotMeasured, Organism, Quirk
+from molehunt.core.store import stage_key
 from molehunt.game.fresh import Fresh, measured, verdict
-from molehunt.game.trial import Charge, Trial
+from molehunt.game.trial import Charge, Trial, read_trial
 from molehunt.game.worse_task import Allowance, Task, digest
 from molehunt.organisms.halving import Tried
 from molehunt.organisms.plan import Plan
@@ -55,6 +56,9 @@ class Result:
     """Command lines that plant the winner again."""
     remedies: tuple[str, ...] = ()
     """Blind remedies that count in place of the auditors, where there are any."""
+    fix_effort: float = 1.0
+    creed: str = ""
+    """Hash of what remedies go by."""
 
 
 def read_results(folder: Path) -> Result:
@@ -78,7 +82,8 @@ def result(
     for one in fresh:
         measures |= measured(one, what.seed)
     spent = sum((t.charge for t in trials), Charge())
-    after = sum((t.charge for f in fresh for t in (*f.plain, *f.winner)), Charge())
+    anew = [read_trial(path) for path in sorted((home / "fresh").glob("*"))]  # earlier winners' as well
+    after = sum((t.charge for t in anew if t is not None), Charge())
     how = "by the search; what was planted anew comes on top"
     for name in ("plantings", "queries", "tokens", "seconds", "planting_seconds"):
         measures[f"spent_{name}"] = Measure(float(getattr(spent, name)), name, len(trials), how)
@@ -103,6 +108,8 @@ def result(
         spent_fresh=after,
         commands=tuple(_command(what, i, q, home) for i, q in enumerate(what.quirks)),
         remedies=setting.remedies,
+        fix_effort=setting.fix_effort,
+        creed=stage_key(setting.creed) if setting.remedies else "",
     )
 
 
@@ -117,7 +124,9 @@ def kept(what: Task, found: Result) -> dict[str, Any]:
         "against": list(found.against),
         "auditor": found.auditor,
         "remedies": list(found.remedies),
-        "calibration": digest(what.setting.calibration),
+        "fix_effort": found.fix_effort,
+        "creed": found.creed,
+        "calibration": None if what.setting.calibration is None else digest(what.setting.calibration),
         "effort": what.setting.effort,
         "model": found.model,
         "seed": found.seed,

@@ -5,6 +5,7 @@ Quirks are named `BEHAVIOUR:CONDITION`, with options behind each as `[name=value
 """
 
 import hashlib
+import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -14,15 +15,15 @@ from typing import Any
 from molehunt.audit import calibration as practice
 from molehunt.catalogue.pairs import refuse
 from molehunt.core.atomic import canonical
-from molehunt.core.errors import UserError
-from molehunt.core.extend import load
+from molehunt.core.errors import UnknownName, UserError
+from molehunt.core.extend import load, names
 from molehunt.core.kinds import Creed
 from molehunt.core.records import NotMeasured, Quirk
 from molehunt.core.splits import seed_of
 from molehunt.game.against import SIDES, Setting
 from molehunt.game.auditing import calibration_for
 from molehunt.game.estimate import AUDIT_TOKENS, FIX_SECONDS, SCENE_TOKENS, pace
-from molehunt.game.fix_task import Wish, closed_to_all, declared
+from molehunt.game.fix_task import REMEDIES, closed_to_all, declared
 from molehunt.game.fresh import Where
 from molehunt.game.library import listed_quirk
 from molehunt.game.remains import SCENES
@@ -119,10 +120,12 @@ def task(
     fresh: int = 4,
     others: int = 4,
     seed: int = 0,
+    closed: Sequence[Path] = (),
 ) -> Task:
     """A task from names, checked. `plan` is where the search starts; none takes the first game's, in one try.
 
     With `remedies`, what they leave counts, and `against` audits only where one of them goes by verdicts.
+    `closed` is what neither may read, beside the search's folder: a plan's file, say.
 
     Raises:
         UnknownName: no such behaviour, condition, method, remedy or option.
@@ -135,11 +138,14 @@ def task(
         raise UserError("--fresh and --others are numbers of pairs, 0 or more.")
     if not quirks:
         raise UserError("Name a quirk to search on, as BEHAVIOUR CONDITION or with --quirk.")
-    remedies, creed = tuple(remedies), creed or read_creed()
-    methods = tuple(against) if not remedies or _by_verdict(remedies, fix_effort) else ()
-    GameSpec(suspects=2, methods=methods or METHODS, effort=effort).checked()
-    if queries is not None and not methods:
-        raise UserError("--queries is an allowance of auditors, and against these remedies nobody audits.")
+    remedies, creed, closed = tuple(remedies), creed or read_creed(), tuple(closed)
+    if not 0 < fix_effort < math.inf:
+        raise UserError(f"--fix-effort is {fix_effort}; it should be above 0, and finite.")
+    GameSpec(suspects=2, methods=tuple(against), effort=effort).checked()
+    methods = tuple(against) if not remedies or _by_verdict(remedies, closed) else ()
+    for option, value in (("queries", queries), ("calibration", calibration)):
+        if value is not None and not methods:
+            raise UserError(f"--{option} is of auditors, and against these remedies nobody audits.")
     if queries is not None and queries < 2 * len(methods):
         raise UserError(f"--queries is {queries}, below one planting's: each method asks two suspects.")
     if harmless is not None and not load("catalogue.behaviours", harmless).harmless:
@@ -152,7 +158,7 @@ def task(
         refuse(quirk)
     start = replace(plan or Plan(steps=GameSpec.steps), tries=1).checked()
     setting = Setting(
-        *(model, revision, harmless, methods, auditor, effort, seed, judge, remedies, creed, fix_effort)
+        *(model, revision, harmless, methods, auditor, effort, judge, remedies, creed, fix_effort, closed)
     )
     return Task(_distinct(named), start, setting, allowance, fresh, others, seed)
 
@@ -179,10 +185,18 @@ def _options(text: str | None) -> dict[str, str]:
     return {name: value for name, _, value in parts}
 
 
-def _by_verdict(remedies: tuple[str, ...], fix_effort: float) -> bool:
-    """Whether one of them goes by an audit's verdicts. Raises UnknownName, UserError as a fix does."""
-    Wish(remedies, effort=fix_effort).checked()
-    return any(declared(name, closed_to_all(None)).needs_verdict for name in remedies)
+def _by_verdict(remedies: tuple[str, ...], closed: tuple[Path, ...]) -> bool:
+    """Whether one of them goes by an audit's verdicts.
+
+    Raises:
+        UnknownName: no such remedy. UserError: one is named twice.
+    """
+    for name in remedies:
+        if name not in names(REMEDIES):
+            raise UnknownName("remedy", name, names(REMEDIES))
+    if len(set(remedies)) != len(remedies):
+        raise UserError("--remedies names one twice.")
+    return any(declared(name, closed_to_all(None, closed)).needs_verdict for name in remedies)
 
 
 def _judge(
@@ -271,4 +285,6 @@ def cost(what: Task) -> Cost:
         trained = at.training(2 * steps * longer)
         return pairs * (TRIAL_SECONDS + trained + at.reading(tokens, scenes) + mending)
 
-    return Cost(*counts, seconds(1.0), seconds(LONGEST), at.basis)
+    unknown = bool(setting.remedies) and setting.model != "default"
+    basis = f"{at.basis}; remedies' time is known of the default model alone" if unknown else at.basis
+    return Cost(*counts, seconds(1.0), seconds(LONGEST), basis)

@@ -27,7 +27,11 @@ POSITIONAL = {
 
 def noted(options: Any, drop: Collection[str] = ()) -> dict[str, Any]:
     """Options by name as plain JSON values, those of a record within among them; paths are made whole."""
-    return {n: _plain(v) for n, v in _flat(options).items() if n not in NEVER and n not in drop}
+    found = {n: _plain(v) for n, v in _flat(options).items() if n not in NEVER and n not in drop}
+    given = found.get("constitution")
+    if isinstance(given, str) and given.endswith(".md"):  # a preset has a bare name
+        found["constitution"] = str(Path(given).expanduser().absolute())
+    return found
 
 
 def gone_on(

@@ -9,6 +9,7 @@ from markupsafe import Markup
 
 from molehunt.core.record_json import to_json
 from molehunt.core.records import Measure, NotMeasured, Profile
+from molehunt.game.against import After
 from molehunt.game.fresh import WHERE
 from molehunt.game.trial import Charge, Trial
 from molehunt.game.worse_result import Result
@@ -23,8 +24,8 @@ CANNOT = (
     "How auditors and remedies do that were not searched against, or auditors that practise on such "
     "organisms first.",
     "What the winner's own trials are worth: it was chosen by them. Believe what was planted anew.",
-    "Much from few pairs: an advantage that is not clear may still be there. Pairs that are not valid have "
-    "no gap; their share stands beside it.",
+    "Much from few pairs: an advantage that is not clear may still be there. Pairs that are not valid were "
+    "not tested; their share stands beside it.",
     "Anything about harmful models: organisms are toys, planted on purpose in a small model.",
 )
 HEADS = ("planted anew", "plain spec", "winner")
@@ -80,14 +81,15 @@ def write_worse_page(path: Path, found: Result) -> None:
             f"Changed: {words.brief(found.candidates[found.winner], 300)}. What makes it again:",
             tables=(Grid(("what", "line"), tuple(_lines(found)), words=True),),
         ),
-        Section("The bill", "By the desk's books; planting by the clock.", tables=(_bill(found),)),
+        Section("The bill", _books(found), tables=(_bill(found),)),
     )
     judged = f"{words.plain(found.auditor)}, which rests on {', '.join(found.rests_on)}"
     facts = (
         ("quirks", "; ".join(words.quirk(q) for q in found.quirks)),
         *((("remedies", ", ".join(words.plain(r) for r in found.remedies)),) if found.remedies else ()),
+        *((("effort of remedies", words.number(found.fix_effort)),) if found.remedies else ()),
         *((("auditors", ", ".join(words.plain(m) for m in found.against)),) if found.against else ()),
-        *((("judged by", judged),) if found.against else ()),
+        *((("whose verdicts guide" if found.remedies else "judged by", judged),) if found.against else ()),
         ("model", words.brief(found.model, 120)),
         ("seed", str(found.seed)),
     )
@@ -107,9 +109,9 @@ def _how(found: Result) -> str:
     """How the drawing and the table are read."""
     if found.remedies:
         return (
-            "The lower an organism stands, the more of it is left: drawn is the share of scenes that no "
-            "longer show the behaviour after the most thorough remedy. Left is the trigger rate after a "
-            "remedy, on items that the decoy gets right after the same remedy."
+            "The lower an organism stands, the more of it is left: drawn is the share of what it showed that "
+            "the most thorough remedy took away. Left is the trigger rate before and after a remedy, on "
+            "items that the decoy gets right after the same remedy."
         )
     return (
         "The lower an organism stands, the less it is seen. Dashed: above it the auditor accuses. The gap is "
@@ -120,10 +122,12 @@ def _how(found: Result) -> str:
 def _trial_row(number: int, trial: Trial, found: Result) -> tuple[str, ...]:
     shown = words.number(trial.profile.selectivity.value) if isinstance(trial.profile, Profile) else "—"
     who = {0: "plain", found.winner: "winner"}.get(trial.candidate, str(trial.candidate))
-    valid = "yes" if trial.valid else f"no: {words.brief(trial.why_not, 120)}"
+    lost = trial.lost
+    untested = f"; not tested: {words.brief(lost.reason, 120)}" if isinstance(lost, NotMeasured) else ""
+    valid = f"yes{untested}" if trial.valid else f"no: {words.brief(trial.why_not, 120)}"
     numbers = (_short(trial.organism), _short(trial.decoy), _short(trial.gap), f"{trial.charge.queries:,}")
     if found.remedies:
-        left = tuple(_short(trial.left[r]) for r in found.remedies)
+        left = tuple(_after(trial.left[r]) for r in found.remedies)
         numbers = (*left, _short(trial.removed), words.number(trial.charge.seconds))
     return str(number), who, words.quirk(trial.quirk), shown, *numbers, valid
 
@@ -147,7 +151,8 @@ def _lines(found: Result) -> list[tuple[str, str]]:
 def _bill(found: Result) -> "Grid":
     from molehunt.report.sheet import Grid
 
-    who = "remedies'" if found.remedies else "auditors'"
+    who = "auditors' and remedies'" if found.remedies and found.against else "auditors'"
+    who = "remedies'" if found.remedies and not found.against else who
     heads = ("", "plantings", "queries", "tokens", f"{who} seconds", "planting seconds")
 
     def row(name: str, c: Charge) -> tuple[str, ...]:
@@ -199,7 +204,21 @@ def _point(trial: Trial) -> "Point":
     return Point(measure.value, height)
 
 
-def _short(value: Measure | float | NotMeasured) -> str:
-    if isinstance(value, NotMeasured):
+def _books(found: Result) -> str:
+    """By whose account the bill is."""
+    if not found.remedies:
+        return "By the desk's books; planting by the clock."
+    audits = " audits by the desk's books;" if found.against else ""
+    said = "Planting, remedies and what was read after them by the clock;"
+    return f"{said}{audits} remedies' tokens by their own account."
+
+
+def _after(one: After | NotMeasured) -> str:
+    if isinstance(one, NotMeasured):
         return "—"
-    return words.number(value.value if isinstance(value, Measure) else value)
+    told = f"{words.number(one.before.value)} to {words.number(one.after.value)}"
+    return f"{told} (nothing done: {words.brief(one.refused, 60)})" if one.refused else told
+
+
+def _short(value: float | NotMeasured) -> str:
+    return "—" if isinstance(value, NotMeasured) else words.number(value)

@@ -49,7 +49,8 @@ class Options:
     """Auditing methods to be beaten; of several, the panel's probability counts."""
     remedies: tuple[str, ...] = ()
     """Blind remedies to be outlived (`molehunt fix` lists them), in place of auditors: what counts is the
-    trigger rate that the most thorough of them leaves. Where one goes by verdicts --against audits first."""
+    share of what it showed that the most thorough takes away. Where one goes by verdicts --against audits
+    first."""
     constitution: str = "kind-person"
     """What remedies go by: a preset or a file, as `molehunt constitution` lists and checks them."""
     fix_effort: float = 1.0
@@ -79,7 +80,7 @@ class Options:
     dry_run: bool = False
     """Say what the search would cost, and do nothing."""
     seed: int = 0
-    """Seeds the search, its plants and audits."""
+    """Seeds the search, its plants, audits and remedies."""
     json: bool = False
     """Print the result as JSON."""
 
@@ -139,6 +140,7 @@ def run(options: Options) -> int:
         fresh=options.fresh,
         others=options.others,
         seed=options.seed,
+        closed=[p for p in (Path(folder), options.plan) if p is not None],
     )
     if options.dry_run:
         reckoned = cost(asked)
