@@ -48,8 +48,9 @@ def auroc(value: float, sides: tuple[int, int]) -> dict[str, Any]:
 
 def test_the_page_is_what_its_code_makes_of_its_numbers() -> None:
     pages = module("page")
-    made = pages.page(pages.parts_of(json.loads((HERE / "results.json").read_text())))
-    assert made == (HERE / "README.md").read_text()
+    for here in (HERE, HERE / "on_practice"):
+        made = pages.page(pages.parts_of(json.loads((here / "results.json").read_text())))
+        assert made == (here / "README.md").read_text()
 
 
 def test_a_slope_that_goes_the_wrong_way_is_said_to() -> None:

@@ -18,7 +18,7 @@ from molehunt.core.extend import load, names
 from molehunt.organisms.learnable import learnable, measurable
 
 ROOT = Path(__file__).parent.parent
-RESULTS = sorted((ROOT / "studies").glob("*/results.json"))
+RESULTS = sorted((ROOT / "studies").glob("**/results.json"))
 
 
 def read(path: Path) -> Any:

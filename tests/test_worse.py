@@ -569,9 +569,7 @@ def test_the_most_thorough_remedy_counts_and_what_was_not_tested_ranks_last() ->
     some = {"a": After(rate, replace(rate, value=0.6)), "b": After(rate, replace(rate, value=0.2))}
     made = replace(a_trial(0, 0, 0.5), left=some)
     assert made.removed == made.score == pytest.approx(0.75) and made.left["a"] == some["a"]
-    assert replace(made, left={"a": After(rate, replace(rate, value=0.9))}).removed == 0, (
-        "never below 0"
-    )
+    assert replace(made, left={"a": After(rate, replace(rate, value=0.9))}).removed == 0, "never below 0"
     whole = replace(made, left={"a": After(rate, replace(rate, value=0.0))})
     lost = replace(made, left={**some, "c": NotMeasured("c failed: it broke")})
     assert whole.score == 1 < lost.score == UNMADE and isinstance(lost.lost, NotMeasured)

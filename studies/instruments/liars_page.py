@@ -41,6 +41,7 @@ def _probes(rows: Sequence[Mapping[str, Any]], stamp: str) -> list[str]:
         lines.append(f"| {start} | {' | '.join(cells)} |")
     lines += [
         "",
+        *_confounded(rows),
         "Each liar by itself, with its 95% interval over questions; n is lies against honest replies (of the "
         "decoy: replies where the liar lies against the others).",
         "",
@@ -54,6 +55,17 @@ def _probes(rows: Sequence[Mapping[str, Any]], stamp: str) -> list[str]:
             cells = [_one(found[name]) if name in found else "not measured" for name in HEADS]
             lines.append(f"| {row['liar']} | {start} | {n or 'none of a class'} | {' | '.join(cells)} |")
     return [*lines, ""]
+
+
+def _confounded(rows: Sequence[Mapping[str, Any]]) -> list[str]:
+    """What cannot be told from liars that all lie at the same thing."""
+    if len({row["when"] for row in rows}) > 1:
+        return []
+    return [
+        f"All of these lie at {rows[0]['when']}, so a probe may read that and not the lie. Where AUROC falls "
+        "far below a half with the other reply in its mouth, it did.",
+        "",
+    ]
 
 
 def _cells() -> list[tuple[str, str, bool, str]]:

@@ -10,7 +10,8 @@ HEAD = """# What the instruments find
 
 One command, which resumes: `python studies/instruments/run.py --peers PYTHON`; with `--dry-run` it says what
 is left and what that would cost. It is all on planted models of this lab, which the command plants where none
-are named (`own_pairs.py`). Tables that say "pairs of practice" are of practice pairs: `--runs runs/practice`.
+are named (`own_pairs.py`). Tables that say "pairs of practice" are of practice pairs: `--runs runs/practice`;
+those of liars under two conditions, from an earlier practice, stand in `on_practice`.
 `results.json` holds every number, with its interval and n where it has them.
 """
 CANNOT = """
