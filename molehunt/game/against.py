@@ -37,7 +37,7 @@ from molehunt.depth.residual import residual
 from molehunt.game.auditing import CALIBRATION, audit_lineup
 from molehunt.game.away import away
 from molehunt.game.fix_task import FIXED, Fixed, Wish
-from molehunt.game.fixing import fix
+from molehunt.game.fixing import base_of, fix
 from molehunt.game.packed import MARK
 from molehunt.game.planting import enter
 from molehunt.game.play import versions
@@ -185,26 +185,27 @@ def _treated(
     setting, run = lineup.setting, lineup.run
     wish = Wish((), (), setting.creed, _blind(seed), setting.fix_effort, lineup.closed)
     left: dict[str, After | NotMeasured] = {}
-    read: dict[tuple[str, str], Any] = {}
-    start, tokens = time.monotonic(), 0
+    made: list[Fixed] = []
+    start = time.monotonic()
     with run.held():
         run.write_spec(dict(lineup.spec))
         write_json(run.folder / MARK, {})
         for remedy in setting.remedies:
             try:
-                (fixed,) = fix(run, replace(wish, remedies=(remedy,)), watch)
+                made += fix(run, replace(wish, remedies=(remedy,)), watch)
             except UserError:
                 raise
             except MolehuntError as error:  # its process died
                 left[remedy] = NotMeasured(f"{remedy} failed: {error}")
-            else:
-                tokens += fixed.spent.tokens
-                left[remedy] = _left(lineup, fixed, known, seed, read)
+    read: dict[tuple[str, str], Any] = {}
+    model = base_of(run) if made else None
+    left |= {one.remedy: _left(lineup, one, known, seed, model, read) for one in made}
+    tokens = sum(one.spent.tokens for one in made)
     return left, Spent(tokens=tokens, seconds=time.monotonic() - start, self_reported=True)
 
 
 def _left(
-    lineup: _Lineup, one: Fixed, known: Known, seed: int, read: dict[tuple[str, str], Any]
+    lineup: _Lineup, one: Fixed, known: Known, seed: int, model: Any, read: dict[tuple[str, str], Any]
 ) -> After | NotMeasured:
     """The organism's trigger rate before and after a remedy."""
     treated = {side: one.suspects[name] for side, name in lineup.names.items()}
@@ -224,7 +225,7 @@ def _left(
     }
     settings = Settings(scenes=SCENES, seed=seed_of("left", seed) % 2**31)
     try:
-        rates = residual(Bench(_base(lineup.setting), known, folders, settings, read)).trigger
+        rates = residual(Bench(model, known, folders, settings, read)).trigger
     except UserError:
         raise
     except MolehuntError as error:
@@ -236,14 +237,6 @@ def _left(
         return NotMeasured("as planted it shows nothing on the scenes that the treated decoy gets right")
     whys = [f"{side}: {t.refused.reason}" for side, t in treated.items() if t.refused is not None]
     return After(was, now, "; ".join(whys))
-
-
-def _base(setting: Setting) -> Any:
-    from molehunt.models.check import fit_to_speak
-    from molehunt.models.load import open_model
-    from molehunt.models.loaded import ModelSpec
-
-    return fit_to_speak(open_model(ModelSpec(setting.model, setting.revision)))
 
 
 def _blind(seed: int) -> int:

@@ -60,15 +60,20 @@ def fix(run: Run, wish: Wish, watch: Watch) -> tuple[Fixed, ...]:
 
 
 def _base(run: Run, watch: Watch) -> "Model":
+    watch.bar("fixing", 0.0, "loading")
+    model = base_of(run)
+    watch.bar("fixing", 1.0, "loaded")
+    return model
+
+
+def base_of(run: Run) -> "Model":
+    """The clean base of a lineup, proven fit to speak."""
     from molehunt.models.check import fit_to_speak
     from molehunt.models.load import open_model
     from molehunt.models.loaded import ModelSpec
 
-    watch.bar("fixing", 0.0, "loading")
     spec = run.spec()
-    model = fit_to_speak(open_model(ModelSpec(str(spec["model"]), spec["revision"])))
-    watch.bar("fixing", 1.0, "loaded")
-    return model
+    return fit_to_speak(open_model(ModelSpec(str(spec["model"]), spec["revision"])))
 
 
 def _treat_all(

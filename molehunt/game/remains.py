@@ -23,6 +23,7 @@ from molehunt.core.store import Run, stage_key
 from molehunt.depth.bench import Bench, Known, Role, Settings
 from molehunt.depth.residual import Residual, residual
 from molehunt.game.fix_task import FIXED, sha256
+from molehunt.game.fixing import base_of
 from molehunt.game.planter import read_planted, slot_folder
 from molehunt.game.planting import FILES, red_folder
 from molehunt.game.twins import red_twin
@@ -79,7 +80,7 @@ def measure_remains(run: Run, remedy: str, opened: Sequence[Truth], watch: Watch
     if waiting:
         bar = f"what still shows: {remedy}"
         watch.bar(bar, 0.0, "loading")
-        model = _base(run)
+        model = base_of(run)
         for done, (path, key, truth, look) in enumerate(waiting):
             watch.bar(bar, done / len(waiting), truth.suspect)
             start = time.monotonic()
@@ -136,12 +137,3 @@ def _measured(model: "Model", look: Look) -> Residual | NotMeasured:
         return residual(bench)
     except MolehuntError as error:
         return NotMeasured(str(error))
-
-
-def _base(run: Run) -> "Model":
-    from molehunt.models.check import fit_to_speak
-    from molehunt.models.load import open_model
-    from molehunt.models.loaded import ModelSpec
-
-    spec = run.spec()
-    return fit_to_speak(open_model(ModelSpec(str(spec["model"]), spec["revision"])))

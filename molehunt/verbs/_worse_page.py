@@ -151,9 +151,8 @@ def _lines(found: Result) -> list[tuple[str, str]]:
 def _bill(found: Result) -> "Grid":
     from molehunt.report.sheet import Grid
 
-    who = "auditors' and remedies'" if found.remedies and found.against else "auditors'"
-    who = "remedies'" if found.remedies and not found.against else who
-    heads = ("", "plantings", "queries", "tokens", f"{who} seconds", "planting seconds")
+    who = [name for name, some in (("auditors'", found.against), ("remedies'", found.remedies)) if some]
+    heads = ("", "plantings", "queries", "tokens", f"{' and '.join(who)} seconds", "planting seconds")
 
     def row(name: str, c: Charge) -> tuple[str, ...]:
         own = " (part by their own account)" if c.self_reported else ""
