@@ -63,9 +63,22 @@ def _confounded(rows: Sequence[Mapping[str, Any]]) -> list[str]:
         return []
     return [
         f"All of these lie at {rows[0]['when']}, so a probe may read that and not the lie. Where AUROC falls "
-        "far below a half with the other reply in its mouth, it did.",
+        f"far below a half with the other reply in its mouth, it did.{_null(rows)}",
         "",
     ]
+
+
+def _null(rows: Sequence[Mapping[str, Any]]) -> str:
+    """How far the probes of shuffled labels come, on the liars' own replies."""
+    nulls = [r["shuffled"] for row in rows for r in row["others"] if r["shuffled"]]
+    known = [n for n in nulls if n.get("high") is not None]
+    if not known:
+        return ""
+    low, high = min(n["low"] for n in known), max(n["high"] for n in known)
+    return (
+        f" With shuffled labels the same probes reach {low:.2f} to {high:.2f} on a liar's own replies: any "
+        "direction that parts the topics does, one way or the other. A high AUROC there says little by itself."
+    )
 
 
 def _cells() -> list[tuple[str, str, bool, str]]:
