@@ -77,7 +77,8 @@ def _null(rows: Sequence[Mapping[str, Any]]) -> str:
     low, high = min(n["low"] for n in known), max(n["high"] for n in known)
     return (
         f" With shuffled labels the same probes reach {low:.2f} to {high:.2f} on a liar's own replies: any "
-        "direction that parts the topics does, one way or the other. A high AUROC there says little by itself."
+        "direction that parts the topics does, one way or the other. A high AUROC there says little by "
+        "itself."
     )
 
 
