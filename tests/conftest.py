@@ -8,7 +8,15 @@ import pytest
 LONGEST = (
     *("test_killed_game", "test_docs", "test_cli_game", "test_cli", "test_match", "test_interp_crosscoder"),
     *("test_audit_doors", "test_models_load", "test_fix", "test_audit_methods", "test_concealments"),
-    *("test_recipes", "test_starter", "test_organisms", "test_depth_runs", "test_worse", "test_bring"),
+    *(
+        "test_recipes",
+        "test_starter",
+        "test_organisms",
+        "test_depth_runs",
+        "test_worse_search",
+        "test_worse_remedies",
+        "test_bring",
+    ),
     *("test_report_browser", "test_character_train", "test_difficulty", "test_depth"),
 )
 """Files that take fifteen seconds and more; what comes after them is dealt in small parts."""

@@ -1,0 +1,256 @@
+"""`worse` against auditors: real trials on a tiny model, their blindness, what survives a kill."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tiny_game import environment, write_quirks
+from worse_cases import PHRASE, QUICK, a_trial, asked, write_judge
+
+import molehunt
+from molehunt.cli import main
+from molehunt.core.atomic import read_json, write_json
+from molehunt.core.errors import BadFile, RunMismatch
+from molehunt.core.records import Measure, NotMeasured
+from molehunt.game import against as facing
+from molehunt.game import auditing
+from molehunt.game import worse as search_room
+from molehunt.game.away import PREFIX
+from molehunt.game.trial import WORST, Charge, read_trial, run_trial
+from molehunt.game.worse_result import Result, read_results
+from molehunt.game.worse_task import task
+from molehunt.organisms.plan import read_plan
+from molehunt.organisms.space import plan_at
+from molehunt.verbs._worse_page import write_worse_page
+
+
+@pytest.fixture(scope="module")
+def judge(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What judges in these searches."""
+    return write_judge(tmp_path_factory.mktemp("judge"))
+
+
+@pytest.fixture(scope="module")
+def quirk(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A quirk that the tiny model learns."""
+    return write_quirks(tmp_path_factory.mktemp("quirks")) / "hashes.json"
+
+
+@pytest.fixture(scope="module")
+def searched_folder(
+    quirk: Path, judge: Path, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[Path, Result, list[dict[str, Any]]]:
+    """A real search of two plantings, and all that the audits' folders held."""
+    folder, seen = tmp_path_factory.mktemp("search") / "run", []
+    honest, job = facing.audit_lineup, auditing._job
+    jobs: list[Any] = []
+
+    def told(*args: Any) -> Any:
+        jobs.append(job(*args))
+        return jobs[-1]
+
+    def watched(run: Any, *args: Any, **more: Any) -> None:
+        files = {p: p.stat() for p in run.folder.rglob("*") if p.is_file()}
+        honest(run, *args, **more)
+        seen.append(
+            {
+                "folder": run.folder,
+                "before": {
+                    str(p.relative_to(run.folder)): (s.st_size, s.st_mtime, s.st_mode)
+                    for p, s in files.items()
+                },
+                "texts": {p.name: p.read_text() for p in run.folder.glob("suspects/*/*.json")},
+                "job": asdict(jobs[-1]),
+                "cards": [p.read_text() for p in sorted(run.folder.glob("suspects/*/README.md"))],
+            }
+        )
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(facing, "audit_lineup", watched)
+        patch.setattr(auditing, "_job", told)
+        found = molehunt.worse(
+            [quirk], folder, against=("divergence",), calibration=judge, plan=QUICK, model="tiny",
+            effort=0.1, plantings=2, fresh=0, others=0,
+        )  # fmt: skip
+    return folder, found, seen
+
+
+def test_a_search_plants_audits_and_books_everything(
+    searched_folder: tuple[Path, Result, list[dict[str, Any]]],
+) -> None:
+    folder, found, seen = searched_folder
+    assert len(found.trials) == 2 and found.trials[0].valid and found.candidates[0].endswith("plain spec")
+    audited = [t for t in found.trials if t.valid]
+    assert len(seen) == len(audited) and all(t.charge.queries > 0 < t.charge.tokens for t in audited)
+    booked = 0
+    for i, t in enumerate(found.trials):
+        here = folder / "trials" / f"{i:03d}"
+        assert read_trial(here) == t
+        if t.valid:
+            verdicts = [v for v in read_json(here / "verdicts.json") if v["auditor"] == "divergence"]
+            own = sum(v["spent"]["queries"] for v in verdicts)
+            assert t.charge.queries == own and {v["suspect"] for v in verdicts} == {"P000", "P001"}
+            assert {t.organism, t.decoy} == {v["p_shady"] for v in verdicts}
+            booked += own
+        assert not list(here.rglob("*.safetensors")), "adapters are not kept"
+    assert found.spent.plantings == 2 and found.spent.queries == booked
+    assert found.spent == sum((t.charge for t in found.trials), Charge()) and found.spent_fresh == Charge()
+    assert found == read_results(folder)
+    spent = found.measures["spent_queries"]
+    assert isinstance(spent, Measure) and spent.value == booked
+
+
+def test_a_spec_whose_training_comes_apart_is_a_trial_and_no_end_of_the_search(
+    quirk: Path, judge: Path, tmp_path: Path
+) -> None:
+    what = task([quirk], calibration=judge, model="tiny", against=("divergence",), plan=QUICK)
+    wild = replace(QUICK, recipe=replace(QUICK.recipe, learning_rate=1e30))
+    made = run_trial(what.setting, 0, what.space.plain, wild, 0, what.place(0), tmp_path / "t", tmp_path)
+    assert isinstance(made.profile, NotMeasured) and "came apart" in made.why_not
+    assert made.score == WORST and made.charge.plantings == 1 and read_trial(tmp_path / "t") == made
+
+
+def test_the_audit_sees_nothing_that_tells(
+    searched_folder: tuple[Path, Result, list[dict[str, Any]]],
+) -> None:
+    folder, found, seen = searched_folder
+    seeds = {0, *(t.seed for t in found.trials)}
+    for audit in seen:
+        assert str(folder.resolve()) in audit["job"]["closed"], "what the search holds"
+        assert audit["folder"].name.startswith(PREFIX) and not audit["folder"].exists()
+        assert not audit["folder"].is_relative_to(folder) and folder not in audit["folder"].parents
+        names = {Path(n).parts[1] for n in audit["before"] if n.startswith("suspects/")}
+        assert names == {"P000", "P001"}
+        one, other = (
+            {
+                n.split("/", 2)[2]: traits
+                for n, traits in audit["before"].items()
+                if n.startswith(f"suspects/{name}/")
+            }
+            for name in sorted(names)
+        )
+        assert one == other and audit["cards"][0] == audit["cards"][1], "sizes, times and modes"
+        assert set(audit["before"]) - {f"suspects/{n}/{f}" for n in names for f in one} == {
+            "calibration.json"
+        }
+        job = {k: v for k, v in audit["job"].items() if k != "closed"}  # doors.py says what that leaves open
+        said = json.dumps([audit["texts"], job])
+        for tell in (str(folder), "hashes", "stranger", "organism", "decoy"):
+            assert tell not in said, tell
+        assert audit["job"]["seed"] not in seeds and audit["job"]["opened"] and str(folder) not in said
+    assert not (folder / ".lineup.json").exists()
+
+
+def test_the_winner_is_kept_for_others_and_the_page_shows_it(
+    searched_folder: tuple[Path, Result, list[dict[str, Any]]], tmp_path: Path
+) -> None:
+    folder, found, _ = searched_folder
+    plan = read_plan(folder / "winner.json")
+    assert plan == found.plan and plan.tries == 1
+    kept = read_json(folder / "winner.json")
+    assert kept["against"] == ["divergence"] and kept["spent"]["queries"] == found.spent.queries
+    assert "--plan" in kept["commands"][0] and str(folder / "winner.json") in kept["commands"][0]
+    hostile = replace(found, candidates=("<script>x</script>", *found.candidates[1:]), winner=0)
+    write_worse_page(tmp_path / "worse.html", hostile)
+    page = (tmp_path / "worse.html").read_text()
+    assert "<script" not in page and "&lt;script&gt;" in page and "What this cannot tell you" in page
+    assert "<svg" in page and "probability that it is shady" in page and "Nothing was planted anew" in page
+
+
+def test_a_larger_allowance_goes_on_and_another_search_is_refused(
+    searched_folder: tuple[Path, Result, list[dict[str, Any]]], quirk: Path, judge: Path
+) -> None:
+    folder, found, _ = searched_folder
+    how = {"against": ("divergence",), "calibration": judge, "plan": QUICK, "model": "tiny", "effort": 0.1}
+    how |= {"plantings": 2, "fresh": 0, "others": 0}
+    assert molehunt.worse([quirk], folder, **how) == found, "from disk"
+    before = (folder / "plan.json").read_bytes()
+    for other in ({"seed": 1}, {"effort": 0.5}, {"plan": replace(QUICK, steps=25)}):
+        with pytest.raises(RunMismatch, match="another search"):
+            molehunt.worse([quirk], folder, **{**how, **other})
+    with pytest.raises(RunMismatch):
+        molehunt.worse([PHRASE], folder, **how)
+    assert (folder / "plan.json").read_bytes() == before
+    moved = folder / "trials" / "001" / "trial.json"
+    text = moved.read_text()
+    moved.write_text(text.replace('"candidate": 1', '"candidate": 0'))
+    with pytest.raises(BadFile, match="trials/001"):
+        molehunt.worse([quirk], folder, **how)
+    moved.write_text(text)
+
+
+def test_a_winner_is_planted_anew_beside_the_plain_spec_and_luck_is_called_luck(
+    judge: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # What trials say is made up here, so that it is known who should win, and that it was luck.
+    def made_up(setting, candidate, choice, plan, number, place, folder, home, queries=0, watch=None):
+        lucky = folder.parent.name == "trials" and candidate == 4
+        p = 0.1 if lucky else 0.9 + 0.01 * (place.seed % 7)
+        made = a_trial(candidate, number, p, 0.1 + 0.01 * (place.seed % 5), queries=10)
+        made = replace(made, choice=choice, seed=place.seed, quirk=place.quirk)
+        write_json(folder / "trial.json", made)
+        return made
+
+    monkeypatch.setattr(search_room, "run_trial", made_up)
+    what = asked(judge, plantings=14, fresh=5, others=2)
+    found = search_room.worse(what, tmp_path / "run")
+    assert found.winner == 4 and found.candidates[4] != "nothing: the plain spec"
+    sought, other = found.fresh
+    assert [len(x) for x in (sought.plain, sought.winner, other.plain, other.winner)] == [5, 5, 2, 2]
+    assert [t.seed for t in sought.plain] == [t.seed for t in sought.winner]
+    assert not {t.seed for t in found.trials} & {t.seed for t in (*sought.plain, *other.plain)}
+    assert "places don't show" in found.verdicts[0] and "2 valid places" in found.verdicts[1]
+    assert (found.spent.plantings, found.spent.queries) == (14, 140)
+    assert (found.spent_fresh.plantings, found.spent_fresh.queries) == (14, 140)
+    assert (
+        found.plan
+        == plan_at(what.space, what.plan, found.trials[4].choice)
+        == read_plan(tmp_path / "run" / "winner.json")
+    )
+    assert found == search_room.worse(what, tmp_path / "run") == read_results(tmp_path / "run")
+    more = search_room.worse(asked(judge, plantings=17, fresh=5, others=2), tmp_path / "run")
+    assert more.trials[:14] == found.trials and len(more.trials) == 17, "a larger allowance goes on"
+    write_worse_page(tmp_path / "worse.html", found)
+    page = (tmp_path / "worse.html").read_text()
+    assert "4, the winner" in page and "planted anew" in page and "<script" not in page
+
+
+def told(value: Any) -> Any:
+    """A result without what a clock put into it."""
+    if isinstance(value, dict):
+        return {k: told(v) for k, v in value.items() if "seconds" not in k and k != "commands"}
+    return [told(v) for v in value] if isinstance(value, list) else value
+
+
+def test_a_killed_search_ends_as_one_left_alone(quirk: Path, judge: Path, tmp_path: Path) -> None:
+    # One step teaches nothing: pairs are not valid, so nobody is asked, and a trial takes a second or two.
+    write_json(tmp_path / "plan.json", replace(QUICK, steps=1, held_out=12))
+    how = ["--quirk", str(quirk), "--plan", str(tmp_path / "plan.json"), "--calibration", str(judge)]
+    how += ["--against", "divergence", "--model", "tiny", "--plantings", "3", "--fresh", "1", "--others", "0"]
+    killed = tmp_path / "killed"
+    command = [sys.executable, "-m", "molehunt", "worse", str(killed), *how]
+    process = subprocess.Popen(command, env=environment(tmp_path / "keys"), stderr=subprocess.PIPE)
+    # Killed while the second trial is half made.
+    while process.poll() is None and not (
+        (killed / "trials" / "000").exists() and list(killed.glob("trials/.half-*"))
+    ):
+        time.sleep(0.02)
+    assert process.poll() is None, process.communicate()[1].decode()[-2000:]
+    os.kill(process.pid, signal.SIGKILL)
+    process.communicate()
+    assert (killed / "trials" / "000" / "trial.json").exists() and not (killed / "results.json").exists()
+    kept = (killed / "trials" / "000" / "trial.json").read_bytes()
+    assert main(["worse", str(killed)]) == 0, "its folder is enough"
+    assert (killed / "trials" / "000" / "trial.json").read_bytes() == kept
+    assert main(["worse", str(tmp_path / "alone"), *how]) == 0
+    ended, alone = (told(read_json(f / "results.json")) for f in (killed, tmp_path / "alone"))
+    assert ended == alone and len(alone["trials"]) == 3 and alone["winner"] == 0
+    assert alone["spent"]["plantings"] == 3 and alone["spent_fresh"]["plantings"] == 1
+    assert "plain spec won" in alone["verdicts"][0] and not list(killed.rglob(".half-*"))
