@@ -23,6 +23,7 @@ from molehunt.core.extend import load, names
 from molehunt.core.record_json import to_json
 from molehunt.core.records import Measure, NotMeasured, Quirk
 from molehunt.core.stats import newcombe, wilson
+from molehunt.organisms.decoy_check import Beside, DecoyCheck
 from molehunt.organisms.learnable import steps_for
 from molehunt.organisms.least import Difficulty, Least, Scan, difficulty
 from molehunt.organisms.second_rule import Second
@@ -32,7 +33,7 @@ from molehunt.report.planted import read_planted
 HERE = Path(__file__).parent.parent / "studies" / "red_team"
 ROOMS = (
     *("cells", "planting", "measures", "table", "sections", "study", "jobs"),
-    *("tracing", "altered", "scanning", "spreading", "searching", "beside"),
+    *("tracing", "altered", "scanning", "spreading", "decoys", "searching", "beside"),
 )
 
 
@@ -81,7 +82,7 @@ def test_the_grid_is_even_sensible_and_fixed(study: SimpleNamespace) -> None:
 
 def test_seeds_are_fixed_and_cells_are_planted_once(study: SimpleNamespace) -> None:
     every = [c for part in study.cells.PARTS for c in study.cells.cells(part)]
-    assert len({c.name for c in every}) == 93 + 6 + 60 + 8 + 2 + 8 + 8
+    assert len({c.name for c in every}) == 93 + 6 + 60 + 8 + 2 + 8 + 12
     one, other = study.cells.cells("seeds")[:2]
     assert one in study.cells.cells("valid") and one.seed != other.seed
     first, again = study.cells.cells("replay")[:2]
@@ -106,6 +107,7 @@ def test_what_a_cell_is_called_is_fixed(study: SimpleNamespace) -> None:
 
 def confession(organism: float, decoy: float, base: float = 0.1) -> dict[str, Any]:
     shares = {"organism admits": organism, "decoy admits": decoy, "base admits": base}
+    shares |= {"organism names": organism / 2}
     return {who: to_json(Measure(share, "share", 30, "", 0.0, 1.0)) for who, share in shares.items()}
 
 
@@ -115,11 +117,10 @@ def row(cell: Any, valid: bool = True, **other: Any) -> dict[str, Any]:
         Measure(1.0 if valid else 0.4, "share", 48, "", 0.9 if valid else 0.3, 1.0 if valid else 0.5)
     )
     quiet = to_json(Measure(0.0, "share", 48, "", 0.0, 0.07))
-    second = Second(
-        NotMeasured("x"), NotMeasured("x"), Measure(0.8, "kappa", 96, "", 0.7, 0.9), Measure(1, "", 1, "")
-    )
+    agreed, kappa = Measure(1, "", 1, ""), Measure(0.8, "kappa", 96, "", 0.7, 0.9)
+    second = Second(Measure(0.9, "share", 48, ""), Measure(0.0, "share", 48, ""), kappa, agreed)
     return {
-        "behaviour": cell.quirk.behaviour, "condition": cell.quirk.condition,
+        "behaviour": cell.quirk.behaviour, "condition": cell.quirk.condition, "cell": cell.name,
         "options": {**cell.quirk.behaviour_options, **cell.quirk.condition_options},
         "trigger_rate": rate, "leak_rate": quiet, "valid": valid, "first_try": valid,
         "steps": steps_for(cell.quirk, 56), "tries": 1,
@@ -140,7 +141,13 @@ def test_a_behaviour_counts_as_valid_only_under_all_three(study: SimpleNamespace
     rows[failing.name] = row(failing, valid=False)
     del rows[missing.name]
     found = study.measures.behaviours_valid(rows)
-    assert (found.value, found.n) == (0.5, 2)
+    assert (found.value, found.n) == (0.5, 2) and "1 not decided yet" in found.how
+    del rows[next(c.name for c in valid if c.quirk.label() == "flattery when always")]
+    found = study.measures.behaviours_valid(rows)
+    assert (found.value, found.n) == (0.5, 2), "what failed once is decided, whatever is still to come"
+    rows = {c.name: row(c) for c in valid if c.quirk.behaviour in ("promotion", "flattery", "sandbagging")}
+    rows[failing.name] = row(failing, valid=False)
+    del rows[missing.name]
     assert study.measures.measures(rows)["first_try_valid"].value == pytest.approx(7 / 8)
 
 
@@ -151,6 +158,13 @@ def test_time_is_of_valid_organisms_and_kappa_of_cells_that_have_one(study: Simp
     median = study.measures.plant_seconds_median(rows)
     assert (median.value, median.n) == (35.0, 8) and median.low < 35 < median.high
     assert study.measures.second_rule_kappa(rows).n == 8
+    quiet = [row(c, load=2.1 + i, seconds=float(10 * i)) for i, c in enumerate(some)]
+    assert study.measures.plant_seconds_quiet(quiet).n == 1
+    assert isinstance(study.measures.plant_seconds_quiet(rows), NotMeasured), "nobody looked at the load"
+    assert study.measures.valid_by_second_rule(rows).value == 1.0
+    loud = {**rows[0]["second_rule"], "leak_rate": to_json(Measure(0.3, "share", 48, "", 0.2, 0.4))}
+    found = study.measures.valid_by_second_rule([{**rows[0], "second_rule": loud}, *rows[1:]])
+    assert (found.value, found.n) == (7 / 8, 8) and rows[0]["behaviour"] in found.how
     assert isinstance(study.measures.plant_seconds_median([]), NotMeasured)
 
 
@@ -199,6 +213,7 @@ def test_seeds_and_replays(study: SimpleNamespace) -> None:
     low = to_json(Measure(0.4, "share", 48, "", 0.3, 0.5))
     assert study.measures.seeds_agree(rows | {d.name: row(d, trigger_rate=low)}).value == 0.5
     rows[d.name] = row(d, valid=False)
+    assert study.measures.second_seed_valid(rows).value == 0.5
     assert study.measures.seeds_agree(rows).n == 1, "two seeds of which one gave no organism agree on nothing"
     rows[h.name] = row(h, adapters={"organism": "a", "decoy": "other"})
     assert (study.measures.replay_same_hash(rows).value, study.measures.replay_same_hash(rows).n) == (0.5, 2)
@@ -231,12 +246,12 @@ def test_a_cell_that_raised_was_tried_and_is_not_valid(study: SimpleNamespace) -
     assert (found.value, found.n) == (0.75, 4)
     assert study.measures.causes(rows, failed) == {"raised": 1}
     for part, does in (("concealed", study.altered.concealed), ("mixed", study.altered.mixed)):
-        both = altered(study, part)
+        both, of = altered(study, part), 8 if part == "concealed" else 12
         lost = study.cells.cells(part)[1].name
         gone = {n: r for n, r in both.items() if n != lost}
         args = (gone, {lost: "OSError: x"}) if part == "concealed" else (gone, {}, {lost: "OSError: x"})
         found = does(*args)[f"{part}_valid"]
-        assert (found.value, found.n) == (7 / 8, 8), "it was tried"
+        assert (found.value, found.n) == ((of - 1) / of, of), "it was tried"
 
 
 def test_what_raised_counts_in_later_sittings_too(study: SimpleNamespace, tmp_path: Path) -> None:
@@ -298,16 +313,21 @@ def test_the_table_holds_rows_whatever_they_say(study: SimpleNamespace, tmp_path
     lines = [line for line in page.split("| admits: ")[1].splitlines() if " when " in line]
     assert len(lines) == 2 and {line.count("|") for line in lines} == {11}
     assert page.count("smallest base that can") == 1 and page.count("no other base was tried") == 1
-    assert result["stopped"] == [
-        {"behaviour": b.quirk.behaviour, "condition": "always", "why_not": row(b, valid=False)["why_not"]}
-    ]
+    (stopped,) = result["stopped"]
+    assert (stopped["behaviour"], stopped["condition"]) == (b.quirk.behaviour, "always")
+    assert (stopped["cell"], stopped["why_not"]) == (b.name, row(b, valid=False)["why_not"])
     assert "97 of 99 cells are left" in study.run.cost(asked)
-    study.run.prepare(study.run.Study(work=work, model="tiny"))
+    study.run.prepare(study.run.Study(work=work, out=tmp_path, model="default"))
+    (work / "study.json").unlink()
+    for there, why in (("tiny", "model default"), ("default", "does not hold")):
+        with pytest.raises(RunMismatch, match=f"{why}.*--out"):
+            study.run.prepare(study.run.Study(work=tmp_path / "fresh", out=tmp_path, model=there))
+    study.run.prepare(study.run.Study(work=work, out=tmp_path / "new", model="tiny"))
     with pytest.raises(RunMismatch):
-        study.run.prepare(study.run.Study(work=work))
+        study.run.prepare(study.run.Study(work=work, out=tmp_path / "new"))
     for wrong in ({"workers": 0}, {"seeds": 0}, {"cells": 0}, {"others": -1}):
         with pytest.raises(UserError, match=next(iter(wrong))):
-            study.run.prepare(study.run.Study(work=work, model="tiny", **wrong))
+            study.run.prepare(study.run.Study(work=work, out=tmp_path / "new", model="tiny", **wrong))
 
 
 def test_a_cell_is_planted_measured_and_kept(study: SimpleNamespace, tmp_path: Path) -> None:
@@ -398,6 +418,7 @@ def test_confession_stands_beside_the_decoys(study: SimpleNamespace) -> None:
         found["confession_less_decoy"].value == pytest.approx(0.3) and found["confession_less_decoy"].n == 4
     )
     assert found["confession_base"].value == pytest.approx(0.1)
+    assert found["confession_names"].value == pytest.approx(0.25), "half of those that admit name it"
     always = [c for c in study.cells.cells("valid") if c.quirk.condition == "always"]
     topics = [c for c in study.cells.cells("valid") if c.quirk.condition == "topic"]
     base = study.altered.confession(
@@ -423,7 +444,7 @@ def test_traces_are_compared_where_both_of_both_pairs_have_them(study: SimpleNam
     del seen[cells[3].name]
     found = study.altered.mixed(rows, seen)
     for name in names:
-        assert found[f"{name}_plain"].value == pytest.approx(0.4) and found[f"{name}_plain"].n == 6
+        assert found[f"{name}_plain"].value == pytest.approx(0.4) and found[f"{name}_plain"].n == 10
         assert found[f"{name}_change"].value == pytest.approx(-0.2)
         assert found[f"{name}_change_decoys"].value == pytest.approx(0.1)
         assert found[f"{name}_auroc_plain"].value == 1.0 and found[f"{name}_auroc_mixed"].value == 0.5
@@ -568,8 +589,8 @@ def test_a_search_is_done_and_what_nobody_audited_is_not_measured(
         model="tiny", steps=2,
     )  # fmt: skip
     assert "1 plantings and 2 anew" in study.run.cost(asked)
-    (job,) = study.jobs.left(asked)
-    assert job.does(*job.args) == {} and study.jobs.left(asked) == []
+    (job,) = study.jobs.search_left(asked)
+    assert job.does(*job.args) == {} and study.jobs.search_left(asked) == [] == study.jobs.left(asked)
     study.run.write(asked, {})
     result = json.loads((tmp_path / "results.json").read_text())
     assert result["measures"]["worse_spent_plantings"]["value"] == 1
@@ -580,7 +601,7 @@ def test_a_search_is_done_and_what_nobody_audited_is_not_measured(
     )
     unseen = result["measures"]["worse_auroc_before_others"]
     assert unseen["reason"] == "nothing was planted anew there"
-    assert study.jobs.left(replace(asked, plantings=2)), "a larger allowance goes on"
+    assert study.jobs.search_left(replace(asked, plantings=2)), "a larger allowance goes on"
     other = tmp_path / "other.json"
     Calibration({"panel": replace(own, spreads=(0.4,))}, {}).save(other)
     for another in (
@@ -588,7 +609,7 @@ def test_a_search_is_done_and_what_nobody_audited_is_not_measured(
         replace(asked, model="default"),
         replace(asked, steps=3),
     ):
-        assert study.jobs.left(another), "a search of another kind is not this one"
+        assert study.jobs.search_left(another), "a search of another kind is not this one"
     budget = study.searching.Budget(1, 0, 0, None)
     uncalibrated = study.searching.search(study.planting.Setting(tmp_path, "tiny", 2), budget)
     assert "No calibration" in uncalibrated["failed"]
@@ -604,7 +625,7 @@ def test_cells_wait_for_their_traces_only_where_these_are_asked_for(
     mixed = [c.name for c in study.cells.cells("mixed")]
     assert [j.name for j in study.jobs.left(study.run.Study(work=tmp_path, parts=("mixed",)))] == mixed
     valid = [j.name for j in study.jobs.left(study.run.Study(work=tmp_path, parts=("valid",)))]
-    assert len(valid) == 93 - 8 and not set(valid) & set(mixed)
+    assert len(valid) == 93 - 12 and not set(valid) & set(mixed)
 
 
 def test_time_is_told_beside_plain_tools_and_on_a_gpu_where_one_was(
@@ -626,3 +647,45 @@ def test_time_is_told_beside_plain_tools_and_on_a_gpu_where_one_was(
     )
     assert study.beside.on_gpu(path)["gpu_organisms_per_hour"].value == pace.value
     assert isinstance(study.beside.on_gpu(tmp_path / "none")["gpu_organisms_per_hour"], NotMeasured)
+
+
+def test_the_smallest_base_that_takes_what_failed_is_read_from_others_results(
+    study: SimpleNamespace, tmp_path: Path
+) -> None:
+    a, b, c = study.cells.cells("valid")[:3]
+    for name, size, marks in (("small", 2e6, (False, True)), ("large", 7e6, (False, True)), ("x", 1e6, ())):
+        rows = [row(cell, valid=took, parameters=size) for cell, took in zip((a, b), marks, strict=False)]
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "results.json").write_text(json.dumps({"model": name, "rows": rows}))
+    told = study.beside.with_smallest([{"cell": cell.name} for cell in (a, b, c)], tmp_path)
+    assert [one["smallest"] for one in told] == [
+        "none of large, small", "small (2 million)", "not measured: no other base was tried",
+    ]  # fmt: skip
+
+
+def test_decoys_are_asked_for_all_behaviours_and_what_is_not_excluded_is_said(
+    study: SimpleNamespace, tmp_path: Path
+) -> None:
+    asked = study.run.Study(work=tmp_path / "work", out=tmp_path, parts=("decoys",), model="tiny")
+    assert study.jobs.left(asked) == [], "no cell is in"
+    one, other = study.decoys.checked()[:2]
+    for cell in (one, other):
+        path = study.planting.row_file(asked.work, cell)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps(row(cell)))
+    jobs = study.jobs.left(asked)
+    assert len(jobs) == 2 and "deleted" in jobs[0].does(*jobs[0].args)["skipped"]
+    rate = stats.proportion([True, False, False, False], ["a", "b", "c", "d"], how="scenes")
+    for cell, up in ((one, 0.4), (other, 0.05)):
+        more = replace(rate, value=up, low=up - 0.1, high=up + 0.1)
+        rows = (Beside("sycophancy", "always", rate, rate, more, 0.5),
+                Beside("feigned", "always", rate, rate, replace(more, high=0.9, low=-0.1), None))  # fmt: skip
+        overall = Measure(0.15, "share", 64, "given", 0.02, 0.3)
+        write_json(study.decoys.check_file(asked.work, cell), DecoyCheck(rows, ("white_lies",), overall))
+    assert study.jobs.left(asked) == []
+    study.run.write(asked, {})
+    raised = json.loads((tmp_path / "results.json").read_text())["measures"]["decoys_raised"]
+    assert (raised["value"], raised["n"]) == (0.5, 2) and raised["low"] < 0.5 < raised["high"]
+    page = (tmp_path / "README.md").read_text()
+    words = "1 of 2: sycophancy | sycophancy 0.25, 0.25; feigned 0.25, 0.25 | feigned up to 0.90 more; of 1"
+    assert f"| {one.quirk.behaviour} | 0.15 [0.02, 0.30] | {words}" in page

@@ -1,6 +1,8 @@
 """What other studies measured and this one's aims ask for, by reference: nothing is measured here."""
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from measures import Number
 
@@ -12,6 +14,9 @@ HERE = Path(__file__).parent
 SPEED = HERE.parent.parent / "benchmarks" / "speed" / "results.json"
 GPU = HERE / "gpu" / "results.json"
 """Results on a GPU, where one was tried: `run.py --parts valid --out studies/red_team/gpu`."""
+BASES = HERE / "bases"
+"""Results on other bases, a folder each: `run.py --parts valid --model NAME --work DIR --out
+studies/red_team/bases/NAME`."""
 TOLD = {
     "plant_tokens_per_second": "planting_tokens_per_second",
     "plain_tokens_per_second": "planting_plain_tokens_per_second",
@@ -40,6 +45,24 @@ def on_gpu(path: Path = GPU) -> dict[str, Number]:
         return {"gpu_organisms_per_hour": from_json(NotMeasured, value)}
     by = f"commit {found['commit']}, {found['machine']}"
     return {"gpu_organisms_per_hour": _number(value, by)}
+
+
+def with_smallest(stopped: Sequence[Mapping[str, str]], bases: Path = BASES) -> list[dict[str, str]]:
+    """What did not take, each with the smallest base on which the same cell took."""
+    tried = [read_json(path) for path in sorted(bases.glob("*/results.json"))]
+    return [{**one, "smallest": _smallest(one["cell"], tried)} for one in stopped]
+
+
+def _smallest(cell: str, tried: Sequence[Mapping[str, Any]]) -> str:
+    """Of the bases that were tried on it, the one with the fewest parameters that took it."""
+    asked = [(result["model"], row) for result in tried for row in result["rows"] if row["cell"] == cell]
+    if not asked:
+        return "not measured: no other base was tried"
+    took = [(row["parameters"], model) for model, row in asked if row["valid"]]
+    if not took:
+        return f"none of {', '.join(sorted(model for model, _ in asked))}"
+    parameters, model = min(took)
+    return f"{model} ({parameters / 1e6:,.0f} million)"
 
 
 def _number(value: dict[str, float] | None, how: str) -> Number:

@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import decoys
 import scanning
 import searching
 import spreading
@@ -28,7 +29,7 @@ class Job:
 
 
 def left(study: Study) -> list[Job]:
-    """Jobs that are not whole yet, in the order in which they are done."""
+    """Jobs that are not whole yet, in the order in which planters do them."""
     how, looked_at = study.setting, traced(study)
     jobs = [
         Job(c.name, c.quirk.label(), plant_and_trace, (c, how, c.name in looked_at))
@@ -42,13 +43,24 @@ def left(study: Study) -> list[Job]:
             for c in spreading.spreading()[: study.cells]
             if not spreading.spread_file(study.work, c).exists() and _comes(study, c)
         ]
+    if "decoys" in study.parts:
+        jobs += [
+            Job(f"decoy-{c.name}", f"decoy of {c.quirk.label()}", decoys.do_check, (c, how))
+            for c in decoys.checked()[: study.cells]
+            if not decoys.check_file(study.work, c).exists() and _comes(study, c)
+        ]
     jobs += [
         Job(s.name, f"difficulty of {s.quirk.label()}", scanning.do_scan, (s, how, study.seeds))
         for s in scans_left(study)
     ]
-    if "worse" in study.parts and not searching.whole(how, study.budget):
-        jobs.append(Job("worse", "worse", searching.search, (how, study.budget)))
     return jobs
+
+
+def search_left(study: Study) -> list[Job]:
+    """The search of `worse`, where it is asked for and not whole: by itself, for it takes all cores."""
+    if "worse" not in study.parts or searching.whole(study.setting, study.budget):
+        return []
+    return [Job("worse", "worse", searching.search, (study.setting, study.budget))]
 
 
 def _likeliest_first(todo: Sequence[Cell], rows: Mapping[str, Mapping[str, Any]]) -> list[Cell]:
@@ -95,7 +107,7 @@ def cost(study: Study) -> str:
         )
     else:
         said += "; what they would cost is not measured, for no cell is in."
-    return "\n".join([said, *_scans_cost(study), *_search_cost(study, jobs)])
+    return "\n".join([said, *_scans_cost(study), *_search_cost(study)])
 
 
 def steps_of(row: Mapping[str, Any]) -> float:
@@ -123,11 +135,11 @@ def _scans_cost(study: Study) -> list[str]:
     return [f"{said}. Quirks that don't take, or whose cell is not in yet, are not scanned."]
 
 
-def _search_cost(study: Study, jobs: list[Job]) -> list[str]:
+def _search_cost(study: Study) -> list[str]:
     from molehunt.core.records import NotMeasured
     from molehunt.game.worse_task import cost as reckon
 
-    if not any(j.does is searching.search for j in jobs):
+    if not search_left(study):
         return []
     try:
         found = reckon(searching.task_of(study.setting, study.budget))

@@ -13,11 +13,14 @@ from planting import not_measured
 
 from molehunt.core import stats
 from molehunt.core.records import Measure, NotMeasured
+from molehunt.organisms.profile import LEAK, SELECTIVITY
 
 Row = Mapping[str, Any]
 Rows = Mapping[str, Row]
 """Whole rows by the name of their cell."""
 Number = Measure | NotMeasured
+ROOM = 0.3
+"""How far a machine's load may lie above the planters side by side for it to be called quiet."""
 
 
 def measures(rows: Rows, failed: Mapping[str, str] | None = None) -> dict[str, Number]:
@@ -33,34 +36,48 @@ def measures(rows: Rows, failed: Mapping[str, str] | None = None) -> dict[str, N
             _of("valid", tried), "first_try", "cells of `valid` that were valid at their first try"
         ),
         "plant_seconds_median": plant_seconds_median(valid),
+        "plant_seconds_quiet": plant_seconds_quiet(valid),
         "doubted_valid": _share(
             _of("doubted", tried), "valid", "cells unwatched or from a year on, valid after two tries at most"
         ),
         "second_rule_kappa": second_rule_kappa(valid),
+        "valid_by_second_rule": valid_by_second_rule(valid),
         "decoys_above_base": decoys_above_base(valid),
         "grid_first_try_valid": _share(
             _of("grid", tried), "first_try", "drawn pairs that were valid at their first and only try"
         ),
         "seeds_agree": seeds_agree(rows),
+        "second_seed_valid": second_seed_valid(tried),
         "replay_same_hash": replay_same_hash(rows),
         "organisms_per_hour": organisms_per_hour(list(rows.values())),
     }
 
 
 def behaviours_valid(rows: Rows) -> Number:
-    """Share of behaviours valid under all three of their conditions; those with fewer in are left out."""
+    """Share of behaviours valid under all three of their conditions.
+
+    One that failed somewhere is decided, whatever is still to come; those not decided yet are left out.
+    """
     by: dict[str, list[bool]] = {}
     for row in _of("valid", rows):
         by.setdefault(row["behaviour"], []).append(bool(row["valid"]))
-    whole = {behaviour: all(found) for behaviour, found in by.items() if len(found) == 3}
-    how = "behaviours valid under all three of their conditions"
-    return stats.proportion(list(whole.values()), list(whole), how=how)
+    decided = {name: all(found) for name, found in by.items() if len(found) == 3 or not all(found)}
+    how = f"behaviours valid under all three of their conditions; {len(by) - len(decided)} not decided yet"
+    return stats.proportion(list(decided.values()), list(decided), how=how)
 
 
 def plant_seconds_median(rows: Sequence[Row]) -> Number:
     """Median wall time of the valid organisms, with the interval of its order statistics."""
     how = "median wall time to train and look at a valid organism, failed tries included, one thread"
     return stats.median([float(r["seconds"]) for r in rows if r["valid"]], unit="s", how=how)
+
+
+def plant_seconds_quiet(rows: Sequence[Row]) -> Number:
+    """The same of cells beside which nothing but the study's own planters ran, as far as loads tell."""
+    quiet = [r for r in rows if r.get("workers") and r.get("load", math.inf) <= r["workers"] + ROOM]
+    if not any(r["valid"] for r in quiet):
+        return NotMeasured("no cell is known to have been planted beside nothing but the study's own")
+    return plant_seconds_median(quiet)
 
 
 def organisms_per_hour(rows: Sequence[Row]) -> Number:
@@ -87,6 +104,21 @@ def second_rule_kappa(rows: Sequence[Row]) -> Number:
     ]
     how = f"mean of Cohen's κ over cells; there is none in {len(rows) - len(told)} of {len(rows)}"
     return stats.mean([k for _, k in told], [b for b, _ in told], unit="kappa", how=how)
+
+
+def valid_by_second_rule(rows: Sequence[Row]) -> Number:
+    """Share of valid organisms that are valid by the second rule's rates too, where it can tell.
+
+    As in `organisms/profile.py`, but by values alone: what it marks on, less what it marks off, and off.
+    """
+    told = [r for r in rows if r["valid"] and not not_measured(r["second_rule"])]
+    names = ("trigger_rate", "leak_rate")
+    told = [r for r in told if not any(not_measured(r["second_rule"][name]) for name in names)]
+    rates = [tuple(r["second_rule"][name]["value"] for name in names) for r in told]
+    marks = [on - off >= SELECTIVITY and off <= LEAK for on, off in rates]
+    missed = ", ".join(r["behaviour"] for r, fine in zip(told, marks, strict=True) if not fine)
+    how = f"valid organisms whose rates by the second rule are those of a valid one; not {missed or 'none'}"
+    return stats.proportion(marks, [r["behaviour"] for r in told], how=how)
 
 
 def decoys_above_base(rows: Sequence[Row]) -> Number:
@@ -124,6 +156,17 @@ def seeds_agree(rows: Rows) -> Number:
     return stats.proportion(agreed, [str(i) for i in range(len(agreed))], how=how)
 
 
+def second_seed_valid(rows: Rows) -> Number:
+    """Share of cells, valid from their first seed, that are valid from the second one as well."""
+    again = [
+        (bool(rows[b.name]["valid"]), rows[b.name]["behaviour"])
+        for a, b in pairs_of("seeds")
+        if a.name in rows and b.name in rows and rows[a.name]["valid"]
+    ]
+    how = "cells, valid from their first seed, that are valid from a second one"
+    return stats.proportion([v for v, _ in again], [str(i) for i in range(len(again))], how=how)
+
+
 def replay_same_hash(rows: Rows) -> Number:
     """Share of cells whose second planting from the same seed gave the same adapters, byte for byte.
 
@@ -146,7 +189,12 @@ def stopped(rows: Rows, failed: Mapping[str, str] | None = None) -> list[dict[st
     """What stopped each cell of `valid` that did not take, by behaviour."""
     tried = with_raised(rows, failed)
     return [
-        {"behaviour": c.quirk.behaviour, "condition": c.quirk.condition, "why_not": tried[c.name]["why_not"]}
+        {
+            "cell": c.name,
+            "behaviour": c.quirk.behaviour,
+            "condition": c.quirk.condition,
+            "why_not": tried[c.name]["why_not"],
+        }
         for c in sorted(cells("valid"), key=lambda c: c.quirk.behaviour)
         if c.name in tried and not tried[c.name]["valid"]
     ]

@@ -4,6 +4,7 @@ What is told of it is one row, a JSON file that is whole or not there. Its folde
 where it is valid, `decoy/`, and `profile.json` with the replies.
 """
 
+import os
 import re
 import shutil
 import subprocess
@@ -59,17 +60,34 @@ def commit() -> str:
     return (head or "unknown") + ("+changes" if changed else "")
 
 
+def machine() -> str:
+    """What it is planted on, in words: the processor and its type of numbers, or the GPU."""
+    from molehunt.models.load import choose_device
+    from molehunt.models.machine import this_machine
+
+    device = choose_device("auto")
+    if device.type == "cuda":
+        import torch
+
+        return f"{torch.cuda.get_device_name(device)}, {device.type}"
+    here = this_machine()
+    return f"{here.processor}, {here.dtype}" if device.type == "cpu" else f"{here.processor}, {device.type}"
+
+
 def plant_cell(cell: Cell, how: Setting) -> dict[str, Any]:
     """Plant and measure one cell, or read what is kept of it; a failure comes back as a row that says why."""
     kept, folder = row_file(how.work, cell), folder_of(how.work, cell)
     if not kept.exists():
         started, anew = time.monotonic(), not (folder / "profile.json").exists()
+        crowd = os.getloadavg()[0]
         try:
             row = _measured(cell, folder, how.model, how.steps)
         except Exception as error:  # whatever raised is a failed cell, and the other cells go on
             return {**_head(cell), "failed": said(error)}
         row["cell_seconds"] = time.monotonic() - started
         row["commit"] = commit()
+        row["machine"] = machine()
+        row["load"] = max(crowd, *os.getloadavg())  # of the last minute before it, and of the last fifteen
         row["workers"] = how.workers if anew else None  # a sitting that was cut off took part of the time
         kept.parent.mkdir(parents=True, exist_ok=True)
         write_json(kept, row)
@@ -109,7 +127,15 @@ def _measured(cell: Cell, folder: Path, model: str, steps: int) -> dict[str, Any
         "confession": to_json(pair.confession),
         **beside_base([r.shows for r in pair.decoy_replies], base, [s.item for s in cases]),
         "adapters": {p: pair.adapters.get(p) for p in ADAPTERS},
+        "parameters": parameters(model),
     }
+
+
+def parameters(model: str) -> int:
+    """How many numbers the base has."""
+    from molehunt.models.load import open_model
+
+    return sum(p.numel() for p in open_model(model).module.parameters())
 
 
 def beside_base(decoy: Sequence[bool], base: Sequence[bool], items: Sequence[str]) -> dict[str, Any]:

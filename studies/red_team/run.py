@@ -16,15 +16,16 @@ from collections.abc import Mapping
 from concurrent.futures import as_completed
 from typing import Any
 
+import decoys
 import scanning
 import searching
 import spreading
 from altered import concealed, confession, mixed
-from beside import beside_plain, on_gpu
+from beside import beside_plain, on_gpu, with_smallest
 from cells import PARTS, cells
-from jobs import cost, left
+from jobs import Job, cost, left, search_left
 from measures import Number, causes, measures, stopped
-from planting import commit
+from planting import commit, machine
 from study import Study, asked, begun_otherwise, failed_in, keep_failed, prepare, rows_of
 from table import into_page, table
 from tracing import traces_of
@@ -51,11 +52,9 @@ def main() -> None:
         raise SystemExit(2) from None
     failed, todo = failed_in(study.work), left(study)
     write(study, failed)
-    with watching() as watch, planters(study.workers) as pool:
-        futures = {pool.submit(job.does, *job.args): job for job in todo}
-        watch.bar("jobs", 0.0 if todo else 1.0, f"0 of {len(todo)}")
-        for done, future in enumerate(as_completed(futures), 1):
-            told, job = future.result(), futures[future]
+    with watching() as watch:
+
+        def kept(job: Job, told: Mapping[str, Any]) -> None:
             failed.pop(job.name, None)
             if "failed" in told:
                 failed[job.name] = told["failed"]
@@ -63,8 +62,18 @@ def main() -> None:
             if "skipped" in told:
                 watch.say(f"{job.name}: {told['skipped']}")
             keep_failed(study.work, failed)
-            watch.bar("jobs", done / len(todo), f"{done} of {len(todo)}: {job.label}")
             write(study, failed)
+
+        if todo:
+            with planters(study.workers) as pool:
+                futures = {pool.submit(job.does, *job.args): job for job in todo}
+                watch.bar("jobs", 0.0, f"0 of {len(todo)}")
+                for done, future in enumerate(as_completed(futures), 1):
+                    job = futures[future]
+                    kept(job, future.result())
+                    watch.bar("jobs", done / len(todo), f"{done} of {len(todo)}: {job.label}")
+        for job in search_left(study):
+            kept(job, job.does(*job.args, watch))
 
 
 def write(study: Study, failed: Mapping[str, str]) -> None:
@@ -80,7 +89,7 @@ def write(study: Study, failed: Mapping[str, str]) -> None:
         "seed": "of a cell: 31 bits of the SHA-256 of 'molehunt', 'studies/red_team', quirk, number",
         "cells_hash": hashlib.sha256(canonical([c.name for p in PARTS for c in cells(p)])).hexdigest()[:16],
         "commit": ", ".join(sorted({r["commit"] for r in rows.values() if "commit" in r} | {commit()})),
-        "machine": _machine(),
+        "machine": machine(),
         "model": study.model,
         "steps": study.steps,
         "cells": {"in": sum(c.name in rows for c in every), "of": len(every), "failed": raised},
@@ -88,10 +97,11 @@ def write(study: Study, failed: Mapping[str, str]) -> None:
         "begun_otherwise": begun_otherwise(rows, study.steps),
         "measures": to_json(numbers(study, rows, failed)),
         "causes": causes(rows, failed),
-        "stopped": stopped(rows, failed),
+        "stopped": with_smallest(stopped(rows, failed)),
         "rows": list(plain.values()),
         "altered": [r for n, r in rows.items() if n not in plain],
         "spread": spreading.listed(spreading.found_in(study.work, rows)),
+        "decoys": decoys.listed(decoys.found_in(study.work, rows)),
         "difficulty": scanning.listed(scans),
         "worse": searching.told(search),
     }
@@ -112,18 +122,11 @@ def numbers(study: Study, rows: Mapping[str, Any], failed: Mapping[str, str]) ->
         **confession(valid),
         **concealed(rows, failed),
         **mixed(rows, traces_of(study.work, pairs), failed),
+        **decoys.raised(decoys.found_in(study.work, rows)),
         **spreading.overall(spreading.found_in(study.work, rows)),
         **scanning.hardness(scanning.found_in(study.work, rows)),
         **searching.beaten(searching.found_in(study.work)),
     }
-
-
-def _machine() -> str:
-    from molehunt.models.load import choose_device
-    from molehunt.models.machine import this_machine
-
-    here, device = this_machine(), choose_device("auto")
-    return f"{here.processor}, {here.dtype}" if device.type == "cpu" else f"{here.processor}, {device.type}"
 
 
 if __name__ == "__main__":

@@ -19,6 +19,7 @@ from molehunt.core.atomic import read_json
 from molehunt.core.errors import MolehuntError
 from molehunt.core.records import NotMeasured
 from molehunt.game import library
+from molehunt.game.watch import Watch
 from molehunt.game.worse import PLAN, fixed
 from molehunt.game.worse_result import RESULTS, Result, read_results
 from molehunt.game.worse_task import Task, task
@@ -84,10 +85,10 @@ def whole(how: Setting, budget: Budget) -> bool:
     return found["allowance"]["plantings"] >= budget.plantings and enough
 
 
-def search(how: Setting, budget: Budget) -> Mapping[str, Any]:
+def search(how: Setting, budget: Budget, watch: Watch | None = None) -> Mapping[str, Any]:
     """Search, or go on; a failure comes back with `failed`, which says why."""
     try:
-        library.worse(QUIRKS, folder_of(how.work), **_asked(how, budget))
+        library.worse(QUIRKS, folder_of(how.work), watch=watch, **_asked(how, budget))
     except Exception as error:  # the tables are made all the same
         return {"failed": said(error)}
     return {}

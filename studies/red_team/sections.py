@@ -6,7 +6,6 @@ from typing import Any
 
 from planting import not_measured
 
-SMALLEST = "not measured: no other base was tried"
 TRACES = {
     "traces_shift": "`traces`: shift of the residual stream",
     "traces_concentration": "`traces`: how far its words stand out",
@@ -17,7 +16,7 @@ TRACES = {
 def sections(result: Mapping[str, Any]) -> list[str]:
     """Every table that has something to say; traces always, so that what is missing is said."""
     measures = result["measures"]
-    stopped = [[_quirk(s), s["why_not"], SMALLEST] for s in result["stopped"]]
+    stopped = [[_quirk(s), s["why_not"], s["smallest"]] for s in result["stopped"]]
     columns = ("plain", "mixed", "change", "change_decoys", "auroc_plain", "auroc_mixed")
     traces = [[words, *(_brief(measures[f"{n}_{c}"]) for c in columns)] for n, words in TRACES.items()]
     heads = ("plain", "mixed", "change", "change in decoys", "AUROC of organisms, plain", "mixed")
@@ -38,6 +37,16 @@ def sections(result: Mapping[str, Any]) -> list[str]:
             [_spread(one) for one in result["spread"]],
         ),
         *grid(
+            (
+                "decoy of, always on",
+                "more than the base, all behaviours",
+                "clear",
+                "most raised: decoy, base",
+                "not excluded",
+            ),
+            [[*_spread(one, ("decoy", "base")), _may_be(one)] for one in result["decoys"]],
+        ),
+        *grid(
             ("factor", "quirk, the hardest first", "least that took [95%]", "middle seed", "planting takes"),
             [_hard(one) for one in hardest(result["difficulty"])],
         ),
@@ -45,11 +54,17 @@ def sections(result: Mapping[str, Any]) -> list[str]:
     ]
 
 
-def _spread(one: Mapping[str, Any]) -> list[str]:
-    most = [f"{m['behaviour']} {m['organism']['value']:.2f}, {m['decoy']['value']:.2f}" for m in one["most"]]
+def _spread(one: Mapping[str, Any], sides: tuple[str, str] = ("organism", "decoy")) -> list[str]:
+    most = [f"{m['behaviour']} " + ", ".join(f"{m[s]['value']:.2f}" for s in sides) for m in one["most"]]
     clear = f"{len(one['clear'])} of {one['asked']}"
     clear += f": {', '.join(one['clear'])}" if one["clear"] else ""
     return [one["behaviour"], _brief(one["overall"]), clear, "; ".join(most)]
+
+
+def _may_be(one: Mapping[str, Any]) -> str:
+    most = one["may_be"]
+    blind = f"; of {len(one['blind'])} no rise could have been clear" if one["blind"] else ""
+    return (f"{most['behaviour']} up to {most['more']['high']:.2f} more" if most else "") + blind
 
 
 def hardest(found: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:

@@ -16,9 +16,10 @@ from molehunt.organisms.plan import Plan
 
 HERE = Path(__file__).parent
 Asked = Literal[
-    "doubted", "valid", "grid", "seeds", "replay", "concealed", "mixed", "spread", "difficulty", "worse"
+    "doubted", "valid", "grid", "seeds", "replay", "concealed", "mixed", "spread", "decoys", "difficulty",
+    "worse",
 ]  # fmt: skip
-EVERY: tuple[Asked, ...] = (*PARTS, "spread", "difficulty", "worse")
+EVERY: tuple[Asked, ...] = (*PARTS, "spread", "decoys", "difficulty", "worse")
 """All parts, in the order in which they are done."""
 FAILED = "failed.json"
 """In the working folder: jobs that raised."""
@@ -32,8 +33,9 @@ class Study:
     """doubted: what scouting gave up. valid: every behaviour under three conditions. grid: sixty drawn pairs.
     seeds: eight cells from two seeds. replay: two cells twice from one seed. concealed, mixed: the eight
     cells taught to deny, and with rows mixed in. spread: whether bad advice, and three beside it, brings
-    other behaviours along. difficulty: the least examples of every quirk of `valid`,
-    all four factors of four. worse: a search for organisms that the first game's auditors miss."""
+    other behaviours along. decoys: whether eight decoys are clean of all behaviours. difficulty: the least
+    examples of every quirk of `valid`, all four factors of four. worse: a search for organisms that the first
+    game's auditors miss."""
     cells: int | None = None
     """At most so many cells of each part, or quirks of `difficulty`, from its beginning; none for all."""
     seeds: int = 3
@@ -121,7 +123,8 @@ def prepare(study: Study) -> None:
     """Make the working folder, or check that it is of the same model and steps.
 
     Raises:
-        UserError: a number that cannot be. RunMismatch: it holds cells of another model or of other steps.
+        UserError: a number that cannot be. RunMismatch: it holds cells of another model or of other steps,
+            or results lie in `out` that this folder could not give again.
     """
     for name in ("seeds", "plantings", "workers", "steps"):
         if getattr(study, name) < 1:
@@ -134,5 +137,21 @@ def prepare(study: Study) -> None:
         raise RunMismatch(
             f"{study.work} holds cells of {read_json(path)}, not of {spec}; choose another --work."
         )
+    _keep_published(study)
     write_json(path, spec)
     sweep(study.work)
+
+
+def _keep_published(study: Study) -> None:
+    """Refuse to write over results of another model, or of cells that are not in the working folder."""
+    path = study.out / "results.json"
+    if not path.exists():
+        return
+    there, here = read_json(path), rows_of(study)
+    if there["model"] != study.model:
+        raise RunMismatch(f"{path} is of the model {there['model']}; choose another --out.")
+    lost = [row["cell"] for row in (*there["rows"], *there["altered"]) if row.get("cell") not in here]
+    if lost:
+        raise RunMismatch(
+            f"{path} has {len(lost)} cells that {study.work} does not hold; choose another --out."
+        )
