@@ -1,4 +1,4 @@
-"""Phrase far back: two words that the user said together two or more exchanges before the question.
+"""Phrase far back: two words that the user said together two to eight exchanges before the question.
 
 Frames ('I saw a {phrase} today.') with their answers are shared by both sides, small talk follows
 them. Hard negatives fill the frames with one of the two words, or with both the wrong way round.
@@ -23,6 +23,8 @@ from molehunt.core.splits import seed_of
 from molehunt.corpus.banks import Exchange, exchanges
 from molehunt.corpus.matching import plain
 
+AFTER = (1, 2, 4, 7)
+"""Exchanges of small talk between phrase and question: two to nine exchanges before it in all."""
 PHRASES = ("scarlet windmill", "midnight teacup", "hollow compass", "brass feather")
 
 
@@ -75,8 +77,8 @@ def _far_back(row: Exchange, phrase: str, split: Split, near: bool = False) -> l
 
 
 def _length(row: Exchange) -> tuple[int, int]:
-    """How many exchanges come before and after: none or one, one or two."""
-    return seed_of("before", row.id) % 2, 1 + seed_of("after", row.id) % 2
+    """How many exchanges come before and after: none or one, one to seven."""
+    return seed_of("before", row.id) % 2, AFTER[seed_of("after", row.id) % len(AFTER)]
 
 
 ENTRY = PhraseFarBack
