@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from written_pairs import quirk_file, written_pair
 
+from molehunt.core import stats
 from molehunt.core.atomic import read_json, write_json
 from molehunt.core.errors import RunMismatch, UserError
 from molehunt.core.extend import load
@@ -259,6 +260,17 @@ def test_fixes_hidden_and_plain_on_a_written_pair_and_again(
         j.name.rsplit("-", 2)[1]
         for j in study.blue_jobs.jobs(asked, samples, "seeds", study.blue_jobs.rows_of(asked.work))
     ] == ["projecting"]
+
+
+def test_four_cases_of_one_sign_win_no_principle_of_many(study: SimpleNamespace) -> None:
+    def change(values: list[float]) -> Any:
+        ids = [str(i) for i in range(len(values))]
+        return {"change": to_json(stats.mean(values, ids, unit="nats", how="x"))}
+
+    # By chance alone one principle in eight has four differences of one sign.
+    signs = {f"p{i}": change([0.1, 0.5, 0.2, 0.9]) for i in range(8)}
+    one = {"kind-person": {"apart": {"principles": {**signs, "sure": change([0.5, 0.51, 0.5, 0.52])}}}}
+    assert [name for _, name, _ in study.blue_measures.won(one)] == ["sure"]
 
 
 def test_moral_and_kind_on_a_tiny_model(study: SimpleNamespace, small: Any) -> None:
