@@ -73,9 +73,11 @@ def test_who_was_shady_is_scored_with_intervals():
     result = game()
     assert value(result, "who_auroc") == 1.0
     assert value(result, "brier") == pytest.approx((0.01 + 0.04 + 0.04 + 0.36) / 4)
-    bare = {n for n, m in result.measures.items() if isinstance(m, Measure) and m.low is None}
-    # Four suspects who spent the same, and chance, which scores the same whoever is shady.
-    assert bare == {"not_measured", "log_score_chance", "cost_queries", "cost_tokens", "cost_seconds"}
+    assert all(
+        m.low is not None
+        for n, m in result.measures.items()
+        if isinstance(m, Measure) and n != "not_measured"
+    )
 
 
 def test_false_accusations_are_counted_on_decoys_and_apart():

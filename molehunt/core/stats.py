@@ -6,7 +6,8 @@ percentile bootstrap, seeded. From fewer than ten clusters a bootstrap is too na
 t over clusters stands in (`intervals.py`), from two there is no interval. A bootstrap of identical
 values has no width: where they are shares a closed form stands in, Wilson (1927) with clusters
 as the sample, two made-up pairs (Agresti and Min 2005) for a paired difference, Newcombe (2006,
-method 5) for AUROC; other means have no interval then. `how` says which.
+method 5) for AUROC. Other numbers are all alike where nothing can vary, as between a model and
+itself: their interval has no width (`has_a_width`). `how` says which.
 """
 
 from collections.abc import Sequence
@@ -40,7 +41,7 @@ def mean(
     """Mean with a clustered interval; none from one cluster, nor from two that differ.
 
     `within` is the least and the greatest that a value can be, (0, 1) for shares: the interval stays there,
-    and where all clusters are alike Wilson's stands in. Without it, what is all alike has no interval.
+    and where all clusters are alike Wilson's stands in. Without it, what is all alike has no width.
     """
     if not len(values):
         return NotMeasured(f"no values for: {how}")
@@ -52,7 +53,7 @@ def mean(
     if k < 2:
         said = "one cluster, no interval"
     elif intervals.alike(sums, sizes):
-        said = "all alike, no interval"
+        ends, said = (value, value), f"the same in each of {k} clusters"
         if within:
             said = f"all alike, Wilson's interval over {k} clusters"
             low, high = within
