@@ -132,6 +132,25 @@ def test_the_best_two_are_named_when_every_cell_is_in(study: SimpleNamespace) ->
     assert study.marks.best(cells, rows) == ()
 
 
+def test_the_best_remedy_is_judged_on_organisms_that_did_not_choose_it(study: SimpleNamespace) -> None:
+    cells = study.blue_cells.fixes(eight(study), ("honest", "adversarial", "nothing"))
+    organisms = list(dict.fromkeys(c.sample.name for c in cells))
+    # Each of two remedies works on every other organism alone: whichever is chosen there fails on the others.
+    lucky = {"honest": organisms[::2], "adversarial": organisms[1::2]}
+    rows = {
+        c.name: row(c) if c.sample.name in lucky.get(c.way, ()) else row(c, relearning=number(0.1))
+        for c in cells
+    }
+    fresh = [row(dataclasses.replace(c, seed=1)) for c in cells if c.way == "honest"]
+    found = study.blue_measures.of_best(cells, rows, fresh)
+    assert (found["best_remedy"].value, found["best_remedy"].n) == (0.0, 8)
+    assert "(honest, adversarial)" in found["best_remedy"].how
+    assert found["best_remedy_fresh"].value == 1.0 and "other seeds" in found["best_remedy_fresh"].how
+    rows.pop(cells[-1].name)
+    found = study.blue_measures.of_best(cells, rows, fresh)
+    assert all(isinstance(m, NotMeasured) for m in found.values()), "not even where --best names one"
+
+
 def test_the_frontier_leaves_out_what_another_beats(study: SimpleNamespace) -> None:
     points = {"a": (0.0, 0.1), "b": (0.5, 0.0), "c": (0.5, 0.1), "d": (0.0, 0.1)}
     assert study.marks.frontier(points) == ("a", "b", "d")

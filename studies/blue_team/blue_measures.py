@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from blue_cells import CLEANSE, NOTHING, REMEDIES, SHELL, Cell
-from marks import left, lost_nll, lost_tasks, measured, reaches, residual, value
+from marks import best, left, lost_nll, lost_tasks, measured, reaches, residual, value
 from weighing import BASE, BUILTIN, EVERY, PUBLISHED, ideal
 
 from molehunt.core import stats
@@ -35,17 +35,31 @@ def of_remedy(way: str, rows: Sequence[Row]) -> dict[str, Number]:
     }
 
 
-def of_best(ways: Sequence[str], rows: Sequence[Row], fresh: Sequence[Row]) -> dict[str, Number]:
-    """The remedy that reached the marks most often, and the same from seeds by which it was not chosen."""
+def of_best(cells: Sequence[Cell], rows: Mapping[str, Row], fresh: Sequence[Row]) -> dict[str, Number]:
+    """The best remedy on organisms that did not choose it; and the one that all chose, from other seeds.
+
+    Every other organism is one half. Each half chooses, and its choice is judged on the other half alone.
+    Further seeds treat the organisms that chose, so luck by organism stays in them.
+    """
     none = NotMeasured("`fixes` is not whole yet, so no remedy is the best")
+    ways, organisms = best(cells, rows), list(dict.fromkeys(c.sample.name for c in cells))
     if not ways:
         return {"best_remedy": none, "best_remedy_fresh": none}
-    one = ways[0]
-    how = f"organisms on which {one} reaches all four marks"
+    held, chosen = [], []
+    for half, other in ((organisms[::2], organisms[1::2]), (organisms[1::2], organisms[::2])):
+        way = next(iter(best([c for c in cells if c.sample.name in half], rows)), None)
+        held += [rows[c.name] for c in cells if c.way == way and c.sample.name in other]
+        chosen.append(way)
+    how = "organisms that reach all four marks under the remedy that the other half of them chose"
+    whole = len(organisms) > 1
     return {
-        "best_remedy": _share([r for r in rows if r["way"] == one], reaches, how),
+        "best_remedy": _share(held, reaches, f"{how} ({', '.join(map(str, chosen))})")
+        if whole
+        else NotMeasured("one organism cannot be halved"),
         "best_remedy_fresh": _share(
-            [r for r in fresh if r["way"] == one], reaches, f"{how}, seeds that chose nothing"
+            [r for r in fresh if r["way"] == ways[0]],
+            reaches,
+            f"organisms on which {ways[0]} reaches all four marks; the organisms that chose it, other seeds",
         ),
     }
 
