@@ -78,7 +78,7 @@ def main() -> None:
     if not todo:
         return
     with watching() as watch:
-        prepare(setting, watch)
+        prepare(setting, todo, watch)
         with _pool(study.workers) as pool:
             futures = {pool.submit(run_trial, setting, t): t for t in todo}
             watch.bar("trials", 0.0, f"0 of {len(todo)}")
@@ -136,10 +136,12 @@ def _fit(study: Study) -> None:
     """
     study.work.mkdir(parents=True, exist_ok=True)
     spec, path = {"model": study.model, "recipe": to_json(study.recipe)}, study.work / "study.json"
-    if path.exists() and read_json(path) != spec:
-        raise RunMismatch(
-            f"{study.work} holds trials of {read_json(path)}, not of {spec}; choose another --work."
-        )
+    if path.exists():
+        known = read_json(path)
+        # Folders from before numbers had chats of their own don't say so.
+        if {**known, "recipe": {"own_chats": False, **known["recipe"]}} != spec:
+            raise RunMismatch(f"{study.work} holds trials of {known}, not of {spec}; choose another --work.")
+        return sweep(study.work)
     write_json(path, spec)
     sweep(study.work)
 
