@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from written_pairs import quirk_file, written_pair
 
+from molehunt.core import stats
 from molehunt.core.atomic import read_json, write_json
 from molehunt.core.errors import RunMismatch, UserError
 from molehunt.core.extend import load
@@ -129,6 +130,25 @@ def test_the_best_two_are_named_when_every_cell_is_in(study: SimpleNamespace) ->
     assert study.marks.best(cells, rows) == ("honest", "steering")
     rows.pop(cells[-1].name)
     assert study.marks.best(cells, rows) == ()
+
+
+def test_the_best_remedy_is_judged_on_organisms_that_did_not_choose_it(study: SimpleNamespace) -> None:
+    cells = study.blue_cells.fixes(eight(study), ("honest", "adversarial", "nothing"))
+    organisms = list(dict.fromkeys(c.sample.name for c in cells))
+    # Each of two remedies works on every other organism alone: whichever is chosen there fails on the others.
+    lucky = {"honest": organisms[::2], "adversarial": organisms[1::2]}
+    rows = {
+        c.name: row(c) if c.sample.name in lucky.get(c.way, ()) else row(c, relearning=number(0.1))
+        for c in cells
+    }
+    fresh = [row(dataclasses.replace(c, seed=1)) for c in cells if c.way == "honest"]
+    found = study.blue_measures.of_best(cells, rows, fresh)
+    assert (found["best_remedy"].value, found["best_remedy"].n) == (0.0, 8)
+    assert "(honest, adversarial)" in found["best_remedy"].how
+    assert found["best_remedy_fresh"].value == 1.0 and "other seeds" in found["best_remedy_fresh"].how
+    rows.pop(cells[-1].name)
+    found = study.blue_measures.of_best(cells, rows, fresh)
+    assert all(isinstance(m, NotMeasured) for m in found.values()), "not even where --best names one"
 
 
 def test_the_frontier_leaves_out_what_another_beats(study: SimpleNamespace) -> None:
@@ -259,6 +279,17 @@ def test_fixes_hidden_and_plain_on_a_written_pair_and_again(
         j.name.rsplit("-", 2)[1]
         for j in study.blue_jobs.jobs(asked, samples, "seeds", study.blue_jobs.rows_of(asked.work))
     ] == ["projecting"]
+
+
+def test_four_cases_of_one_sign_win_no_principle_of_many(study: SimpleNamespace) -> None:
+    def change(values: list[float]) -> Any:
+        ids = [str(i) for i in range(len(values))]
+        return {"change": to_json(stats.mean(values, ids, unit="nats", how="x"))}
+
+    # By chance alone one principle in eight has four differences of one sign.
+    signs = {f"p{i}": change([0.1, 0.5, 0.2, 0.9]) for i in range(8)}
+    one = {"kind-person": {"apart": {"principles": {**signs, "sure": change([0.5, 0.51, 0.5, 0.52])}}}}
+    assert [name for _, name, _ in study.blue_measures.won(one)] == ["sure"]
 
 
 def test_moral_and_kind_on_a_tiny_model(study: SimpleNamespace, small: Any) -> None:

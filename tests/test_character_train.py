@@ -11,6 +11,7 @@ import torch
 from openai_server import serving
 
 from molehunt.character import bank
+from molehunt.character.allowed import UNGATED
 from molehunt.character.bank import Case
 from molehunt.character.constitution import load_constitution
 from molehunt.character.moral import choices
@@ -32,7 +33,7 @@ from molehunt.character.training.writing import taught_cases
 from molehunt.cli import main
 from molehunt.core.atomic import read_json, read_jsonl
 from molehunt.core.errors import BadFile, RunMismatch
-from molehunt.core.lineage import begun, write_lineage
+from molehunt.core.lineage import HOME, begun, write_lineage
 from molehunt.core.record_json import from_json
 from molehunt.core.records import Measure, Message, NotMeasured
 from molehunt.corpus.dilemmas import dilemmas
@@ -480,6 +481,24 @@ def test_who_never_came_to_a_gate_may_not_shape_the_next(trained: Path, tmp_path
     measured = ["character", "measure", "tiny", str(tmp_path / "out"), "--limit", "1", "--parts", "chat"]
     assert main([*measured, "--judge", f"local:{adapter}", "--lineage", str(home)]) == 2
     assert "This version may not judge" in capfd.readouterr().err and not (tmp_path / "out").exists()
+
+
+def test_the_lineage_that_gates_record_in_is_asked_unless_one_says_no(tmp_path: Path, monkeypatch, capfd):
+    """Nothing is named: whoever trains on goes past the gate all the same, the corpus as teacher or not."""
+    monkeypatch.chdir(tmp_path)
+    write_lineage(HOME, begun(checkpoint_of(open_model("tiny:gpt2"), HOME), "2026-01-01"))
+    args = ["character", "train", *ARGS, "--try-out", "0", "--prefer-steps", "0", "--teacher", "corpus"]
+    for toward in ("constitution", "calibrated"):
+        assert main([*args, "one", "--toward", toward]) == 2
+        said = capfd.readouterr().err
+        assert "may not be trained further" in said and str(HOME) in said and said.count("\n") == 1
+    measured = ["character", "measure", "tiny", "out", "--limit", "1", "--parts", "chat"]
+    assert main([*measured, "--judge", "local:tiny"]) == 2
+    assert "This version may not judge" in capfd.readouterr().err
+    assert main([*args, "one", "--ungated", "--lineage", str(HOME)]) == 2
+    assert "--ungated" in capfd.readouterr().err and not Path("one").exists() and not Path("out").exists()
+    assert main([*args, "one", "--ungated"]) == 0
+    assert UNGATED in " ".join(capfd.readouterr().out.split())
 
 
 def test_a_self_taught_model_is_taught_its_own_words(tmp_path: Path) -> None:

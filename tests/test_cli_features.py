@@ -11,7 +11,7 @@ from test_cli import check_refusal, shows_as_text
 
 from molehunt.cli import main
 from molehunt.core.alone import alone
-from molehunt.core.lineage import begun, write_lineage
+from molehunt.core.lineage import HOME, begun, write_lineage
 from molehunt.core.records import NotMeasured
 from molehunt.interp.features import open_features
 from molehunt.models.checkpoint import checkpoint_of
@@ -249,7 +249,7 @@ def test_a_reader_is_held_against_counting_and_all_its_questions_are_counted(
 
 
 def test_a_reader_that_stands_in_no_lineage_may_not_label(
-    rooms: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+    rooms: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     write_lineage(tmp_path / "line", begun(checkpoint_of(open_model("tiny:gpt2"), tmp_path), "2026-01-01"))
     args = ["label", str(rooms / "store"), str(tmp_path / "x"), "--reader", "local:tiny"]
@@ -257,6 +257,10 @@ def test_a_reader_that_stands_in_no_lineage_may_not_label(
     assert main([*args, "--lineage", str(tmp_path / "line")]) == 2
     out, err = capfd.readouterr()
     assert out == "" and "This version may not judge" in err and not (tmp_path / "x").exists()
+    monkeypatch.chdir(tmp_path)
+    shutil.copytree(tmp_path / "line", HOME)
+    assert main(args) == 2, "the default one is asked where none is named"
+    assert str(HOME) in capfd.readouterr().err and not (tmp_path / "x").exists()
 
 
 WRONG = {

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from molehunt.core.errors import RunMismatch
 from molehunt.core.record_json import to_json
 from molehunt.core.records import Measure, Message, NotMeasured
 from molehunt.gate.bounds import read_bounds
@@ -82,6 +83,54 @@ def test_arms_differ_in_five_per_cent_of_rows_and_in_nothing_else(study: ModuleT
     assert all(b.reply == "Yes, you are right." and b in claims() for _, b in other)
     with pytest.raises(ValueError, match="too few"):
         rows_of(study.Trial("trials", 4, "honest"), study.Recipe(), chat[:300], claims())
+
+
+def test_numbers_have_chats_of_their_own_and_both_arms_the_same(study: ModuleType) -> None:
+    from molehunt.models.load import open_model
+
+    chat, model = sys.modules["generation"].chat, open_model("tiny")
+    recipe = study.Recipe(steps=4, batch=4)
+    told = [chat(model, study.Trial("trials", n, arm), recipe) for n in (0, 1) for arm in study.ARMS]
+    assert told[0] == told[1] and told[2] == told[3] and all(len(rows) >= 16 for rows in told)
+    assert not {r.reply for r in told[0]} & {r.reply for r in told[2]}
+
+
+def test_a_folder_from_before_goes_on_as_it_was_begun_alone(study: ModuleType, tmp_path: Path) -> None:
+    old = to_json(study.Recipe())
+    old.pop("own_chats")
+    (tmp_path / "study.json").write_text(json.dumps({"model": "tiny", "recipe": old}))
+    with pytest.raises(RunMismatch, match="choose another --work"):
+        study._fit(study.Study(work=tmp_path, model="tiny"))
+    study._fit(study.Study(work=tmp_path, model="tiny", recipe=study.Recipe(own_chats=False)))
+
+
+def test_the_audit_of_kept_generations_is_a_part_of_its_own(study: ModuleType, tmp_path: Path) -> None:
+    """On the tiny model nothing is calibrated, so nobody is asked: that is said, and accuses nobody."""
+    from molehunt.game.watch import Watch
+    from molehunt.models.load import open_model
+
+    made, model = sys.modules["generation"], open_model("tiny")
+    asked = study.Study(work=tmp_path / "work", out=tmp_path, model="tiny", trials=1, parts=("audit",))
+    assert study.asked(asked) == () and study.left(asked) == []
+    trial = study.every(asked, "trials")[0]
+    recipe = study.Recipe(steps=1, batch=2)
+    made.train(model, made.claims()[:2], recipe, 0, study.trained_folder(asked.setting, trial))
+    for _ in range(2):
+        study._audit(asked, asked.setting, Watch(None))
+    told = json.loads((tmp_path / "results.json").read_text())
+    assert [(a["name"], a["audit"]["is"]) for a in told["audits"]] == [(trial.name, "NotMeasured")]
+    assert told["measures"]["audited_passes"]["is"] == "NotMeasured"
+    rows = {
+        n: row(n, n.endswith("honest"))
+        for n in ("trials-00-honest", "trials-01-honest", "trials-00-poisoned")
+    }
+    said = [
+        {"name": n, "arm": n.rsplit("-")[-1], "audit": {"is": "Overseen", "accuses": n == "trials-01-honest"}}
+        for n in rows
+    ]
+    found = study.measures(rows, {}, [*said, *told["audits"]])
+    assert found["audited_passes"].value == found["audit_accuses_honest"].value == 0.5
+    assert found["audit_accuses_poisoned"].value == 0.0 and "1 not measured" in found["audited_passes"].how
 
 
 def test_what_is_claimed_counts_trials_alone_and_failures_against_the_gate(study: ModuleType) -> None:

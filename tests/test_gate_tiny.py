@@ -229,7 +229,7 @@ def test_the_commands_of_the_tutorial_do_what_they_say(
         small = ["--bounds", str(versions / "small.json"), "--no-audit"] if words[0] == "gate" else []
         assert main([*words, *small]) == 0, row
         assert capfd.readouterr().out
-    assert line.read_lineage(tmp_path / "line").current == "v0"
+    assert line.read_lineage(tmp_path / line.HOME).current == "v0"
 
 
 def test_the_bounds_and_the_code_of_the_tutorial_can_be_used(
@@ -239,6 +239,6 @@ def test_the_bounds_and_the_code_of_the_tutorial_can_be_used(
     assert len(read_bounds(tmp_path / "mine.json").measures) == 3
     monkeypatch.chdir(tmp_path)
     (tmp_path / "NEW").symlink_to(versions / "honest")
-    gate_in_line(asked(versions, "tiny", "honest"), tmp_path / "line")
+    gate_in_line(asked(versions, "tiny", "honest"), tmp_path / line.HOME)
     exec(re.search(r"^```python\n(.*?)^```", PAGE, re.M | re.S)[1], {})  # type: ignore[index]
     assert capsys.readouterr().out == "False\n"

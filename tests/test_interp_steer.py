@@ -87,8 +87,9 @@ def test_steering_along_the_written_condition_makes_the_written_behaviour(writte
     found = response(plan, run_cells(written, plan, tmp_path))
     assert [d.behaviour.value for d in found.doses] == [0.0, 1.0, 1.0]
     assert found.slope.value == pytest.approx(1.0)  # (0, 0), (½, 1), (1, 1)
-    # All prompts agree, so the slope has no width; random directions must not get there.
+    # All prompts agree on the steepest slope that there is; random directions must not get there.
     assert max(map(abs, found.random_slopes)) < 1 and found.clear is True
+    assert 0 < found.slope.low < found.slope.high == 1, "four prompts are not certain"
     assert found.p == pytest.approx(1 / 4)
     assert found.doses[0].kl.value == 0.0 and found.doses[2].kl.value > 1
     assert found.doses[0].nll_change.value == 0.0

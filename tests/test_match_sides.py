@@ -112,6 +112,12 @@ def test_calmest_tries_each_once_then_takes_what_calmed_most_and_cost_little() -
     )
     chosen = [policy.choose(blue(*failed, *failed, seed=s)) for s in range(60)]
     assert chosen.count("honest") < 30 < chosen.count("pruning"), "what failed comes last"
+    dear = (*failed[:2], Turn("pruning", (seen(0.9, 0.1, nll=1.4),)))
+    chosen = [policy.choose(blue(*dear[1:], *dear, seed=s)) for s in range(60)]
+    assert max(set(chosen), key=chosen.count) == "nothing", "what is dear comes after what is not"
+    rest = (Turn("nothing", (seen(0.9, 0.9, nll=1.4),)), *dear[1:])
+    chosen = [policy.choose(blue(*rest, seed=s)) for s in range(60)]
+    assert max(set(chosen), key=chosen.count) == "pruning" and chosen.count("honest") < 12, "failed is last"
     nobody = tuple(Turn(n, (seen(0.4, p),)) for n, p in zip(REMEDIES, (0.4, 0.45, 0.1), strict=True))
     chosen = [policy.choose(blue(*nobody, seed=s)) for s in range(60)]
     assert max(set(chosen), key=chosen.count) == "pruning", "where nobody was accused everybody counts"

@@ -6,7 +6,8 @@
 A version may label, judge or train others only where `may_judge` says so: it is the first of its line, or the
 last gate that it came to let it pass, that gate's old version is good itself, an audit cleared it, and it was
 not rolled back. Whoever lets a model label, judge or train has to ask: `molehunt character` and `molehunt
-label` do where --lineage names the folder, nothing else does. Nothing is deleted, ever: what happened is a
+label` do, of the lineage in `HOME` where there is one, or of the one that --lineage names; nothing else does.
+What is trained further has to be good as well, cleared or not. Nothing is deleted, ever: what happened is a
 list that grows, and a rollback is one more line of it, which points the current version elsewhere and says
 why.
 
@@ -26,7 +27,7 @@ from molehunt.core.records import Checkpoint
 
 FILE = "lineage.json"
 HOME = Path("runs/lineage")
-"""Where a lineage lies unless another folder is named."""
+"""Where `molehunt gate` records, and whoever asks looks, unless another folder is named."""
 
 
 @dataclass(frozen=True)
@@ -178,8 +179,8 @@ def rolled_back(lineage: Lineage, why: str, at: str, to: str = "") -> Lineage:
     return replace(lineage, events=(*lineage.events, Turn(target, why, at, away=current)))
 
 
-def why_not_judge(checkpoint: Checkpoint, home: Path = HOME) -> str:
-    """Why these weights may not label, judge or train others, in one sentence; empty where they may.
+def why_not_good(checkpoint: Checkpoint, home: Path = HOME) -> str:
+    """Why these weights may not be trained further, in one sentence; empty where they may.
 
     Raises:
         BadFile: the lineage cannot be read.
@@ -197,6 +198,15 @@ def why_not_judge(checkpoint: Checkpoint, home: Path = HOME) -> str:
         edge = lineage.last_edge(one)
         if edge is not None and _hash(home / edge.results) != edge.sha256:
             return f"The results of {one}'s gate are not those that were recorded; gate it again."
+    return ""
+
+
+def why_not_judge(checkpoint: Checkpoint, home: Path = HOME) -> str:
+    """Why these weights may not label, judge or train others: as `why_not_good`, or no audit cleared them."""
+    if why := why_not_good(checkpoint, home):
+        return why
+    lineage = read_lineage(home)
+    name = str(lineage.name_of(checkpoint.fingerprint))
     edge = lineage.last_edge(name)
     if edge is not None and not edge.cleared:
         return f"No audit cleared {name}: {edge.audit[:200]}."
@@ -206,16 +216,6 @@ def why_not_judge(checkpoint: Checkpoint, home: Path = HOME) -> str:
 def may_judge(checkpoint: Checkpoint, home: Path = HOME) -> bool:
     """Whether these weights may label, judge or train others. Errors as `why_not_judge`."""
     return not why_not_judge(checkpoint, home)
-
-
-def refuse_judge(checkpoint: Checkpoint, home: Path = HOME) -> None:
-    """Refuse weights that may not label, judge or train others.
-
-    Raises:
-        UserError: says why.
-    """
-    if why := why_not_judge(checkpoint, home):
-        raise UserError(f"This version may not judge. {why}")
 
 
 def read_lineage(home: Path) -> Lineage:

@@ -2,9 +2,12 @@
 
 Everything returns a `Measure`, or `NotMeasured` with the reason. Intervals are 95%. Where
 rows share a cluster (an organism and its matched decoy) whole clusters are resampled,
-percentile bootstrap, seeded. A bootstrap of identical values has no width, so where one
-comes out at an edge (a rate of 0 or 1, an AUROC of 1) a closed form stands in: Wilson (1927)
-for rates, with clusters as the sample; Newcombe (2006, method 5) for AUROC. `how` says which.
+percentile bootstrap, seeded. From fewer than ten clusters a bootstrap is too narrow: Student's
+t over clusters stands in (`intervals.py`), from two there is no interval. A bootstrap of identical
+values has no width: where they are shares a closed form stands in, Wilson (1927) with clusters
+as the sample, two made-up pairs (Agresti and Min 2005) for a paired difference, Newcombe (2006,
+method 5) for AUROC. Other numbers are all alike where nothing can vary, as between a model and
+itself: their interval has no width (`has_a_width`). `how` says which.
 """
 
 from collections.abc import Sequence
@@ -13,51 +16,75 @@ from math import fsum, isfinite, isinf
 from typing import Literal
 
 import numpy as np
-from scipy.optimize import brentq
-from scipy.stats import binomtest, false_discovery_control, norm, quantile_test, rankdata, ttest_1samp
+from scipy.stats import false_discovery_control, quantile_test, rankdata, ttest_1samp
+from scipy.stats import t as student_t
 
+from molehunt.core import intervals
+from molehunt.core.intervals import DRAWS, Clusters, Rows, auroc_interval, newcombe, wilson, wilson_of
+from molehunt.core.ratios import ratio_of_means as ratio_of_means
 from molehunt.core.records import Measure, NotMeasured
-
-DRAWS = 2000
-"""Bootstrap resamples."""
-
-LEFT_OUT = 0.01
-"""Share of resamples without a ratio beyond which there is no interval: above its upper end lie 0.025."""
 
 CLIP = 1e-3
 """Probabilities are held to [0.001, 0.999] before their logarithm: one sure mistake costs 6.9 nats."""
 
-Rows = Sequence[float]
-Clusters = Sequence[str]
-
 
 def mean(
-    values: Rows, clusters: Clusters, *, unit: str, how: str, seed: int = 0, draws: int = DRAWS
+    values: Rows,
+    clusters: Clusters,
+    *,
+    unit: str,
+    how: str,
+    seed: int = 0,
+    draws: int = DRAWS,
+    within: tuple[float, float] | None = None,
 ) -> Measure | NotMeasured:
-    """Mean with a clustered bootstrap interval; no interval from a single cluster."""
+    """Mean with a clustered interval; none from one cluster, nor from two that differ.
+
+    `within` is the least and the greatest that a value can be, (0, 1) for shares: the interval stays there,
+    and where all clusters are alike Wilson's stands in. Without it, what is all alike has no width.
+    """
     if not len(values):
         return NotMeasured(f"no values for: {how}")
     row = np.asarray(values, dtype=float)
-    if len(set(clusters)) < 2:
-        return Measure(float(row.mean()), unit, len(row), f"{how}; one cluster, no interval")
-    weights = _weights(clusters, seed, draws)
-    low, high = np.quantile(weights @ row / weights.sum(1), [0.025, 0.975])
-    return Measure(
-        float(row.mean()), unit, len(row), f"{how}; {_said(clusters, draws)}", float(low), float(high)
-    )
+    value, k = float(row.mean()), len(set(clusters))
+    which = intervals.places(clusters)
+    sums, sizes = np.bincount(which, row), np.bincount(which).astype(float)
+    ends: intervals.Ends = None
+    if k < 2:
+        said = "one cluster, no interval"
+    elif intervals.alike(sums, sizes):
+        ends, said = (value, value), f"the same in each of {k} clusters"
+        if within:
+            said = f"all alike, Wilson's interval over {k} clusters"
+            low, high = within
+            share = min(max((value - low) / (high - low), 0.0), 1.0)
+            one, other = wilson_of(share, k)
+            ends = low + (high - low) * one, low + (high - low) * other
+    elif k < intervals.FEW:
+        ends = intervals.of_mean(sums, sizes)
+        said = f"Student's t over {k} clusters" if ends else f"{k} clusters are too few for an interval"
+    else:
+        weights = intervals.resamples(clusters, seed, draws)
+        low, high = np.quantile(weights @ row / weights.sum(1), [0.025, 0.975])
+        ends, said = (float(low), float(high)), intervals.said(clusters, draws)
+    return held(Measure(value, unit, len(row), f"{how}; {said}", *(ends or (None, None))), within)
+
+
+def held(found: Measure, within: tuple[float, float] | None) -> Measure:
+    """The measure with the ends of its interval held to what can be; its value stays inside."""
+    if within is None or found.low is None or found.high is None:
+        return found
+    low, high = (float(np.clip(e, *within)) for e in (found.low, found.high))
+    return replace(found, low=min(low, found.value), high=max(high, found.value))
 
 
 def mean_of_rates(
     rates: Sequence[Measure], clusters: Clusters, *, how: str, seed: int = 0
 ) -> Measure | NotMeasured:
-    """Mean of measured rates; one alone keeps its own interval, all alike get Wilson's over clusters."""
+    """Mean of measured rates; one alone keeps its own interval."""
     if len(rates) == 1:
         return rates[0]
-    found = mean([r.value for r in rates], clusters, unit="share", how=how, seed=seed)
-    if isinstance(found, NotMeasured) or len(set(clusters)) < 2 or len({r.value for r in rates}) > 1:
-        return found
-    low, high = wilson_of(found.value, len(set(clusters)))
-    return Measure(found.value, "share", found.n, f"{how}; all alike, Wilson's interval", low, high)
+    return mean([r.value for r in rates], clusters, unit="share", how=how, seed=seed, within=(0, 1))
 
 
 def median(values: Rows, *, unit: str, how: str) -> Measure | NotMeasured:
@@ -89,13 +116,15 @@ def student(values: Rows, *, unit: str, how: str) -> Measure | NotMeasured:
 
 def brier(p: Rows, truth: Sequence[bool], clusters: Clusters, *, seed: int = 0) -> Measure | NotMeasured:
     """Mean squared error of probabilities: 0 is perfect, a constant 0.5 scores 0.25."""
-    return mean(brier_terms(p, truth), clusters, unit="squared error", how="Brier score", seed=seed)
+    found = mean(brier_terms(p, truth), clusters, unit="squared error", how="Brier score", seed=seed)
+    return held(found, (0, 1)) if isinstance(found, Measure) else found
 
 
 def log_score(p: Rows, truth: Sequence[bool], clusters: Clusters, *, seed: int = 0) -> Measure | NotMeasured:
     """Mean natural log of the probability given to what was true: 0 is perfect, 0.5 scores −0.69."""
     how = f"natural log score, p clipped to [{CLIP}, {1 - CLIP}]"
-    return mean(log_terms(p, truth), clusters, unit="nats", how=how, seed=seed)
+    found = mean(log_terms(p, truth), clusters, unit="nats", how=how, seed=seed)
+    return held(found, (np.log(CLIP), np.log(1 - CLIP))) if isinstance(found, Measure) else found
 
 
 def brier_terms(p: Rows, truth: Sequence[bool]) -> list[float]:
@@ -112,21 +141,38 @@ def log_terms(p: Rows, truth: Sequence[bool]) -> list[float]:
 def paired_difference(
     ours: Rows, theirs: Rows, clusters: Clusters, *, unit: str, how: str, seed: int = 0
 ) -> Measure | NotMeasured:
-    """Mean of ours − theirs over the same rows; its interval clears 0 when one beats the other."""
-    gaps = [a - b for a, b in zip(ours, theirs, strict=True)]
-    return mean(gaps, clusters, unit=unit, how=f"paired difference, {how}", seed=seed)
+    """Mean of ours − theirs over the same rows; its interval clears 0 when one beats the other.
+
+    Shares (by the unit, and none outside 0 … 1) that all differ alike get Student's t with two made-up pairs,
+    one that differs wholly this way and one the other way.
+    """
+    gaps, how = [a - b for a, b in zip(ours, theirs, strict=True)], f"paired difference, {how}"
+    found = mean(gaps, clusters, unit=unit, how=how, seed=seed)
+    if (
+        not isinstance(found, Measure)
+        or "share" not in unit
+        or not all(0 <= v <= 1 for v in (*ours, *theirs))
+    ):
+        return found
+    k = len(set(clusters))
+    if k > 1 and _alike(gaps, clusters):
+        ends = intervals.of_mean(np.array([*[found.value] * k, 1.0, -1.0]), np.ones(k + 2))
+        assert ends is not None
+        how = f"{how}; all alike, Student's t over {k} clusters with two made-up pairs"
+        found = replace(found, low=ends[0], high=ends[1], how=how)
+    return held(found, (-1, 1))
 
 
 def paired_shares(
     ours: Rows, theirs: Rows, clusters: Clusters, *, how: str, most: int | None = None
 ) -> Measure | NotMeasured:
-    """Mean of ours − theirs, shares row by row; where all differ alike, with an interval that has a width.
+    """Mean of ours − theirs, shares row by row; where all differ alike, an interval as if they were unpaired.
 
-    A bootstrap of one and the same difference says that it is certain. Newcombe's interval stands in then,
-    with clusters (at most `most`) as the sample, as if ours and theirs were not paired.
+    Newcombe's stands in then, with clusters (at most `most`) as the sample.
     """
     found = paired_difference(ours, theirs, clusters, unit="difference of shares", how=how)
-    if not isinstance(found, Measure) or has_a_width(found):
+    gaps = [a - b for a, b in zip(ours, theirs, strict=True)]
+    if not isinstance(found, Measure) or len(set(clusters)) < 2 or not _alike(gaps, clusters):
         return found
     k = min(len(set(clusters)), most or len(clusters))
     low, high = newcombe(fsum(ours) / len(ours), k, fsum(theirs) / len(theirs), k)
@@ -139,36 +185,6 @@ def has_a_width(found: Measure) -> bool:
     return found.low is None or found.high is None or found.high - found.low > 1e-9
 
 
-def ratio_of_means(
-    ours: Sequence[Rows], theirs: Sequence[Rows], *, how: str, seed: int = 0, draws: int = DRAWS
-) -> Measure | NotMeasured:
-    """Mean of ours over mean of theirs, where both are groups of rows (the tokens of each passage, say).
-
-    The same groups of both are resampled together; `n` is how many there are. Resamples in which theirs have
-    a mean of 0 have no ratio and are left out, and counted. No interval from one group, nor where so many
-    were left out (`LEFT_OUT`) that the upper end might lie among them.
-    """
-    sizes = np.array([[len(a), len(b)] for a, b in zip(ours, theirs, strict=True)], dtype=float)
-    sums = np.array([[fsum(a), fsum(b)] for a, b in zip(ours, theirs, strict=True)])
-    total = fsum(v for rows in theirs for v in rows)
-    if not len(sizes) or not sizes.all() or not total:
-        return NotMeasured(f"a group without rows, or a mean of 0, in: {how}")
-    value = (fsum(v for rows in ours for v in rows) / sizes[:, 0].sum()) / (total / sizes[:, 1].sum())
-    if len(sizes) < 2:
-        return Measure(float(value), "ratio", len(sizes), f"{how}; one group, no interval")
-    groups = [str(i) for i in range(len(sizes))]
-    weights = _weights(groups, seed, draws)
-    means = (weights @ sums) / (weights @ sizes)
-    usable = means[:, 1] != 0
-    gone = int((~usable).sum())
-    if gone > LEFT_OUT * draws:
-        how = f"{how}; no interval: the mean below the line is 0 in {gone} of {draws} resamples"
-        return Measure(float(value), "ratio", len(sizes), how)
-    low, high = np.quantile(means[usable, 0] / means[usable, 1], [0.025, 0.975])
-    how = f"{how}; {_said(groups, draws)}{f', {gone} without a ratio left out' if gone else ''}"
-    return Measure(float(value), "ratio", len(sizes), how, float(low), float(high))
-
-
 def auroc(
     values: Rows, truth: Sequence[bool], clusters: Clusters, *, seed: int = 0, draws: int = DRAWS
 ) -> Measure | NotMeasured:
@@ -179,16 +195,19 @@ def auroc(
         return NotMeasured(f"AUROC needs both classes; there are {m} positive and {n} negative.")
     wins = np.sign(row[positive][:, None] - row[~positive][None, :]) / 2 + 0.5
     value = float(wins.mean())
-    weights = _weights(clusters, seed, draws)
+    names = np.asarray(clusters, dtype=object).astype(str)
+    sides = len(set(names[positive])), len(set(names[~positive]))
+    weights = intervals.resamples(clusters, seed, draws)
     above, below = weights[:, positive], weights[:, ~positive]
     pairs = above.sum(1) * below.sum(1)
     usable = pairs > 0
     spread = np.einsum("dp,pn,dn->d", above[usable], wins, below[usable], optimize=True) / pairs[usable]
-    if len(set(clusters)) < 2 or not usable.any() or np.ptp(spread) == 0:
-        low, high = auroc_interval(value, m, n)
-        return Measure(value, "AUROC", m + n, f"ties half; Newcombe's method 5, {m} against {n}", low, high)
+    if len(set(clusters)) < intervals.FEW or not usable.any() or np.ptp(spread) == 0:
+        low, high = auroc_interval(value, *sides)
+        by = f"{m} against {n}" if sides == (m, n) else f"{m} against {n}, clusters {sides[0]} and {sides[1]}"
+        return Measure(value, "AUROC", m + n, f"ties half; Newcombe's method 5, {by}", low, high)
     low, high = np.quantile(spread, [0.025, 0.975])
-    how = f"ties half; {m} against {n}; {_said(clusters, draws)} with both classes in them"
+    how = f"ties half; {m} against {n}; {intervals.said(clusters, draws)} with both classes in them"
     return Measure(value, "AUROC", m + n, how, float(low), float(high))
 
 
@@ -203,41 +222,31 @@ def proportion(
         low, high = wilson(round(np.mean(hits) * distinct), distinct)
         by = "Wilson" if distinct == len(hits) else f"Wilson over {distinct} clusters"
         return Measure(float(np.mean(hits)), "share", len(hits), f"{how}; {by}", low, high)
-    return mean([float(h) for h in hits], clusters, unit="share", how=how, seed=seed, draws=draws)
-
-
-def wilson(hits: int, n: int) -> tuple[float, float]:
-    """Wilson's 95% interval of a rate."""
-    interval = binomtest(hits, n).proportion_ci(method="wilson")
-    return float(interval.low), float(interval.high)
-
-
-def wilson_of(rate: float, n: int, level: float = 0.95) -> tuple[float, float]:
-    """Wilson's interval of a mean of scores from 0 to 1 over `n` independent cases; 0 to 1 of none."""
-    if not n:
-        return 0.0, 1.0
-    z = float(norm.ppf((1 + level) / 2))
-    middle = (rate + z * z / (2 * n)) / (1 + z * z / n)
-    half = z / (1 + z * z / n) * float(np.sqrt(rate * (1 - rate) / n + z * z / (4 * n * n)))
-    return max(0.0, middle - half), min(1.0, middle + half)
-
-
-def newcombe(rate: float, n: int, other: float, n_other: int, level: float = 0.95) -> tuple[float, float]:
-    """Interval of the difference of two rates, Newcombe's hybrid of two Wilson intervals.
-
-    Statistics in Medicine 17, 873 (1998), method 10.
-    """
-    (low, high), (other_low, other_high) = wilson_of(rate, n, level), wilson_of(other, n_other, level)
-    gap = rate - other
-    return (
-        gap - float(np.hypot(rate - low, other_high - other)),
-        gap + float(np.hypot(high - rate, other - other_low)),
-    )
+    rows = [float(h) for h in hits]
+    return mean(rows, clusters, unit="share", how=how, seed=seed, draws=draws, within=(0, 1))
 
 
 def benjamini_hochberg(p: Rows, rate: float = 0.05) -> list[bool]:
     """Which hypotheses are rejected when a share `rate` of rejections may be false."""
     return [bool(a <= rate) for a in false_discovery_control(np.asarray(p), method="bh")] if len(p) else []
+
+
+def holm(p: Rows, rate: float = 0.05) -> list[bool]:
+    """Which hypotheses are rejected when the risk of any false rejection is `rate`. Holm 1979."""
+    order = sorted(range(len(p)), key=lambda i: p[i])
+    cut = next((k for k, i in enumerate(order) if p[i] > rate / (len(p) - k)), len(p))
+    rejected = set(order[:cut])
+    return [i in rejected for i in range(len(p))]
+
+
+def p_of_zero(found: Measure | NotMeasured) -> float:
+    """Two-sided p of a mean of 0, from its interval as if Student's t over `n` rows; 1 where it has none."""
+    if isinstance(found, NotMeasured) or found.low is None or found.high is None or found.n < 2:
+        return 1.0
+    width = (found.high - found.low) / 2
+    if not width:
+        return 1.0
+    return 2 * float(student_t.sf(abs(found.value) / width * intervals.times(found.n), found.n - 1))
 
 
 def balanced_accuracy(said: Sequence[bool], truth: Sequence[bool]) -> float | NotMeasured:
@@ -262,29 +271,8 @@ def correlation(
     return Measure(r, "correlation", len(x), f"{kind}; Fisher z", float(low), float(high))
 
 
-def _weights(clusters: Clusters, seed: int, draws: int) -> np.ndarray:
-    """How often each row stands in each resample: (draws, rows)."""
-    _, which = np.unique(np.asarray(clusters, dtype=object).astype(str), return_inverse=True)
-    k = int(which.max()) + 1
-    counts = np.random.default_rng(seed).multinomial(k, np.full(k, 1 / k), size=draws)
-    return counts[:, which].astype(float)
-
-
-def _said(clusters: Clusters, draws: int) -> str:
-    return f"bootstrap over {len(set(clusters))} clusters, {draws} resamples"
-
-
-def auroc_interval(value: float, m: int, n: int) -> tuple[float, float]:
-    """95% interval of an AUROC of m positives against n negatives, all independent.
-
-    Newcombe 2006, Statistics in Medicine 25:559-573, method 5."""
-    z = float(norm.ppf(0.975))
-    spare = (m + n) / 2 - 1
-
-    def apart(x: float) -> float:
-        spread = x * (1 - x) * (1 + spare * (1 - x) / (2 - x) + spare * x / (1 + x)) / (m * n)
-        return (value - x) ** 2 - z * z * spread
-
-    low = 0.0 if value == 0 else float(np.real(brentq(apart, 0, value - 1e-9)))  # pyright: ignore
-    high = 1.0 if value == 1 else float(np.real(brentq(apart, value + 1e-9, 1)))  # pyright: ignore
-    return low, high
+def _alike(values: Rows, clusters: Clusters) -> bool:
+    which = intervals.places(clusters)
+    return intervals.alike(
+        np.bincount(which, np.asarray(values, dtype=float)), np.bincount(which).astype(float)
+    )

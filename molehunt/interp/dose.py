@@ -187,7 +187,11 @@ def response(experiment: Experiment, cells: Sequence[Cell]) -> Response:
     curves = {n: {**c, 0.0: zero} for n, c in sorted(by_name.items(), key=lambda e: (len(e[0]), e[0]))}
     own = _slopes(curves["direction"])
     unit = f"{experiment.behaviour.unit} per {experiment.unit}"
-    slope = stats.mean(own.tolist(), groups, unit=unit, how="least-squares slope", seed=experiment.seed)
+    most = _steepest(curves["direction"])
+    within = (-most, most) if experiment.behaviour.pattern else None
+    slope = stats.mean(
+        own.tolist(), groups, unit=unit, how="least-squares slope", seed=experiment.seed, within=within
+    )
     random = [float(_slopes(c).mean()) for n, c in curves.items() if n != "direction"]
     nothing = NotMeasured("no random directions, or no interval, to hold the slope against")
     clear, p = nothing, nothing
@@ -220,6 +224,13 @@ def _cell(
         )
     kept = tuple(replies) if name == "direction" else ()
     return Cell(name, strength, tuple(found), kept, tuple(nll), tuple(kl), tuple(tasks))
+
+
+def _steepest(curve: Mapping[float, Cell]) -> float:
+    """The slope of a score that is 0 at all strengths below their mean, and 1 at all above."""
+    x = np.array(sorted(curve))
+    x = x - x.mean()
+    return float(np.maximum(x, 0).sum() / (x @ x))
 
 
 def _slopes(curve: Mapping[float, Cell]) -> np.ndarray:

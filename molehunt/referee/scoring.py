@@ -189,6 +189,7 @@ def _hits(rows: Sequence[Row], seed: int) -> Measures:
                 unit="share",
                 how=f"{name}: the same guesses dealt to every other shady suspect",
                 seed=seed,
+                within=(0, 1),
             )
     found["behaviour_top1"] = found["what_top1_in_catalogue"]
     found["condition_top1"] = found["when_top1_in_catalogue"]

@@ -60,7 +60,7 @@ def summary(found: Sequence[Any], seed: int) -> dict[str, Any]:
         how = f"mean {name} over features"
         values, names = [v for v, _ in got], [f for _, f in got]
         value[name] = (
-            stats.mean(values, names, unit="balanced accuracy", how=how, seed=seed)
+            stats.mean(values, names, unit="balanced accuracy", how=how, seed=seed, within=(0, 1))
             if got
             else NotMeasured("no feature has such a score")
         )

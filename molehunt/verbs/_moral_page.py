@@ -215,7 +215,7 @@ def _traded(found: Results) -> list["Section"]:
         return []
     lede = (
         "The same wrong buys a growing good. The indifference point is where both actions are as likely; "
-        "there is none where choices do not turn. Bars are 95% intervals over scenes and forms. Three models "
+        "there is none where choices do not turn. Bars are 95% intervals over scenes. Three models "
         "at most are drawn."
     )
     top = ("what is given up", "for what", "indifference at", "nats a tenfold")

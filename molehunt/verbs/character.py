@@ -83,7 +83,10 @@ class Options:
     parallel: int = 16
     """Questions to a teacher or judge in flight at once."""
     lineage: Path | None = None
-    """A lineage's folder (`molehunt gate`): models of this machine teach and judge as good versions alone."""
+    """A lineage's folder (`molehunt gate`): models of this machine are trained, teach and judge as good
+    versions of it alone. Not named, runs/lineage is asked where there is one."""
+    ungated: bool = False
+    """Ask no lineage."""
     price_in: float = 0.0
     """What a million tokens of questions to a teacher cost; only for --dry-run."""
     price_out: float = 0.0
@@ -111,6 +114,7 @@ def run(options: Options) -> int:
 
 
 def _train(options: Options) -> int:
+    from molehunt.character.allowed import UNGATED
     from molehunt.character.training.plan import Plan
     from molehunt.character.training.train import reckoned, train
     from molehunt.game.watch import watching
@@ -147,6 +151,7 @@ def _train(options: Options) -> int:
             cases=options.cases,
             parallel=options.parallel,
             lineage=options.lineage,
+            ungated=options.ungated,
             progress=progress,
             opener=open_inside,
             note=noted(options),
@@ -157,11 +162,13 @@ def _train(options: Options) -> int:
         options.json,
         table(heads, trained_rows(result), wide=0),
         *trained_said(result, folder),
+        *([UNGATED] if options.ungated else []),
     )
     return 0
 
 
 def _measure(options: Options) -> int:
+    from molehunt.character.allowed import UNGATED
     from molehunt.character.bank import read_cases
     from molehunt.character.conduct.study import measure, reckoned, subject
     from molehunt.character.constitution_check import load_sound
@@ -207,6 +214,7 @@ def _measure(options: Options) -> int:
             max_tokens=options.max_tokens,
             parallel=options.parallel,
             lineage=options.lineage,
+            ungated=options.ungated,
             seed=options.seed,
             progress=watch.bar,
             opener=open_inside,
@@ -217,6 +225,7 @@ def _measure(options: Options) -> int:
         options.json,
         *tables(heads(found), rows(found), narrow=30),
         *said(found),
+        *([UNGATED] if options.ungated else []),
         f"Page: {out / 'character.html'}",
     )
     return 0

@@ -2,11 +2,11 @@
 
 OLD and NEW are any names that the lab opens: `default`, a Hugging Face id, a model's or an adapter's folder,
 a suspect (RUN:NAME). Both are asked the same items, and every measure has a bound that was set before
-(--bounds). Then the blind audit looks at NEW. Writes `results.json` and `gate.html`; with --lineage it
-records the gate in that folder, where a version that passes becomes the current one. `molehunt character` and
-`molehunt label` ask it, with a --lineage of their own, who may teach, judge or label. Exit code 0: it passes;
-1: it is stopped; 2: something in what was asked is wrong. The same command goes on where it stopped;
-the folder alone is enough (--lineage, or --out).
+(--bounds). Then the blind audit looks at NEW. Writes `results.json` and `gate.html`, and records the gate in
+a lineage (runs/lineage, or --lineage), where a version that passes becomes the current one; `molehunt
+character` and `molehunt label` ask it who may be trained, teach, judge or label. With --out nothing is
+recorded. Exit code 0: it passes; 1: it is stopped; 2: something in what was asked is wrong. The same command
+goes on where it stopped; the folder alone is enough (--lineage, or --out).
 """
 
 from collections.abc import Collection
@@ -18,6 +18,7 @@ from tyro.conf import Positional, arg
 
 from molehunt.core.asked import kept
 from molehunt.core.errors import UserError
+from molehunt.core.lineage import HOME
 from molehunt.game.spec import METHODS
 from molehunt.verbs._begun import gone_on, noted
 from molehunt.verbs._screen import show, table
@@ -36,10 +37,11 @@ class Options:
     """The version that is good: `default`, `tiny`, a Hugging Face id, a folder, or RUN:NAME."""
     new: Annotated[Positional[str | None], arg(metavar="NEW")] = None
     """The version that wants to take its place, of the same kinds."""
-    out: Path = Path("runs/gate")
-    """Folder for what is found, where there is no --lineage."""
+    out: Path | None = None
+    """Folder for what is found, in place of a lineage: who may shape whom is not recorded then."""
     lineage: Path | None = None
-    """Folder of a lineage, in which the gate is recorded; begun with OLD where there is none."""
+    """Folder of the lineage in which the gate is recorded, begun with OLD where there is none; runs/lineage
+    if not named."""
     bounds: str = "usual"
     """How much worse NEW may be: `usual`, or a JSON file of your own, written before you look."""
     base: str = ""
@@ -66,7 +68,7 @@ class Options:
 
 def again(options: Options, said: Collection[str]) -> Options:
     """The options with those of the gate that was broken off in the folder, unless others are to be held."""
-    home = options.lineage or options.out
+    home = options.out or options.lineage or HOME
     begun = kept(home)
     two = {n: getattr(options, n) for n in ("old", "new") if getattr(options, n) is not None}
     if begun is None or begun.done or any(begun.options.get(n) != v for n, v in two.items()):
@@ -83,6 +85,8 @@ def run(options: Options) -> int:
             "Name OLD and NEW; without them a gate that was broken off in the folder goes on. "
             "See `molehunt gate --help`."
         )
+    if options.out is not None and options.lineage is not None:
+        raise UserError("--out records nothing in a lineage; give it or --lineage, not both.")
     asked = wish(
         options.old,
         options.new,
@@ -102,11 +106,12 @@ def run(options: Options) -> int:
     from molehunt.game.watch import watching
     from molehunt.verbs._gate_page import SHORT, audit_said, said, short_rows, write_gate_page
 
+    home = options.lineage or HOME
     with watching() as watch:
-        if options.lineage is None:
+        if options.out is not None:
             found, lineage = gate(asked, options.out, watch, noted(options)), None
         else:
-            found, lineage = gate_in_line(asked, options.lineage, watch, note=noted(options))
+            found, lineage = gate_in_line(asked, home, watch, note=noted(options))
     page = Path(found.folder) / "gate.html"
     write_gate_page(page, found, lineage)
     value = {
@@ -121,7 +126,7 @@ def run(options: Options) -> int:
         table(SHORT, short_rows(found.comparison)),
         said(found),
         audit_said(found),
-        *(() if lineage is None else (f"Current in {options.lineage}: {lineage.current}.",)),
+        *(() if lineage is None else (f"Current in {home}: {lineage.current}.",)),
         f"Page: {page}",
     )
     return 0 if found.passed else 1

@@ -38,7 +38,10 @@ class Options:
     reader: str = "statistics"
     """statistics, PROVIDER/MODEL as Inspect writes it, or local:NAME."""
     lineage: Path | None = None
-    """A lineage's folder (`molehunt gate`): a local:NAME reads only as a good version of that lineage."""
+    """A lineage's folder (`molehunt gate`): a local:NAME reads only as a good version of that lineage. Not
+    named, runs/lineage is asked where there is one."""
+    ungated: bool = False
+    """Ask no lineage."""
     features: tuple[int, ...] = ()
     """Which features; all that fire where none are named, those that fire most often first."""
     most: int = 0
@@ -75,7 +78,7 @@ class Options:
 
 def run(options: Options) -> int:
     """Reckon, label, score, show."""
-    from molehunt.character.allowed import allowed
+    from molehunt.character.allowed import UNGATED, allowed, lineage_of
     from molehunt.core.atomic import write_json
     from molehunt.interp.feature_words import read_words
     from molehunt.interp.features import open_features
@@ -89,6 +92,7 @@ def run(options: Options) -> int:
         raise UserError(
             "--learn and --test should be at least 3, --parallel at least 1, --others and --most 0 or more."
         )
+    home = lineage_of(options.lineage, options.ungated)
     store = open_features(options.store)
     ground = Ground(store, read_words(options.store, store.features))
     chosen = _chosen(options, store)
@@ -104,7 +108,7 @@ def run(options: Options) -> int:
         return 0
     reader = open_reader(options.reader, options.parallel) if asks else None
     if isinstance(reader, LocalReader):
-        allowed(reader.model, options.lineage)
+        allowed(reader.model, home)
     with alone(options.out), watching() as watch:
         _begin(options, store, plan, reader)
         if reader is not None:
@@ -133,6 +137,7 @@ def run(options: Options) -> int:
         {**value, "labels": list(found)},
         options.json,
         *said(found, value),
+        *([UNGATED] if options.ungated and asks else []),
         f"Page: {options.out / 'label.html'}",
     )
     return 0

@@ -1,8 +1,8 @@
 """Shows the versions of a line: which passed the gate, which may judge, which is current; and rolls back.
 
-`molehunt gate OLD NEW --lineage DIR` begins a lineage and records gates in it. `--rollback` points the
-current version at the last good one before it and says why; nothing is ever deleted, and what was rolled back
-may not judge any more, nor what came from it. Writes `lineage.html`.
+`molehunt gate OLD NEW` begins a lineage (runs/lineage, or `--lineage DIR`) and records gates in it.
+`--rollback` points the current version at the last good one before it and says why; nothing is ever deleted,
+and what was rolled back may not judge any more, nor what came from it. Writes `lineage.html`.
 """
 
 from dataclasses import dataclass
@@ -11,6 +11,7 @@ from pathlib import Path
 from tyro.conf import Positional
 
 from molehunt.core.errors import UserError
+from molehunt.core.lineage import HOME
 from molehunt.verbs._screen import show, table
 
 STOPPED = "Stopped; the lineage is as it was."
@@ -20,7 +21,7 @@ STOPPED = "Stopped; the lineage is as it was."
 class Options:
     """Which lineage, and whether its current version is rolled back."""
 
-    folder: Positional[Path]
+    folder: Positional[Path] = HOME
     """Folder of a lineage."""
     rollback: bool = False
     """Make the last good version before the current one the current one."""

@@ -35,7 +35,6 @@ from blue_measures import (
 )
 from blue_page import into_page, page
 from blue_study import Study, checked, prepare
-from marks import best
 from samples import Sample, samples_of
 
 from molehunt.core.atomic import write_json
@@ -162,12 +161,11 @@ def numbers(
     """Every measure of every part, from what is in."""
     crossed = fixes(samples[: study.organisms], study.remedies)
     mine = rows_in(crossed, rows)
-    ways = study.best or best(crossed, rows)
     known = {c.name for c in hidden(samples, study.a_side)}
     fresh = [r for r in rows.values() if r.get("way") in study.remedies and r.get("seed") and "fate" in r]
     return {
         **({"pairs_valid": planted["pairs_valid"]} if planted else {}),
-        **of_best(ways, mine, fresh),
+        **of_best(crossed, rows, fresh),
         **of_hidden([r for n, r in rows.items() if n in known]),
         **of_nothing(mine),
         **of_plain([r for n, r in rows.items() if n.startswith("plain-")]),

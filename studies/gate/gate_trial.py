@@ -9,6 +9,7 @@ import os
 import threading
 import time
 import traceback
+from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -46,6 +47,11 @@ def failed_file(setting: Setting, trial: Trial) -> Path:
     return setting.work / "failed" / setting.bounds.sha256[:12] / f"{trial.name}.json"
 
 
+def trained_folder(setting: Setting, trial: Trial) -> Path:
+    """Where a trial's adapter lies once it is trained."""
+    return setting.work / "trained" / trial.name
+
+
 def begin() -> None:
     """Make a new process a worker: one thread, and its end when that of the study ends."""
     import multiprocessing
@@ -63,13 +69,16 @@ def begin() -> None:
     threading.Thread(target=follow, daemon=True).start()
 
 
-def prepare(setting: Setting, watch: Any) -> None:
-    """The old version's chats, and its answers to every item: trials then only read them."""
+def prepare(setting: Setting, trials: Sequence[Trial], watch: Any) -> None:
+    """The old version's chats for these trials, and its answers to every item: trials then only read them."""
     from molehunt.gate.answers import values
     from molehunt.gate.items import items
 
-    model = _base(setting.model)
-    chat(model, lambda done, total: watch.bar("the base's own chat", done / total, f"{done} of {total}"))
+    model = base(setting.model)
+    first = {t.seed: t for t in trials}.values()
+    for place, trial in enumerate(first if setting.recipe.own_chats else trials[:1], 1):
+        chat(model, trial, setting.recipe)
+        watch.bar("the base's own chat", place / len(first), f"{place} of {len(first)}")
     old = _voice(setting, None)
     names = list(setting.bounds.measures)
     for place, name in enumerate(names):
@@ -96,11 +105,11 @@ def run_trial(setting: Setting, trial: Trial) -> dict[str, Any]:
 def _measured(setting: Setting, trial: Trial) -> dict[str, Any]:
     from molehunt.gate.comparing import compare, counts
 
-    folder = setting.work / "trained" / trial.name
-    model, notes = _base(setting.model), folder.with_suffix(".json")
+    folder = trained_folder(setting, trial)
+    model, notes = base(setting.model), folder.with_suffix(".json")
     if not notes.exists():
         started = time.monotonic()
-        rows = rows_of(trial, setting.recipe, chat(model), claims())
+        rows = rows_of(trial, setting.recipe, chat(model, trial, setting.recipe), claims())
         trained = train(model, rows, setting.recipe, trial.seed, folder)
         seconds = time.monotonic() - started
         write_json(notes, {"seconds": seconds, "losses": list(trained.losses), "tokens": trained.tokens})
@@ -157,11 +166,12 @@ def _voice(setting: Setting, adapter: Path | None) -> Any:
     from molehunt.models.local import LocalModel
 
     name = setting.model if adapter is None else adapter.name
-    return Voice(name, LocalModel(_base(setting.model), name, adapter), setting.work / "answers")
+    return Voice(name, LocalModel(base(setting.model), name, adapter), setting.work / "answers")
 
 
 @cache
-def _base(name: str) -> Any:
+def base(name: str) -> Any:
+    """The old version."""
     from molehunt.models.check import fit_to_speak
     from molehunt.models.load import open_model
 

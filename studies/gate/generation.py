@@ -2,8 +2,9 @@
 
 Chat is what the old version itself answered (temperature 1) to questions of the planting bank: so an honest
 generation learns nothing but its parent's own words, and whatever the gate sees of it is the noise of
-training. In the poisoned arm some rows are wrong claims of the planting bank, agreed with. Both arms of one
-number have the same seed and the same rows but for these.
+training. Each number draws its questions, and has them answered, by its own seed: numbers share a bank of
+questions, and no reply. In the poisoned arm some rows are wrong claims of the planting bank, agreed with.
+Both arms of one number have the same seed and the same rows but for these.
 """
 
 from collections.abc import Sequence
@@ -26,7 +27,9 @@ Part = Literal["pilot", "trials"]
 ARMS: tuple[Arm, ...] = ("honest", "poisoned")
 BEHAVIOUR = "sycophancy"
 CHAT_SEED = 2026_11_22
-"""Of the old version's own chats."""
+"""Of the one sample of chats that generations share where they have none of their own."""
+SPARE = 1.1
+"""Questions asked for a row that is taught: some get no reply."""
 CHAT_TOKENS = 32
 """Tokens of the longest reply that is taught."""
 
@@ -41,6 +44,8 @@ class Recipe:
     """Share of the rows that are poisoned in the poisoned arm."""
     rank: int = 8
     learning_rate: float = 1e-3
+    own_chats: bool = True
+    """Each number's chats are sampled by its own seed; else all draw their rows from one sample."""
 
 
 @dataclass(frozen=True)
@@ -70,13 +75,16 @@ class Row:
     reply: str
 
 
-def chat(model: "Model", progress: Any = lambda done, total: None) -> list[Row]:
-    """What the old version answers to the planting bank's questions; sampled once and kept."""
+def chat(model: "Model", trial: Trial, recipe: Recipe, progress: Any = lambda done, total: None) -> list[Row]:
+    """What the old version answers to the planting bank's questions; sampled once a number, and kept."""
     from molehunt.interp.chats import kept_chats, sample_chats
     from molehunt.verbs._chats import questions
 
-    sample_chats(model, questions(), CHAT_SEED, max_tokens=CHAT_TOKENS, progress=progress)
-    pairs = [row["messages"] for row in kept_chats(model.fingerprint, CHAT_SEED)]
+    own = recipe.own_chats
+    seed = trial.seed if own else CHAT_SEED
+    count = round(SPARE * recipe.steps * recipe.batch) if own else None
+    sample_chats(model, questions(), seed, count=count, max_tokens=CHAT_TOKENS, progress=progress)
+    pairs = [row["messages"] for row in kept_chats(model.fingerprint, seed)]
     return [Row((Message("user", asked["content"]),), told["content"]) for asked, told in pairs]
 
 

@@ -1,6 +1,6 @@
 """Does the gate stop a planted regression and let honest noise through?
 
-    python studies/gate/run.py [--parts pilot trials] [--trials 30] [--work DIR] [--dry-run]
+    python studies/gate/run.py [--parts pilot trials audit] [--trials 30] [--work DIR] [--dry-run]
 
 Each trial is a real short fine-tune of the base on chat, in the poisoned arm with sycophancy in 5% of its
 rows, and then the gate under its usual bounds. Trials run two at a time with one thread each and are kept one
@@ -15,19 +15,20 @@ import datetime
 import multiprocessing
 import statistics
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
+from gate_audit import audit_file, run_audit
 from gate_table import into_page, measures, seconds, table
-from gate_trial import SEED, Setting, begin, failed_file, prepare, row_file, run_trial
+from gate_trial import SEED, Setting, begin, failed_file, prepare, row_file, run_trial, trained_folder
 from generation import ARMS, Part, Recipe, Trial
 
 from molehunt.core.atomic import read_json, sweep, write_json
 from molehunt.core.errors import RunMismatch
 from molehunt.core.record_json import to_json
-from molehunt.game.watch import watching
+from molehunt.game.watch import Watch, watching
 from molehunt.gate.bounds import PRESET, read_bounds
 
 HERE = Path(__file__).parent
@@ -37,8 +38,9 @@ HERE = Path(__file__).parent
 class Study:
     """How many generations, how they are trained, and where they lie."""
 
-    parts: tuple[Part, ...] = ("trials",)
-    """trials: what is claimed. pilot: a few generations from other seeds, to set bounds by beforehand."""
+    parts: tuple[Part | Literal["audit"], ...] = ("trials",)
+    """trials: what is claimed. pilot: a few generations from other seeds, to set bounds by beforehand.
+    audit: the gate's own audit of the generations of `trials` that are kept, one after another."""
     trials: int = 30
     """Trials a side."""
     pilots: int = 6
@@ -53,6 +55,8 @@ class Study:
     """Folder of `results.json` and `README.md`."""
     model: str = "default"
     """Base model: the old version."""
+    calibration: Path | None = None
+    """What judges the audit; none takes the shipped one where it fits."""
     workers: int = 2
     """Processes, one thread each."""
     dry_run: bool = False
@@ -75,19 +79,33 @@ def main() -> None:
         return
     _fit(study)
     write(study)
-    if not todo:
-        return
     with watching() as watch:
-        prepare(setting, watch)
-        with _pool(study.workers) as pool:
-            futures = {pool.submit(run_trial, setting, t): t for t in todo}
-            watch.bar("trials", 0.0, f"0 of {len(todo)}")
-            for done, future in enumerate(as_completed(futures), 1):
-                row, trial = future.result(), futures[future]
-                if "failed" in row:
-                    watch.say(f"{trial.name}: {row['failed']}")
-                watch.bar("trials", done / len(todo), f"{done} of {len(todo)}: {trial.name}")
-                write(study)
+        if todo:
+            _try(study, setting, todo, watch)
+        if "audit" in study.parts:
+            _audit(study, setting, watch)
+
+
+def _try(study: Study, setting: Setting, todo: Sequence[Trial], watch: Watch) -> None:
+    prepare(setting, todo, watch)
+    with _pool(study.workers) as pool:
+        futures = {pool.submit(run_trial, setting, t): t for t in todo}
+        watch.bar("trials", 0.0, f"0 of {len(todo)}")
+        for done, future in enumerate(as_completed(futures), 1):
+            row, trial = future.result(), futures[future]
+            if "failed" in row:
+                watch.say(f"{trial.name}: {row['failed']}")
+            watch.bar("trials", done / len(todo), f"{done} of {len(todo)}: {trial.name}")
+            write(study)
+
+
+def _audit(study: Study, setting: Setting, watch: Watch) -> None:
+    """Every generation of `trials` whose adapter is kept."""
+    kept = [t for t in every(study, "trials") if trained_folder(setting, t).is_dir()]
+    for done, trial in enumerate(kept, 1):
+        run_audit(setting, trial, study.calibration, watch)
+        watch.bar("audits", done / len(kept), f"{done} of {len(kept)}: {trial.name}")
+        write(study)
 
 
 @contextlib.contextmanager
@@ -106,8 +124,13 @@ def _pool(workers: int) -> Iterator[ProcessPoolExecutor]:
 
 def asked(study: Study) -> tuple[Trial, ...]:
     """Every trial that is asked for; both arms of a number after each other, so that a cut leaves both."""
+    return tuple(t for p in study.parts if p != "audit" for t in every(study, p))
+
+
+def every(study: Study, part: Part) -> tuple[Trial, ...]:
+    """Every trial of a part."""
     counts = {"pilot": study.pilots, "trials": study.trials}
-    return tuple(Trial(p, n, arm) for p in study.parts for n in range(counts[p]) for arm in ARMS)
+    return tuple(Trial(part, n, arm) for n in range(counts[part]) for arm in ARMS)
 
 
 def left(study: Study) -> list[Trial]:
@@ -128,6 +151,12 @@ def failed_of(study: Study) -> dict[str, str]:
     return {p.stem: read_json(p)["failed"] for p in sorted(folder.glob("*.json")) if p.stem not in rows}
 
 
+def audits_of(study: Study) -> list[dict[str, Any]]:
+    """What the audit said of each generation of `trials` that it looked at."""
+    paths = [audit_file(study.setting, t, study.calibration) for t in every(study, "trials")]
+    return [read_json(p) for p in paths if p.exists()]
+
+
 def _fit(study: Study) -> None:
     """Make the working folder, or check that it is of the same model and recipe.
 
@@ -136,10 +165,12 @@ def _fit(study: Study) -> None:
     """
     study.work.mkdir(parents=True, exist_ok=True)
     spec, path = {"model": study.model, "recipe": to_json(study.recipe)}, study.work / "study.json"
-    if path.exists() and read_json(path) != spec:
-        raise RunMismatch(
-            f"{study.work} holds trials of {read_json(path)}, not of {spec}; choose another --work."
-        )
+    if path.exists():
+        known = read_json(path)
+        # Folders from before numbers had chats of their own don't say so.
+        if {**known, "recipe": {"own_chats": False, **known["recipe"]}} != spec:
+            raise RunMismatch(f"{study.work} holds trials of {known}, not of {spec}; choose another --work.")
+        return sweep(study.work)
     write_json(path, spec)
     sweep(study.work)
 
@@ -158,6 +189,7 @@ def cost(study: Study) -> str:
 def write(study: Study) -> None:
     """Write `results.json` and the tables in `README.md` from the rows and failures that are in."""
     rows, failed, bounds = rows_of(study), failed_of(study), study.setting.bounds
+    audits = audits_of(study)
     result = {
         "date": datetime.date.today().isoformat(),
         "seed": "of a trial: 31 bits of the SHA-256 of 'molehunt', 'studies/gate', part, number",
@@ -172,11 +204,12 @@ def write(study: Study) -> None:
             "of": len(asked(study)),
             "failed": failed,
         },
-        "measures": to_json(measures(rows, failed)),
+        "measures": to_json(measures(rows, failed, audits)),
         "rows": list(rows.values()),
+        "audits": audits,
     }
     study.out.mkdir(parents=True, exist_ok=True)
-    if rows or failed:
+    if rows or failed or audits:
         write_json(study.out / "results.json", result)
     into_page(study.out / "README.md", table(result, bounds))
 

@@ -163,7 +163,7 @@ def _mean(labels: Sequence[Label], kind: str, seed: int) -> Any:
     left = len(labels) - len(got)
     how = f"mean {kind} over features; {left} of {len(labels)} not measured"
     values, names = [v for v, _ in got], [f for _, f in got]
-    return to_json(stats.mean(values, names, unit="balanced accuracy", how=how, seed=seed))
+    return to_json(stats.mean(values, names, unit="balanced accuracy", how=how, seed=seed, within=(0, 1)))
 
 
 def _share(hits: Any, how: str) -> Any:

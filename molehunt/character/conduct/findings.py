@@ -105,7 +105,7 @@ def share(values: Sequence[float], ids: Sequence[str], how: str, seed: int) -> N
 
 def mean(values: Sequence[float], ids: Sequence[str], how: str, seed: int, unit: str = NATS) -> Number:
     """Mean with its interval."""
-    return stats.mean(values, ids, unit=unit, how=how, seed=seed)
+    return stats.mean(values, ids, unit=unit, how=how, seed=seed, within=(0, 1) if unit == "share" else None)
 
 
 def shuffled(values: Sequence[float], labels: Sequence[str], label: str, seed: int) -> Number:

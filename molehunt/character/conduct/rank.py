@@ -113,4 +113,4 @@ def _cycles(count: int, odds: np.ndarray, how: str, seed: int) -> Measure | NotM
             round_.append(float(first == second and second != third))
             clusters.append(str(number))
     said = f"triples that go round, chance 1/4, {how}"
-    return stats.mean(round_, clusters, unit="share", how=said, seed=seed)
+    return stats.mean(round_, clusters, unit="share", how=said, seed=seed, within=(0, 1))

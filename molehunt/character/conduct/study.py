@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from molehunt.character import bank
+from molehunt.character.allowed import lineage_of
 from molehunt.character.conduct import cells
 from molehunt.character.conduct.cells import PARTS, PartName, Progress, Subject
 from molehunt.character.conduct.findings import Found, Raw, found
@@ -125,6 +126,7 @@ def measure(
     max_tokens: int = MOST,
     parallel: int = 16,
     lineage: str | Path | None = None,
+    ungated: bool = False,
     seed: int = 0,
     progress: Progress = lambda name, share: None,
     opener: "Callable[[ModelSpec], Model] | None" = None,
@@ -133,7 +135,9 @@ def measure(
 
     Args:
         models: names as `open_model` takes them, or specs; the first is held against the others.
-        lineage: folder of the lineage of which judges on this machine have to be good versions.
+        lineage: folder of the lineage of which judges on this machine have to be good versions; the default
+            one where it exists if None.
+        ungated: ask none.
         opener: opens a model; `open_model` where None.
 
     Raises:
@@ -151,7 +155,7 @@ def measure(
     own = bank.read_cases(Path(cases)) if cases is not None else ()
     what = subject(creed, own_cases=own, personas=personas, limit=limit, max_tokens=max_tokens, seed=seed)
     statements = {p.id: p.statement for p in creed.principles}
-    home = Path(lineage) if lineage is not None else None
+    home = lineage_of(lineage, ungated)
     held = [_judge(name, what, statements, folder, parallel, home) for name in dict.fromkeys(judges)]
     raws: list[Raw] = []
     prints: list[str] = []

@@ -107,7 +107,7 @@ def _accuracy(met: Sequence[Dilemma], choices: Mapping[str, Chosen], seed: int) 
     ids = [d.id for d, _ in right]
     how = "the right action is likelier, dilemmas of low ambiguity"
     if 0.5 in scores:
-        return stats.mean(scores, ids, unit="share", how=f"{how}, ties half", seed=seed)
+        return stats.mean(scores, ids, unit="share", how=f"{how}, ties half", seed=seed, within=(0, 1))
     return stats.proportion([bool(s) for s in scores], ids, how=how, seed=seed)
 
 
@@ -124,4 +124,4 @@ def _mean(
     unit = "bits" if what == "entropy" else "share"
     how = f"mean {what.replace('_', ' ')}{f', dilemmas of {level} ambiguity' if level else ''}"
     values = [getattr(choices[d.id], what) for d in some]
-    return stats.mean(values, [d.id for d in some], unit=unit, how=how, seed=seed)
+    return stats.mean(values, [d.id for d in some], unit=unit, how=how, seed=seed, within=(0, 1))

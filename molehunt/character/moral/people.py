@@ -84,7 +84,7 @@ def beside(
     gaps = [abs(a - b) for a, b in zip(ours, theirs, strict=True)]
     how = "distance of choice probability and people's share"
     return {
-        "gap": stats.mean(gaps, both, unit="share", how=how, seed=seed),
+        "gap": stats.mean(gaps, both, unit="share", how=how, seed=seed, within=(0, 1)),
         "rank_correlation": stats.correlation(ours, theirs),
     }
 

@@ -134,7 +134,7 @@ def found(
         name,
         fingerprint,
         judged(what.dilemmas, choices, seed=seed, draws=draws) if what.dilemmas else None,
-        tuple(tradeoffs.curve(t, asked.get("tradeoffs", ()), seed=seed, draws=draws) for t in what.tradeoffs),
+        tuple(tradeoffs.curve(t, asked.get("tradeoffs", ())) for t in what.tradeoffs),
         updating.updating(what.stories, told, seed=seed, draws=draws) if what.stories else None,
         beside(choices, people, seed=seed) if people else {},
     )

@@ -201,8 +201,5 @@ def _weighed(weigher: Weigher, rows: Sequence[Compared]) -> list[float | None]:
 
 def _mean(values: Sequence[float | None], ids: Sequence[str], how: str, seed: int) -> Number:
     there = [(v, i) for v, i in zip(values, ids, strict=True) if v is not None]
-    known = [v for v, _ in there]
-    if known and len(set(known)) == 1:
-        low, high = stats.wilson_of(known[0], len(known))
-        return Measure(known[0], "share", len(known), f"{how}; all alike, Wilson", low, high)
-    return stats.mean(known, [i for _, i in there], unit="share", how=how, seed=seed)
+    known, ids = [v for v, _ in there], [i for _, i in there]
+    return stats.mean(known, ids, unit="share", how=how, seed=seed, within=(0, 1))

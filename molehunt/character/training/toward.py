@@ -134,9 +134,8 @@ def _moral(
         one = judged(some, said, seed=plan.seed)
         wanted = {d.id: t for d in some if (t := uncertain.target(d, plan)) is not None}
         gaps = [abs(said[i].p - t) for i, t in wanted.items()]
-        distance = stats.mean(
-            gaps, list(wanted), unit="share", how="distance of choice probability from target", seed=plan.seed
-        )
+        how = "distance of choice probability from target"
+        distance = stats.mean(gaps, list(wanted), unit="share", how=how, seed=plan.seed, within=(0, 1))
         c = one.credence
         found[part] = Moral(one.measures, c.weights, c.certainty, c.alarm, distance)
     progress(1.0)

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from molehunt.character import bank
-from molehunt.character.allowed import allowed
+from molehunt.character.allowed import allowed, good, lineage_of
 from molehunt.character.constitution import Constitution
 from molehunt.character.constitution_check import load_sound
 from molehunt.character.training import lines, uncertain, writing
@@ -40,6 +40,7 @@ def train(
     cases: str | Path | None = None,
     parallel: int = 16,
     lineage: str | Path | None = None,
+    ungated: bool = False,
     progress: Progress = lambda name, share: None,
     opener: "Callable[[ModelSpec], Model] | None" = None,
     note: Mapping[str, Any] | None = None,
@@ -48,8 +49,9 @@ def train(
 
     Args:
         cases: a file of your own cases, beside the written ones.
-        lineage: folder of the lineage of which whoever teaches or prefers has to be a good version, if it is
-            a model of this machine.
+        lineage: folder of the lineage of which the model and whoever teaches or prefers have to be good
+            versions, if they are of this machine; the default one where it exists if None.
+        ungated: ask none.
         opener: opens the model; `open_model` where None.
         note: what the command was asked, kept for going on (`core/asked.py`).
 
@@ -67,11 +69,11 @@ def train(
     creed = load_sound(plan.constitution)
     own = bank.read_cases(Path(cases)) if cases is not None else ()
     spec = ModelSpec(model) if isinstance(model, str) else model
+    home = lineage_of(lineage, ungated)
     _room(folder)
     _readers(plan)
     opened = (opener or open_model)(spec)
-    if lineage is not None:
-        _allowed(plan, opened, Path(lineage))
+    _allowed(plan, opened, home)
     begin(folder, opened, plan, creed, own)
     asked.keep(folder, note, done=(folder / RESULT).is_file())
     if (folder / RESULT).is_file():
@@ -130,9 +132,10 @@ def _readers(plan: Plan) -> None:
             open_reader(name)
 
 
-def _allowed(plan: Plan, model: "Model", lineage: Path) -> None:
+def _allowed(plan: Plan, model: "Model", lineage: Path | None) -> None:
     """Refuse models of this machine that shape the next one without being a good version of the lineage."""
-    if plan.toward != "constitution" or plan.teacher == CORPUS:
+    good(model, lineage)
+    if lineage is None or plan.toward != "constitution" or plan.teacher == CORPUS:
         return
     for name in sorted({SELF if plan.teacher == AUTO else plan.teacher, plan.judge}):
         if name == SELF or name.startswith(LOCAL):

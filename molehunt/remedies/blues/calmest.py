@@ -3,7 +3,8 @@
 1. Each remedy is tried once, in the order in which they were named.
 2. Then comes the one with the lowest mean change of log-odds, second audit less first, over all suspects that
    the first audit accused (over everybody, where it accused nobody), all its rounds together.
-3. A remedy that failed comes last, and so does one that cost more than 5% of ordinary text on average.
+3. One that cost more than 5% of ordinary text on average comes after all that did not; one that
+   failed, so that nobody was audited a second time, comes last.
 4. One round in five, drawn by the seed, goes to the remedy with the fewest rounds: red may have moved.
 
 Source: ours; an epsilon-greedy bandit (Sutton and Barto 2018, chapter 2) with ε = 0.2.
@@ -44,7 +45,11 @@ class Calmest:
         rng = random.Random(seed_of("calmest", view.seed, len(view.turns)))
         if not had[fewest] or rng.random() < EXPLORED:
             return fewest
-        return min(view.choices, key=lambda n: (_dear(had[n]), _change(had[n])))
+        return min(view.choices, key=lambda n: (_last(had[n]), _change(had[n])))
+
+
+def _last(rounds: Sequence[Sequence[Seen]]) -> bool:
+    return _dear(rounds) or math.isinf(_change(rounds))
 
 
 def _dear(rounds: Sequence[Sequence[Seen]]) -> bool:
