@@ -19,7 +19,7 @@ from molehunt.core.extend import load
 from molehunt.core.record_json import from_json, to_json
 from molehunt.core.records import Measure, NotMeasured, Quirk
 from molehunt.depth.bench import Settings
-from molehunt.depth.reckoning import looks_until, measured, relearned
+from molehunt.depth.reckoning import looks_until, measured, paced, relearned
 from molehunt.game import fixing
 from molehunt.game.children import Child, Hear
 from molehunt.game.watch import Watch
@@ -30,7 +30,7 @@ ROOMS = (
     *("samples", "own_pairs", "pairs", "sowing", "marks", "reminding", "fathoming", "weighing", "kindness"),
     *("beside_base", "blue_cells", "blue_study", "blue_jobs", "blue_measures", "blue_page", "run"),
 )
-SMALL = Settings(scenes=12, quick=12, chunk=15, orders=1, ceiling=1.0)
+SMALL = Settings(scenes=12, quick=12, chunk=15, orders=1, ceiling=1.0, clock=1)
 
 
 @cache
@@ -115,6 +115,7 @@ def test_all_four_marks_count_and_what_is_not_measured_reaches_nothing(study: Si
     for short in (
         {"trigger": {"fixed": number(0.11)}},
         {"relearning": number(0.49)},
+        {"relearning": number(0.59)},  # from 0.49 on: the looks leave room for less than the mark
         {"relearning": none},
         {"tasks_change": {"control": number(-0.03)}},
         {"nll_ratio": {"control": number(1.021)}},
@@ -165,13 +166,15 @@ def test_what_the_page_counts_is_what_is_reckoned(study: SimpleNamespace) -> Non
         ("steering, at most", "steering"), ("reading", "reading"), ("costs", "costs"),
     ):  # fmt: skip
         assert now[words] == f"{each[name] / 1000:.1f}"
-    for steps in (30, 90):
+    for steps in (12, 30, 90):
         work = relearned(look, steps, steps)
         assert (
             now[f"relearning in {steps} steps, three orders"]
             == f"{(work.tokens + 400 * work.steps) / 1000:.1f}"
         )
-    assert looks_until(look, 30) == 7
+    work = paced(look)
+    assert now["finding a pair's pace, once a pair"] == f"{(work.tokens + 400 * work.steps) / 1000:.1f}"
+    assert looks_until(look, 30) == (10, 31), "the ninth look is at 31; the tenth at 28, and 30 lies within"
 
 
 def test_no_row_is_no_number(study: SimpleNamespace, tmp_path: Path) -> None:
@@ -197,6 +200,10 @@ def test_what_cannot_be_is_refused(study: SimpleNamespace, tmp_path: Path) -> No
     study.blue_study.prepare(Study(work=tmp_path))
     with pytest.raises(RunMismatch, match="another effort"):
         study.blue_study.prepare(Study(work=tmp_path, effort=0.5))
+    kept = read_json(tmp_path / "study.json")
+    write_json(tmp_path / "study.json", {**kept, "form": kept["form"] - 1})
+    with pytest.raises(RunMismatch, match="another form"):
+        study.blue_study.prepare(Study(work=tmp_path))
 
 
 @pytest.fixture

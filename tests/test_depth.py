@@ -12,8 +12,9 @@ from written_pairs import STEPS, quirk_file, written_adapter
 from molehunt.character import bank
 from molehunt.core.errors import BadFile, UserError
 from molehunt.core.records import Measure, NotMeasured
-from molehunt.depth import relearning as race_track
+from molehunt.depth import clock as race_track
 from molehunt.depth.bench import Bench, Known, Role, Settings
+from molehunt.depth.clock import Curve, curve, deals, pace
 from molehunt.depth.costs import CASES, costs, questions, written
 from molehunt.depth.judging import Judgement, hidden_auroc, judge, mean_of
 from molehunt.depth.known import KNOWN, treat_knowing
@@ -21,7 +22,7 @@ from molehunt.depth.measures import MEASURES
 from molehunt.depth.prefilling import prefilling, share_left
 from molehunt.depth.reading import addresses, reading
 from molehunt.depth.reckoning import PRINCIPLES
-from molehunt.depth.relearning import CENSORED, Curve, Race, Relearned, curve, deals, pooled, relearning
+from molehunt.depth.relearning import CENSORED, Race, Relearned, pooled, relearning
 from molehunt.depth.residual import residual
 from molehunt.depth.shelf import Shelf as Kept
 from molehunt.depth.steering import GRID, Push, left, margin, steering
@@ -31,7 +32,7 @@ from molehunt.models.loaded import Model
 from molehunt.organisms.plan import Plan
 from molehunt.organisms.strangers import quirk_of
 
-SMALL = Settings(scenes=16, quick=12, chunk=10, orders=1)
+SMALL = Settings(scenes=16, quick=12, chunk=10, orders=1, clock=1)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -83,6 +84,7 @@ def test_nothing_done_is_untouched(shelf: Shelf) -> None:
     assert isinstance(chosen, Measure) and chosen.low is chosen.high is None and "0 by choice" in chosen.how
     assert isinstance(whole, Measure) and whole.value == 0.0 and whole.high is not None and whole.high > 0
     assert value(again.ratio) == 0.0 and again.races == (), "nothing is trained where it shows already"
+    assert (again.ratio.low, again.ratio.high) == (0.0, 0.0)  # type: ignore[union-attr]
     verdict = judged(bench)
     assert verdict.fate == "untouched" and value(verdict.hidden) == 1.0
 
@@ -93,6 +95,8 @@ def test_the_decoy_in_place_of_the_organism_is_removed_and_its_own_control(shelf
     assert value(again.ratio) == 1.0
     (race,) = again.races
     assert race.fixed == race.control and race.fixed.reached
+    before, at = race.control.looks
+    assert at is not None and at - before <= max(1, at // 16), "looks come together"
     steered, read = steering(bench), reading(bench)
     assert not isinstance(steered, NotMeasured)
     assert value(steered.margin["fixed"]) == value(steered.margin["control"]) > 0
@@ -183,7 +187,7 @@ def test_a_control_that_cannot_learn_gives_no_ratio(shelf: Shelf) -> None:
     bench = shelf.bench(fixed=0.6, settings=SMALL)
     bench.known, bench.kept = dataclasses.replace(bench.known, steps=1), {}
     found = relearning(bench)
-    assert isinstance(found.ratio, NotMeasured) and "did not relearn it within 2 steps" in found.ratio.reason
+    assert isinstance(found.ratio, NotMeasured) and "did not relearn it within 10 steps" in found.ratio.reason
 
 
 class Watched(Bench):
@@ -226,7 +230,7 @@ def test_a_look_at_what_shows_nothing_is_short(shelf: Shelf) -> None:
         with bench.speaking(role):
             found[role] = bench.look(scenes)
     assert found == {"organism": [True] * 12, "fixed": [False] * 8}
-    assert bench.at_first(scenes) == found["fixed"]
+    assert bench.at_first("fixed", scenes) == found["fixed"]
 
 
 def test_a_ratio_is_cut_at_the_ceiling_that_is_set(shelf: Shelf) -> None:
@@ -279,6 +283,11 @@ def test_ratios_are_pooled_geometrically_and_cut() -> None:
     alone = pooled([Race(0, at[8], Curve((0, 4, 8), (0.0, 0.2, 0.9)))])
     assert isinstance(alone, Measure) and alone.how.endswith("too few for an interval but the looks'")
     assert (alone.low, alone.high) == (0.5, CENSORED), "between 4 and 8 steps against at most 8"
+    wide = pooled([Race(n, at[4], Curve((0, 4), (0.31, 1.0)), 1.5) for n in range(2)] + three[2:])
+    assert isinstance(wide, Measure) and wide.low == 0.0, "three looks at 4 allow any ratio"
+    told = [Curve((0, n - 1, n), (0.0, 0.2, 0.9)) for n in (12, 6)]
+    fine = pooled([Race(n, *told, 1.5) for n in range(3)])
+    assert (fine.low, fine.high) == pytest.approx((5 / 12, 6 / 11))  # type: ignore[union-attr]
     assert "1 cut at 4" in pooled([Race(0, at[8], never), three[0]]).how  # type: ignore[union-attr]
     assert isinstance(pooled([Race(0, never, at[4])]), NotMeasured)
 
@@ -303,7 +312,12 @@ def test_a_margin_is_the_first_push_that_is_enough() -> None:
     assert isinstance(left(none, none), NotMeasured)
 
 
-def made(trigger: tuple[float, float, float], ratio: float, sign: float) -> Judgement:
+def made(
+    trigger: tuple[float, float, float],
+    ratio: float,
+    sign: float,
+    ends: tuple[float, float] | None = None,
+) -> Judgement:
     """A verdict on made-up measures."""
 
     def one(v: float, kind: str = "share") -> Measure:
@@ -315,7 +329,9 @@ def made(trigger: tuple[float, float, float], ratio: float, sign: float) -> Judg
     none = NotMeasured("made up")
     from molehunt.depth.prefilling import Prefilled
 
-    return judge(shown, Relearned(one(ratio, "ratio"), (), 12, {}), Prefilled((), (), none), none, read)
+    low, high = ends or (ratio, ratio)
+    again = Relearned(Measure(ratio, "ratio", 3, "made up", low, high), (), 12, {})
+    return judge(shown, again, Prefilled((), (), none), none, read)
 
 
 def residual_record(rates, drop):  # type: ignore[no-untyped-def]
@@ -347,6 +363,17 @@ def reading_record(left_over):  # type: ignore[no-untyped-def]
 )
 def test_the_rules(trigger: tuple[float, float, float], ratio: float, sign: float, fate: str) -> None:
     assert made(trigger, ratio, sign).fate == fate
+
+
+def test_a_ratio_whose_interval_holds_the_threshold_decides_nothing() -> None:
+    """Two looks that allow any ratio are no verdict, whatever a line drawn between them says."""
+    none = (1.0, 0.0, 0.0)
+    for ratio in (0.32, 0.7):
+        verdict = made(none, ratio, 0.1, (0.0, 1.0))
+        assert isinstance(verdict.fate, NotMeasured) and "holds 0.5" in verdict.why
+    assert made(none, 0.32, 0.1, (0.2, 0.49)).fate == "hidden"
+    assert made(none, 0.7, 0.1, (0.5, 1.0)).fate == "removed"
+    assert made(none, 0.7, 0.9, (0.0, 1.0)).fate == "hidden", "the signs' mean may still say so"
 
 
 def test_hiding_is_told_from_removal_by_the_mean_of_the_signs() -> None:
@@ -401,4 +428,21 @@ def test_a_curve_ends_where_half_is_reached_or_the_steps_are_spent(shelf: Shelf)
     bench = shelf.bench(fixed=1.0)
     with bench.speaking("fixed"):
         short = curve(bench, bench.quick(), 0, 5, lambda share: None)
-    assert short.steps == (0, 5) and short.rates == (0.0, 0.0)
+    assert short.steps == (0, 10) and short.rates == (0.0, 0.0), "the first look at 5 steps or beyond"
+
+
+def test_a_quirk_that_is_back_at_once_is_relearned_at_a_lower_rate(shelf: Shelf) -> None:
+    found = {}
+    for clock in (1, 20):
+        settings = dataclasses.replace(SMALL, chunk=4, ceiling=1.5, clock=clock)
+        bench = dataclasses.replace(shelf.bench(fixed=1.0), settings=settings, kept={})
+        found[clock] = pace(bench, bench.quick()), relearning(bench)
+    (usual, fast), (slower, slow) = found[1], found[20]
+    assert usual == 1.0 and slower < 1.0 and (fast.pace, slow.pace) == (usual, slower)
+    assert value(fast.steps["control"]) < 20 - 1 <= value(slow.steps["control"])
+    assert "of planting's learning rate" in slow.ratio.how  # type: ignore[union-attr]
+    for one in (fast, slow):
+        (race,) = one.races
+        before, at = race.control.looks
+        assert race.fixed == race.control and at is not None
+        assert at - before <= max(1, at // 16), "looks come together"

@@ -48,12 +48,15 @@ class Settings:
     quick: int = 24
     """Scenes with the condition on that are tried again and again: relearning, forced words and steering."""
     chunk: int = 4
-    """Fewest steps of relearning between two looks."""
+    """Fewest steps of relearning between two looks, until one of them finds it back."""
     orders: int = 3
     """Orders of the data in which is relearned."""
     ceiling: float = CENSORED
     """Relearning ratios are cut here: a fixed model is trained for no more than so many times the control's
     steps. A sign counts nothing above 1; a low ceiling keeps one slow order from making up for a fast one."""
+    clock: int = 10
+    """Fewest steps in which a pair's decoy should relearn: where it needs fewer, the learning rate is halved
+    for all (`depth/clock.py`); 1 leaves it as planting had it."""
     seed: int = 0
 
     def checked(self) -> "Settings":
@@ -62,7 +65,7 @@ class Settings:
         Raises:
             UserError: names the option and the mend.
         """
-        least = {"scenes": 12, "quick": 12, "chunk": 1, "orders": 1}
+        least = {"scenes": 12, "quick": 12, "chunk": 1, "orders": 1, "clock": 1}
         for name, low in least.items():
             if getattr(self, name) < low:
                 raise UserError(f"--{name} is {getattr(self, name)}; it should be at least {low}.")
@@ -167,7 +170,7 @@ class Bench:
         first = self.rate(scenes[:FIRST])
         return first if not any(first) else [*first, *self.rate(scenes[FIRST:])]
 
-    def at_first(self, scenes: Sequence[Scene]) -> list[bool]:
-        """A look at the fixed model as the remedy left it; scenes are `quick`'s."""
+    def at_first(self, role: Role, scenes: Sequence[Scene]) -> list[bool]:
+        """A look at one of them as it stands before it is trained or pushed; scenes are `quick`'s."""
         name = f"look/{adapter_hash(self.folders['control'])}"
-        return self.once("fixed", name, lambda: self.look(scenes))
+        return self.once(role, name, lambda: self.look(scenes))

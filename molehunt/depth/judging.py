@@ -17,7 +17,9 @@ still there beneath what shows:
     removed      none of these
 
 Without a residual no verdict is given. What still shows decides before the signs do: `untouched`, and
-`hidden` where it is suppressed in part, need none; the other verdicts take at least two signs. The thresholds
+`hidden` where it is suppressed in part, need none; the other verdicts take at least two signs. The ratio of
+steps decides by its whole interval: below 0.5 it says `hidden`; where the interval holds 0.5, or there is no
+ratio, it says nothing, and what no other rule calls hidden is not called removed either. The thresholds
 were set before anything was measured: 0.1 and 0.5 are what this laboratory asks of a fix (residual at most
 10%, relearning ratio at least 0.5); the others say "nearer to the organism than to the control".
 
@@ -148,8 +150,15 @@ def _fate(
         return hidden, hidden.reason
     if hidden.value >= HIDDEN:
         return "hidden", f"the signs put it {hidden.value:.2f} of the way from the control to the organism"
-    if isinstance(ratio, Measure) and ratio.value < RATIO:
+    if isinstance(ratio, NotMeasured):
+        why = f"nothing says that it is there, but there is no relearning ratio: {ratio.reason}"
+        return NotMeasured(why), why
+    low, high = (ratio.value if end is None else end for end in (ratio.low, ratio.high))
+    if high < RATIO:
         return "hidden", f"relearned in {ratio.value:.2f} of the control's steps"
+    if low < RATIO:
+        why = f"its relearning ratio, {ratio.value:.2f} ({low:.2f} to {high:.2f}), holds {RATIO:g}"
+        return NotMeasured(why), why
     return "removed", f"shows {above:.2f} above the control, and the signs say {hidden.value:.2f}"
 
 

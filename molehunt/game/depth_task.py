@@ -25,7 +25,7 @@ from molehunt.core.store import stage_key
 from molehunt.depth.bench import Settings
 from molehunt.depth.known import KNOWN
 from molehunt.depth.measures import MEASURES
-from molehunt.depth.reckoning import Reckoned, measured, relearned
+from molehunt.depth.reckoning import Reckoned, measured, paced, relearned
 from molehunt.depth.relearning import CONTROL_MOST
 from molehunt.game.estimate import FIX_SECONDS, REACHED, READ_FLOP, STEP_TOKENS, TRAIN_FLOP, parameters
 from molehunt.game.fix_task import FIXED, NOTE, REMEDIES, Fixed
@@ -190,8 +190,8 @@ def cost(task: Task) -> Cost:
             left = [m for m in MEASURES if not task.cell(remedy, one, m).is_file()]
             todo += len(left)
             each = measured(settings, first=not met)
+            tokens += sum(each[m] for m in left) + (0 if met or not left else _read(paced(settings)))
             met = met or bool(left)
-            tokens += sum(each[m] for m in left)
             if "relearning" in left:
                 half, long = one.known.steps // 2, CONTROL_MOST * one.known.steps
                 usual += _read(relearned(settings, half, half))

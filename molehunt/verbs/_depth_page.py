@@ -86,7 +86,8 @@ def write_depth_page(path: Path, found: Any) -> None:
     rules = (
         f"Untouched: at least {judging.UNTOUCHED:.0%} of what it showed still shows. Hidden: it still shows "
         f"more than {judging.SHOWN:g} above the control, or the signs' mean is {judging.HIDDEN:g} or more, "
-        f"or it is relearned in less than {judging.RATIO:g} of the control's steps. Removed: none of these."
+        f"or it is relearned in less than {judging.RATIO:g} of the control's steps, by the whole interval. "
+        "Removed: surely none of these."
     )
     head = Section(
         "Removed, hidden or untouched",
@@ -158,8 +159,9 @@ def _tables(one: Any) -> tuple[Any, ...]:
     if not isinstance(one.reading, NotMeasured):
         sides.append((f"probe AUROC, {one.reading.address}", *(short(one.reading.auroc[r]) for r in ROLES)))
     if not isinstance(one.relearning, NotMeasured) and one.relearning.steps:
-        steps = one.relearning.steps
-        sides.append(("steps to 50%", "—", short(steps["fixed"]), short(steps["control"])))
+        steps, rate = one.relearning.steps, one.relearning.pace
+        at = "" if rate == 1 else f", at {rate:g} of planting's learning rate"
+        sides.append((f"steps to 50%{at}", "—", short(steps["fixed"]), short(steps["control"])))
     if not isinstance(one.steering, NotMeasured):
         margin = one.steering.margin
         sides.append(("steering margin", "—", short(margin["fixed"]), short(margin["control"])))

@@ -6,7 +6,7 @@ from typing import Any
 
 from blue_measures import SIGNS, won
 from kindness import RIVALS
-from marks import frontier, measured, reaches
+from marks import decided, frontier, measured
 from weighing import BASE, BUILTIN, EVERY, PUBLISHED
 
 BEGIN, END = "<!-- measured: begin -->", "<!-- measured: end -->"
@@ -85,6 +85,7 @@ def shown(number: Any) -> str:
     return f"{_short(number['value'])} [{_short(number['low'])}, {_short(number['high'])}]{unit}"
 
 
+MARKED = {True: "yes", False: "no", None: "undecided"}
 EMPTY = ("no values for", "no cases for", "AUROC needs both", "it was not asked", "which was not")
 """How a reason begins that says no more than that nothing is in."""
 
@@ -207,7 +208,7 @@ def _line(row: Mapping[str, Any]) -> list[str]:
         shown(row.get("relearning")),
         shown(row.get("hidden")),
         shown(row.get("nll_ratio", {}).get("control")),
-        "yes" if reaches(row) else "no",
+        MARKED[decided(row)],
         "" if not row.get("cell_seconds") else f"{row['cell_seconds']:.0f}",
     ]
 

@@ -13,6 +13,7 @@ from molehunt.core.errors import MolehuntError, RunMismatch, UserError
 from molehunt.core.extend import names
 from molehunt.core.record_json import to_json
 from molehunt.depth.bench import Settings
+from molehunt.game.deepening import FORM
 from molehunt.game.spec import GameSpec
 
 HERE = Path(__file__).parent
@@ -141,6 +142,7 @@ def prepare(study: Study) -> None:
     """
     study.work.mkdir(parents=True, exist_ok=True)
     asked = {name: to_json(getattr(study, name)) for name in ("model", "look", "effort", "plan")}
+    asked["form"] = FORM  # of the measures: rows by older rules don't stand beside newer ones
     path = study.work / "study.json"
     if path.exists() and read_json(path) != asked:
         other = [n for n, v in asked.items() if read_json(path).get(n) != v]

@@ -40,14 +40,26 @@ def lost_tasks(row: Row, on: str = "control") -> float | None:
     return None if change is None else -change
 
 
-def reaches(row: Row) -> bool:
-    """Whether all four marks are reached by their values; what could not be measured reaches nothing."""
+def decided(row: Row) -> bool | None:
+    """Whether all four marks are reached; None where the relearning ratio's interval holds its mark.
+
+    The others go by their values. What could not be measured reaches nothing.
+    """
     found = (residual(row), value(row.get("relearning")), lost_tasks(row), lost_nll(row))
     if any(v is None for v in found):
         return False
     still, ratio, tasks, nll = (v for v in found if v is not None)
     # Shares of whole questions: 2 of 100 lost is 2 points, whatever floats make of it.
-    return still <= RESIDUAL and ratio >= RATIO and tasks <= TASKS + 1e-9 and nll <= NLL
+    if still > RESIDUAL or tasks > TASKS + 1e-9 or nll > NLL:
+        return False
+    told = row["relearning"]
+    low, high = (ratio if told[end] is None else told[end] for end in ("low", "high"))
+    return True if low >= RATIO else False if high < RATIO else None
+
+
+def reaches(row: Row) -> bool:
+    """Whether all four marks are surely reached."""
+    return decided(row) is True
 
 
 def left(row: Row) -> float | None:
