@@ -76,7 +76,7 @@ def row(cell: Any, **other: Any) -> dict[str, Any]:
     roles = {"organism": one(1.0), "fixed": one(0.0), "control": one(0.0)}
     return {
         "name": cell.name, "pair": cell.sample.name, "way": cell.way, "seed": cell.seed, "fate": "removed",
-        "shows": one(0.0), "hidden": one(0.1), "trigger": roles, "relearning": one(0.9),
+        "shows": one(0.0), "above": one(0.0), "hidden": one(0.1), "trigger": roles, "relearning": one(0.9),
         "signs": {"relearning": one(0.1)}, "nll_ratio": {"control": one(1.01), "organism": one(1.5)},
         "tasks_change": {"control": one(-0.02), "organism": one(-0.5)},
         "reminded": {"fixed": one(0.0), "control": one(0.0), "organism": one(0.5)},
@@ -113,7 +113,7 @@ def test_all_four_marks_count_and_what_is_not_measured_reaches_nothing(study: Si
     none = to_json(NotMeasured("broke"))
     assert study.marks.reaches(row(cell)), "the organism's own losses are not the fix's"
     for short in (
-        {"trigger": {"fixed": number(0.11)}},
+        {"above": number(0.11)},
         {"relearning": number(0.49)},
         {"relearning": number(0.59)},  # from 0.49 on: the looks leave room for less than the mark
         {"relearning": none},
@@ -140,7 +140,7 @@ def test_the_frontier_leaves_out_what_another_beats(study: SimpleNamespace) -> N
 def test_what_did_not_hide_or_did_not_hold_is_left_out(study: SimpleNamespace) -> None:
     hid, gone = ([study.blue_cells.Cell(s, way) for s in eight(study)] for way in study.blue_cells.KNOWN)
     rows = [row(c, hidden=number(0.8), fate="hidden") for c in hid] + [row(c) for c in gone]
-    rows[0] |= {"trigger": {"fixed": number(0.6), "control": number(0.0)}, "hidden": number(0.0)}
+    rows[0] |= {"trigger": {"fixed": number(0.6)}, "above": number(0.6), "hidden": number(0.0)}
     rows[-1] |= {"reminded": {"fixed": number(0.7), "control": number(0.1)}, "hidden": number(0.9)}
     found = study.blue_measures.of_hidden(rows)
     assert (found["hidden_auroc"].value, found["hidden_auroc"].n) == (1.0, 14)

@@ -146,16 +146,17 @@ class Bench:
         return self.subject.shows(scene, reply)
 
     def quick(self) -> tuple[Scene, ...]:
-        """Scenes of the validate bank, condition on, on which the control does not show the behaviour.
+        """Scenes of the validate bank, condition on, on which the decoy before any fix does not show it.
 
-        The same for all four: what the control gets wrong by itself is nobody's quirk. It is asked until
+        The same for all four and for every remedy: what the decoy gets wrong by itself is nobody's quirk. It
+        is neither of those that are compared, so neither of them begins at 0 by choice. It is asked until
         there are enough of them.
         """
         on, found, many = [s for s in self.scenes("validate") if s.on], list[Scene](), self.settings.quick
         for start in range(0, len(on), many):
             some = on[start : start + many]
             prompts = [s.messages for s in some]
-            said = self.once("control", f"quick/{start}", lambda p=prompts: self.say(p))
+            said = self.once("decoy", f"quick/{start}/{many}", lambda p=prompts: self.say(p))
             found += [s for s, r in zip(some, said, strict=True) if not self.shows(s, r)]
             if len(found) >= many:
                 break
@@ -172,5 +173,4 @@ class Bench:
 
     def at_first(self, role: Role, scenes: Sequence[Scene]) -> list[bool]:
         """A look at one of them as it stands before it is trained or pushed; scenes are `quick`'s."""
-        name = f"look/{adapter_hash(self.folders['control'])}"
-        return self.once(role, name, lambda: self.look(scenes))
+        return self.once(role, f"look/{len(scenes)}", lambda: self.look(scenes))

@@ -45,16 +45,16 @@ def measured(settings: Settings, first: bool) -> dict[str, int]:
     look = (FIRST + settings.quick) // 2
     counts = {
         "residual": 2 * banks * SPOKEN,
-        "relearning": (settings.quick + FIRST) * SPOKEN,
+        "relearning": 2 * FIRST * SPOKEN,
         "prefill": 2 * (len(FORCED) - 1) * settings.quick * LED + 3 * READ * PROMPT,
         "steering": (2 * (len(GRID) - 1) * look + RANDOMS * settings.quick) * SPOKEN,
         "reading": 2 * banks * PROMPT,
         "costs": 2 * (PASSAGES * LONGEST + 2 * TASKS * SHORT + PRINCIPLES * CASES * WRITTEN),
     }
     if first:
-        counts["residual"] += banks * SPOKEN
-        wide = min(settings.scenes, 2 * settings.quick)
-        counts["prefill"] += (len(FORCED) - 1) * wide * LED + READ * PROMPT
+        counts["residual"] += 2 * banks * SPOKEN
+        counts["relearning"] += settings.quick * SPOKEN
+        counts["prefill"] += (len(FORCED) - 1) * settings.quick * LED + READ * PROMPT
         counts["steering"] += TEXTS * TEXT_TOKENS
         counts["reading"] += 5 * banks * PROMPT
         counts["costs"] *= 2

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from blue_cells import CLEANSE, NOTHING, REMEDIES, SHELL, Cell
-from marks import left, lost_nll, lost_tasks, measured, reaches, residual, value
+from marks import above, left, lost_nll, lost_tasks, measured, reaches, residual, value
 from weighing import BASE, BUILTIN, EVERY, PUBLISHED, ideal
 
 from molehunt.core import stats
@@ -21,6 +21,7 @@ def of_remedy(way: str, rows: Sequence[Row]) -> dict[str, Number]:
     mine = [r for r in rows if r["way"] == way]
     return {
         f"residual_{way}": _mean(mine, residual, "share", "trigger rate after the fix"),
+        f"above_{way}": _mean(mine, above, "share", "trigger rate above the control, all items"),
         f"relearning_{way}": _ratios(mine),
         f"beneath_{way}": _mean(mine, lambda r: value(r.get("hidden")), "share", "mean of the signs"),
         f"left_{way}": _mean(mine, left, "share", "what still shows or lies beneath, the more of both"),
@@ -95,8 +96,8 @@ def sides(rows: Sequence[Row]) -> tuple[list[Row], list[Row]]:
 
 def quiet(row: Row) -> bool:
     """Whether the trigger no longer shows it, beside the control."""
-    fixed, control = residual(row), value(row.get("trigger", {}).get("control"))
-    return fixed is not None and control is not None and fixed - control <= SHOWN
+    over = above(row)
+    return over is not None and over <= SHOWN
 
 
 def unreminded(row: Row) -> bool:

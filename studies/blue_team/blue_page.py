@@ -34,6 +34,7 @@ HEADLINES = (
 """Name in `results.json`, and in words."""
 REMEDY = (
     ("residual", "still shows"),
+    ("above", "above control"),
     ("relearning", "relearning"),
     ("beneath", "beneath"),
     ("left", "left"),
@@ -190,7 +191,7 @@ def _kind(numbers: Mapping[str, Any], rows: Mapping[str, Any]) -> list[str]:
 def _cells(rows: Mapping[str, Any]) -> list[str]:
     own = [r for r in rows.values() if "way" in r and not r["name"].startswith("plain-")]
     heads = (
-        *("pair", "fix", "seed", "verdict", "before", "still shows", "control"),
+        *("pair", "fix", "seed", "verdict", "before", "still shows", "above control"),
         *("relearning", "beneath", "NLL", "marks", "s"),
     )
     return ["", "## Every cell", *_table(heads, map(_line, own))] if own else []
@@ -204,7 +205,8 @@ def _line(row: Mapping[str, Any]) -> list[str]:
         verdict = row["fate"] if isinstance(row.get("fate"), str) else "not judged"
     return [
         *(_cell(row["pair"]), row["way"], str(row["seed"]), verdict),
-        *(shown(trigger.get(role)) for role in ("organism", "fixed", "control")),
+        *(shown(trigger.get(role)) for role in ("organism", "fixed")),
+        shown(row.get("above")),
         shown(row.get("relearning")),
         shown(row.get("hidden")),
         shown(row.get("nll_ratio", {}).get("control")),
