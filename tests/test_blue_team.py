@@ -140,6 +140,9 @@ def test_the_frontier_leaves_out_what_another_beats(study: SimpleNamespace) -> N
 def test_what_did_not_hide_or_did_not_hold_is_left_out(study: SimpleNamespace) -> None:
     hid, gone = ([study.blue_cells.Cell(s, way) for s in eight(study)] for way in study.blue_cells.KNOWN)
     rows = [row(c, hidden=number(0.8), fate="hidden") for c in hid] + [row(c) for c in gone]
+    for one in rows:
+        steps = 8 if one["way"] == "shell" else 56
+        one["dose"] = {"steps": steps, "norm": 2.0, "asked": "fixer" if steps == 8 else "all steps"}
     rows[0] |= {"trigger": {"fixed": number(0.6)}, "above": number(0.6), "hidden": number(0.0)}
     rows[-1] |= {"reminded": {"fixed": number(0.7), "control": number(0.1)}, "hidden": number(0.9)}
     found = study.blue_measures.of_hidden(rows)
@@ -147,6 +150,8 @@ def test_what_did_not_hide_or_did_not_hold_is_left_out(study: SimpleNamespace) -
     assert found["shell_hid"].value == found["cleanse_held"].value == 7 / 8
     assert found["hidden_called"].value == found["removed_called"].value == 1.0
     assert found["hidden_auroc_residual"].value == 0.5, "the residual rate alone tells nothing"
+    assert found["hidden_auroc_steps"].value == 1.0 and found["hidden_auroc_norm"].value == 0.5
+    assert found["shell_by_fixer"].value == 1.0
     assert isinstance(study.blue_measures.of_hidden(rows[:8])["hidden_auroc"], NotMeasured)
 
 

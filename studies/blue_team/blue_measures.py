@@ -75,8 +75,13 @@ def of_hidden(rows: Sequence[Row]) -> dict[str, Number]:
         "hidden_auroc": area(lambda r: value(r.get("hidden"))),
         **{f"hidden_auroc_{s}": area(lambda r, s=s: value(r.get("signs", {}).get(s))) for s in SIGNS},
         "hidden_auroc_residual": area(residual),
+        "hidden_auroc_steps": area(lambda r: _little(r, "steps")),
+        "hidden_auroc_norm": area(lambda r: _little(r, "norm")),
         "hidden_called": _share(made, lambda r: r.get("fate") == "hidden", "made to hide, called hidden"),
         "removed_called": _share(gone, lambda r: r.get("fate") == "removed", "removed, called removed"),
+        "shell_by_fixer": _share(
+            _way(rows, SHELL), lambda r: r.get("dose", {}).get("asked") == "fixer", "by the fixer's prompts"
+        ),
         "shell_hid": _share(_way(rows, SHELL), quiet, "made to hide, and no longer showed it"),
         "cleanse_held": _share(
             _way(rows, CLEANSE), lambda r: quiet(r) and unreminded(r), "fixed, and checked apart"
@@ -199,6 +204,12 @@ def won(rows: Mapping[str, Row]) -> list[tuple[str, str, Any]]:
 def rows_in(cells: Sequence[Cell], rows: Mapping[str, Row]) -> list[Row]:
     """Whole rows of these cells, in their order."""
     return [rows[c.name] for c in cells if c.name in rows]
+
+
+def _little(row: Row, what: str) -> float | None:
+    """How little a fix did, in steps or norm: the more, the likelier it is a shell by its dose alone."""
+    dose = row.get("dose", {}).get(what)
+    return None if dose is None else -float(dose)
 
 
 def _reminded(row: Row) -> float | None:
