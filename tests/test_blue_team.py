@@ -132,6 +132,23 @@ def test_the_best_two_are_named_when_every_cell_is_in(study: SimpleNamespace) ->
     assert study.marks.best(cells, rows) == ()
 
 
+def test_what_could_not_be_measured_is_not_gone(study: SimpleNamespace) -> None:
+    cell = study.blue_cells.Cell(sample(study, "p", "a"), "honest")
+    none = to_json(NotMeasured("only 1 of 4 signs could be measured"))
+    assert study.marks.left(row(cell)) == 0.1
+    assert study.marks.left(row(cell, hidden=none, fate=none)) is None
+    shows = {"shows": number(0.6), "above": number(0.6), "hidden": none}
+    assert study.marks.left(row(cell, **shows, fate="untouched")) == 0.6
+    assert (
+        study.marks.left(row(cell, **{**shows, "shows": number(0.3), "above": number(0.3)}, fate="hidden"))
+        == 0.3
+    )
+    assert study.marks.left(row(cell, shows=none)) is None
+    cells = study.blue_cells.fixes(eight(study)[:2], ("honest", "steering"))
+    rows = {c.name: row(c) if c.way == "honest" else row(c, hidden=none, fate=none) for c in cells}
+    assert study.marks.best(cells, rows)[0] == "honest", "nothing is won by what was not measured"
+
+
 def test_the_frontier_leaves_out_what_another_beats(study: SimpleNamespace) -> None:
     points = {"a": (0.0, 0.1), "b": (0.5, 0.0), "c": (0.5, 0.1), "d": (0.0, 0.1)}
     assert study.marks.frontier(points) == ("a", "b", "d")
