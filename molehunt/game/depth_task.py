@@ -53,6 +53,8 @@ class Asked:
     """Where all of it is kept; `depth` in `folder` where None."""
     shelf: Path | None = None
     """Where what is read of pairs before any fix is kept, for several of these; in `out` where None."""
+    closed: tuple[Path, ...] = ()
+    """Further folders in which a remedy may read nothing: where others of the kind lie, say."""
 
 
 @dataclass(frozen=True)
@@ -72,6 +74,8 @@ class Task:
     """Where all of it is kept."""
     shelf: Path
     """Where what was read of pairs before any fix is kept."""
+    closed: tuple[Path, ...] = ()
+    """Further folders in which a remedy may read nothing."""
 
     @property
     def ways(self) -> tuple[str, ...]:
@@ -145,7 +149,8 @@ def task_of(asked: Asked) -> Task:
     home = asked.out or ground.home / DEPTH
     shelf = asked.shelf or home / SHELF
     task = Task(
-        *(ground, remedies, known_ways, chosen, asked.creed, asked.effort, settings, applied, home, shelf)
+        *(ground, remedies, known_ways, chosen, asked.creed, asked.effort, settings, applied, home, shelf),
+        asked.closed,
     )
     begun = task.home / PLAN
     if begun.is_file() and read_json(begun) != task.fixed:

@@ -100,6 +100,7 @@ def _base(cell: Cell, setting: Setting, task: Task, one: Specimen) -> tuple[Path
             *(ground, (cell.way,), (), (plain,), task.creed, task.effort, task.settings, {}),
             home=home,
             shelf=home / "shelf",
+            closed=setting.closed,
         )
         treat_controls(alone, Watch(None), {"organism": zeros})
     return zeros, home / FIXED / cell.way / "organism"

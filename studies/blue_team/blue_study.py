@@ -92,6 +92,8 @@ class Setting:
     effort: float
     plan: Plan
     workers: int = 1
+    closed: tuple[Path, ...] = ()
+    """Folders in which no remedy may read: other cells, other pairs, what was published."""
 
     def settings(self, cell: Cell) -> Settings:
         """How closely this cell is looked at."""
@@ -108,7 +110,9 @@ class Setting:
 
 def setting_of(study: Study) -> Setting:
     """What jobs are told."""
-    return Setting(study.work, study.model, study.look, study.effort, study.plan, study.workers)
+    places = (study.work, study.planted, study.out, *study.pairs, study.quirks)
+    closed = tuple(p for p in places if p is not None)
+    return Setting(study.work, study.model, study.look, study.effort, study.plan, study.workers, closed)
 
 
 def checked(study: Study) -> None:

@@ -54,6 +54,7 @@ def asked(cell: Cell, setting: Setting) -> Asked:
         settings=setting.settings(cell),
         out=setting.home(cell),
         shelf=setting.work / "shelf" / cell.sample.name,
+        closed=setting.closed,
     )
 
 
