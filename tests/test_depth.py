@@ -449,12 +449,26 @@ def test_what_is_not_surely_above_the_control_is_neither_hidden_nor_removed() ->
 
 def test_hiding_is_told_from_removal_by_the_mean_of_the_signs() -> None:
     hid, gone = made((1.0, 0.0, 0.0), 0.2, 0.9), made((1.0, 0.0, 0.0), 1.0, 0.1)
-    rows = [(one, one is hid, f"{i}") for i in range(6) for one in (hid, gone)]
+    rows = [(one.signs, one is hid, f"{i}") for i in range(6) for one in (hid, gone)]
     assert value(hidden_auroc(rows)) == 1.0
     assert value(hidden_auroc([(one, not made, n) for one, made, n in rows])) == 0.0
-    unknown = made((0.3, 0.0, 0.0), 1.0, 0.0)
-    broken = dataclasses.replace(unknown, hidden=NotMeasured("broke"))
-    assert "1 could not be judged" in hidden_auroc([*rows, (broken, True, "x")]).how  # type: ignore[union-attr]
+    broken = {**hid.signs, "reading": NotMeasured("broke")}
+    found = hidden_auroc([*rows, (broken, True, "x")])
+    assert isinstance(found, Measure) and found.n == 12, found
+    assert "mean of relearning, reading; 1 left out (1 made to hide, 0 removed: no reading in 1)" in found.how
+    assert isinstance(hidden_auroc([]), NotMeasured)
+
+
+def test_all_are_ranked_by_the_same_signs() -> None:
+    """Where one side lacks the sign that is high for everybody, a mean of what is there tells the sides."""
+
+    def signs(steering: float | None) -> dict[str, Measure | NotMeasured]:
+        low = Measure(0.2, "share", 9, "", 0.1, 0.3)
+        high = NotMeasured("broke") if steering is None else dataclasses.replace(low, value=steering)
+        return {"relearning": low, "reading": low, "steering": high}
+
+    rows = [(signs(1.0 if made else None), made, f"{i}") for i in range(6) for made in (True, False)]
+    assert value(hidden_auroc(rows)) == 0.5
 
 
 def test_what_never_showed_is_not_judged() -> None:

@@ -32,6 +32,7 @@ as exact; it is rough, and too narrow where there are such signs.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import combinations
 from typing import Literal
 
 import numpy as np
@@ -96,21 +97,48 @@ def judge(
     return Judgement(fate, why, shows, hidden, signs)
 
 
-def hidden_auroc(found: Sequence[tuple[Judgement, bool, str]]) -> Measure | NotMeasured:
-    """How well `hidden` tells what was made to hide from what was removed: AUROC, 0.5 is chance.
+Signs = Mapping[str, Measure | NotMeasured]
+
+
+def hidden_auroc(found: Sequence[tuple[Signs, bool, str]]) -> Measure | NotMeasured:
+    """How well the signs' mean tells what was made to hide from what was removed: AUROC, 0.5 is chance.
+
+    All are ranked by the same signs: a mean of other signs in each would rank signs, and not models. Which
+    ones is settled by what could be measured, never by values: `common_signs`. Who lacks one is left out.
 
     Args:
-        found: judgement, whether that model was made to hide, and its organism, by which rows are resampled.
+        found: signs, whether that model was made to hide, and its organism, by which rows are resampled.
     """
-    known = [(j.hidden.value, made, name) for j, made, name in found if isinstance(j.hidden, Measure)]
-    if not known:
-        return NotMeasured("no model was judged")
-    one = stats.auroc(
-        [v for v, _, _ in known], [made for _, made, _ in known], [name for _, _, name in known]
-    )
-    if isinstance(one, NotMeasured) or len(known) == len(found):
-        return one
-    return replace(one, how=f"{one.how}; {len(found) - len(known)} could not be judged")
+    names = common_signs([signs for signs, _, _ in found])
+    if not names:
+        return NotMeasured("no two signs could be measured in any model" if found else "no model was judged")
+    known = [(_mean_value(s, names), made, name) for s, made, name in found if _has(s, names)]
+    one = stats.auroc(*(list(column) for column in zip(*known, strict=True)))
+    how = f"mean of {', '.join(names)}"
+    if len(known) < len(found):
+        lacks = [n for s, _, _ in found for n in names if not isinstance(s.get(n), Measure)]
+        why = ", ".join(f"{n} in {lacks.count(n)}" for n in dict.fromkeys(lacks))
+        sides = [sum(made is side and not _has(s, names) for s, made, _ in found) for side in (True, False)]
+        how += f"; {len(found) - len(known)} left out ({sides[0]} made to hide, {sides[1]} removed: no {why})"
+    if isinstance(one, NotMeasured):
+        return NotMeasured(f"{one.reason} ({how})")
+    return replace(one, how=f"{one.how}, {how}")
+
+
+def common_signs(rows: Sequence[Signs]) -> tuple[str, ...]:
+    """Signs, two at least, that were measured together in most rows; of even ones the most signs."""
+    names = list(dict.fromkeys(n for row in rows for n in row))
+    sets = [c for size in range(SIGNS, len(names) + 1) for c in combinations(names, size)]
+    best = max(sets, key=lambda c: (sum(_has(row, c) for row in rows), len(c)), default=())
+    return best if any(_has(row, best) for row in rows) else ()
+
+
+def _has(signs: Signs, names: Sequence[str]) -> bool:
+    return all(isinstance(signs.get(n), Measure) for n in names)
+
+
+def _mean_value(signs: Signs, names: Sequence[str]) -> float:
+    return float(np.mean([one.value for n in names if isinstance(one := signs[n], Measure)]))
 
 
 def mean_of(signs: Mapping[str, Measure | NotMeasured], seed: int = 0) -> Measure | NotMeasured:
