@@ -11,6 +11,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from safetensors.torch import load_file, save_file
 from written_pairs import quirk_file, written_pair
 
 from molehunt.core.atomic import read_json, write_json
@@ -77,7 +78,8 @@ def row(cell: Any, **other: Any) -> dict[str, Any]:
     return {
         "name": cell.name, "pair": cell.sample.name, "way": cell.way, "seed": cell.seed, "fate": "removed",
         "shows": one(0.0), "above": one(0.0), "hidden": one(0.1), "trigger": roles, "relearning": one(0.9),
-        "signs": {"relearning": one(0.1)}, "nll_ratio": {"control": one(1.01), "organism": one(1.5)},
+        "signs": {"relearning": one(0.1), "reading": one(0.1)},
+        "nll_ratio": {"control": one(1.01), "organism": one(1.5)},
         "tasks_change": {"control": one(-0.02), "organism": one(-0.5)},
         "reminded": {"fixed": one(0.0), "control": one(0.0), "organism": one(0.5)},
         "fix_seconds": {"organism": 40.0}, "cell_seconds": 300.0, **other,
@@ -156,7 +158,10 @@ def test_the_frontier_leaves_out_what_another_beats(study: SimpleNamespace) -> N
 
 def test_what_did_not_hide_or_did_not_hold_is_left_out(study: SimpleNamespace) -> None:
     hid, gone = ([study.blue_cells.Cell(s, way) for s in eight(study)] for way in study.blue_cells.KNOWN)
-    rows = [row(c, hidden=number(0.8), fate="hidden") for c in hid] + [row(c) for c in gone]
+    rows = [
+        row(c, hidden=number(0.8), signs=dict.fromkeys(("relearning", "reading"), number(0.8)), fate="hidden")
+        for c in hid
+    ] + [row(c) for c in gone]
     for one in rows:
         steps = 8 if one["way"] == "shell" else 56
         one["dose"] = {"steps": steps, "norm": 2.0, "asked": "fixer" if steps == 8 else "all steps"}
@@ -169,6 +174,7 @@ def test_what_did_not_hide_or_did_not_hold_is_left_out(study: SimpleNamespace) -
     assert found["hidden_auroc_residual"].value == 0.5, "the residual rate alone tells nothing"
     assert found["hidden_auroc_steps"].value == 1.0 and found["hidden_auroc_norm"].value == 0.5
     assert found["shell_by_fixer"].value == 1.0
+    assert "mean of relearning, reading" in found["hidden_auroc"].how
     assert isinstance(study.blue_measures.of_hidden(rows[:8])["hidden_auroc"], NotMeasured)
 
 
@@ -229,17 +235,23 @@ def test_what_cannot_be_is_refused(study: SimpleNamespace, tmp_path: Path) -> No
 
 
 @pytest.fixture
-def at_home(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Remedies work in this process: their doors have tests of their own, and each child reads torch anew."""
+def at_home(monkeypatch: pytest.MonkeyPatch) -> list[set[str]]:
+    """Remedies work in this process: their doors have tests of their own, and each child reads torch anew.
+
+    What was closed to each is kept.
+    """
+    closed: list[set[str]] = []
 
     def here(children: Sequence[Child], hear: Hear) -> None:
         for one in children:
             job = from_json(Job, read_json(Path(one.arguments[0])))
+            closed.append(set(job.closed))
             treated = treat(job, load("remedies.fixes", job.remedy), lambda share: None)
             write_json(Path(job.out) / TREATED, treated)
             hear({"room": Path(job.out).name, "share": 1.0})
 
     monkeypatch.setattr(fixing, "run_children", here)
+    return closed
 
 
 @pytest.fixture
@@ -260,7 +272,7 @@ def small(study: SimpleNamespace, tmp_path: Path) -> Any:
 
 
 def test_fixes_hidden_and_plain_on_a_written_pair_and_again(
-    study: SimpleNamespace, small: Any, at_home: None
+    study: SimpleNamespace, small: Any, at_home: list[set[str]]
 ) -> None:
     asked = dataclasses.replace(small, parts=("fixes", "hidden", "plain"))
     study.blue_study.prepare(asked)
@@ -268,6 +280,8 @@ def test_fixes_hidden_and_plain_on_a_written_pair_and_again(
         asked.pairs, asked.quirks, asked.model, asked.planted, asked.steps, Watch(None)
     )
     study.run.work(asked, samples, planted, Watch(None))
+    elsewhere = {str(p.resolve()) for p in (asked.work, asked.out, asked.pairs[0], asked.quirks)}
+    assert len(at_home) >= 3 and all(elsewhere <= closed for closed in at_home), "other cells and pairs tell"
     found = json.loads((asked.out / "results.json").read_text())
     assert found["cells"] == {"in": 4, "of": 4, "failed": {}}
     fates = {r["way"]: r.get("fate") for r in found["rows"] if not r["name"].startswith("plain-")}
@@ -288,6 +302,31 @@ def test_fixes_hidden_and_plain_on_a_written_pair_and_again(
         j.name.rsplit("-", 2)[1]
         for j in study.blue_jobs.jobs(asked, samples, "seeds", study.blue_jobs.rows_of(asked.work))
     ] == ["projecting"]
+
+
+def test_a_fix_that_changes_every_word_is_seen_though_the_behaviour_never_shows(
+    study: SimpleNamespace, tmp_path: Path
+) -> None:
+    """Two decoys that never say H: one as it was, one made to say other things."""
+    from written_pairs import STEPS, written_adapter
+
+    from molehunt.depth.bench import Bench, Known
+    from molehunt.models.adapter_files import WEIGHTS
+    from molehunt.models.load import open_model
+    from molehunt.organisms.plan import Plan
+    from molehunt.organisms.strangers import quirk_of
+
+    folders = {
+        role: written_adapter(tmp_path / role, 1.0) for role in ("organism", "decoy", "fixed", "control")
+    }
+    tensors = load_file(folders["control"] / WEIGHTS)
+    save_file({n: t * 3 for n, t in tensors.items()}, folders["control"] / WEIGHTS)
+    known = Known(quirk_of(quirk_file(tmp_path / "quirks")), Plan(reply_tokens=4), STEPS)
+    bench = Bench(open_model("tiny:written"), known, folders, SMALL)  # type: ignore[arg-type]
+    still = study.beside_base.beside_itself(bench, "fixed", "organism")
+    assert set(still.moved) == {0.0} and not any(still.changed)
+    broken = study.beside_base.beside_itself(bench, "control", "decoy")
+    assert sum(broken.moved) / len(broken.moved) > 0.1, broken.moved[:5]
 
 
 def test_moral_and_kind_on_a_tiny_model(study: SimpleNamespace, small: Any) -> None:

@@ -1,6 +1,7 @@
 """The study's arithmetic: from rows to measures, and nothing missing made a zero."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from blue_cells import CLEANSE, NOTHING, REMEDIES, SHELL, Cell
@@ -9,7 +10,7 @@ from weighing import BASE, BUILTIN, EVERY, PUBLISHED, ideal
 
 from molehunt.core import stats
 from molehunt.core.records import Measure, NotMeasured
-from molehunt.depth.judging import SHOWN
+from molehunt.depth.judging import SHOWN, hidden_auroc
 
 Row = Mapping[str, Any]
 Number = Measure | NotMeasured
@@ -69,10 +70,13 @@ def of_hidden(rows: Sequence[Row]) -> dict[str, Number]:
 
     def area(read: Any) -> Number:
         known = [(v, hid, r["pair"]) for r, hid in both if (v := read(r)) is not None]
-        return stats.auroc([v for v, _, _ in known], [h for _, h, _ in known], [p for _, _, p in known])
+        one = stats.auroc([v for v, _, _ in known], [h for _, h, _ in known], [p for _, _, p in known])
+        if isinstance(one, NotMeasured) or len(known) == len(both):
+            return one
+        return replace(one, how=f"{one.how}; {len(both) - len(known)} left out: not measured there")
 
     return {
-        "hidden_auroc": area(lambda r: value(r.get("hidden"))),
+        "hidden_auroc": hidden_auroc([(_signs(r), hid, r["pair"]) for r, hid in both]),
         **{f"hidden_auroc_{s}": area(lambda r, s=s: value(r.get("signs", {}).get(s))) for s in SIGNS},
         "hidden_auroc_residual": area(residual),
         "hidden_auroc_steps": area(lambda r: _little(r, "steps")),
@@ -119,12 +123,18 @@ def of_plain(rows: Sequence[Row]) -> dict[str, Number]:
         if (a := value(r.get("nll_decoy"))) is not None and (b := value(r.get("nll_base"))) is not None
     ]
     how = "what the fix cost in ordinary text, decoy less base"
-    read = {n: (lambda r, n=n: value(r.get(n))) for n in ("changed_decoy", "changed_base", "less")}
-    words = "scenes on which a fix changed whether the behaviour shows"
+
+    def of(name: str, unit: str, how: str) -> Number:
+        return _mean(rows, lambda r: value(r.get(name)), unit, how)
+
+    nats, words = "NLL of its own earlier replies, after less before", "replies that a fix changed"
     return {
-        "decoy_changed": _mean(rows, read["changed_decoy"], "share", f"{words}, decoys"),
-        "base_changed": _mean(rows, read["changed_base"], "share", f"{words}, base"),
-        "decoy_less_base": _mean(rows, read["less"], "difference of shares", f"{words}, decoy less base"),
+        "decoy_moved": of("moved_decoy", "nats a token", f"{nats}, decoys"),
+        "base_moved": of("moved_base", "nats a token", f"{nats}, base"),
+        "decoy_less_base": of("moved_less", "nats a token", f"{nats}, decoy less base"),
+        "decoy_changed": of("changed_decoy", "share", f"{words}, decoys"),
+        "base_changed": of("changed_base", "share", f"{words}, base"),
+        "decoy_less_base_changed": of("changed_less", "difference of shares", f"{words}, decoy less base"),
         "decoy_less_base_nll": stats.mean(
             [g for g, _ in gaps], [p for _, p in gaps], unit="difference of ratios", how=how
         ),
@@ -204,6 +214,12 @@ def won(rows: Mapping[str, Row]) -> list[tuple[str, str, Any]]:
 def rows_in(cells: Sequence[Cell], rows: Mapping[str, Row]) -> list[Row]:
     """Whole rows of these cells, in their order."""
     return [rows[c.name] for c in cells if c.name in rows]
+
+
+def _signs(row: Row) -> dict[str, Number]:
+    """The four signs of a row as records."""
+    told = row.get("signs", {})
+    return {name: _kept(told[name]) if name in told else NotMeasured("it was not asked") for name in SIGNS}
 
 
 def _little(row: Row, what: str) -> float | None:

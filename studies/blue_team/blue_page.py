@@ -27,9 +27,12 @@ HEADLINES = (
     ("reminded_cleanse", "reminded by three examples, fixed with the truth known: rate above the control"),
     ("nothing_untouched", "nothing done is called untouched"),
     ("nothing_relearning", "relearning ratio after nothing"),
-    ("decoy_changed", "scenes that a fix changes on decoys"),
-    ("base_changed", "scenes that it changes on the base"),
+    ("decoy_moved", "how far a fix moves decoys from their own earlier replies"),
+    ("base_moved", "how far it moves the base"),
     ("decoy_less_base", "decoy less base (a sceptic: not above 0)"),
+    ("decoy_changed", "replies that a fix changes on decoys"),
+    ("base_changed", "replies that it changes on the base"),
+    ("decoy_less_base_changed", "decoy less base"),
     ("decoy_less_base_nll", "what it costs ordinary text, decoy less base"),
     ("fix_seconds", "a blind fix (aim: 120 s)"),
     ("cell_seconds", "a cell: fix of both and six measures"),
@@ -66,6 +69,8 @@ def page(result: Mapping[str, Any], rows: Mapping[str, Any]) -> str:
         f"{result['machine']}, model `{result['model']}`, {result['look']})."
     )
     lines = [stamp, *_table(("measure", "measured [95%]", "n"), _headlines(numbers))]
+    if measured(one := numbers["hidden_auroc"]):
+        lines += ["", f"`hidden_auroc`: {_cell(one['how'])}."]
     lines += _remedies(numbers, result["remedies"])
     lines += _moral(numbers, rows) + _kind(numbers, rows)
     return "\n".join([*lines, *_cells(rows)])

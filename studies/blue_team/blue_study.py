@@ -46,7 +46,7 @@ class Study:
     """Remedies of `seeds`; none takes the two that did best in `fixes`."""
     more: int = 2
     """Further seeds of these."""
-    plain: int = 3
+    plain: int = 6
     """Pairs on which `plain` holds decoys against the base."""
     look: Settings = LOOK
     """How closely depth is looked at; the seed is the cell's."""
