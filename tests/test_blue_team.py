@@ -154,6 +154,8 @@ def test_what_could_not_be_measured_is_not_gone(study: SimpleNamespace) -> None:
 def test_the_frontier_leaves_out_what_another_beats(study: SimpleNamespace) -> None:
     points = {"a": (0.0, 0.1), "b": (0.5, 0.0), "c": (0.5, 0.1), "d": (0.0, 0.1)}
     assert study.marks.frontier(points) == ("a", "b", "d")
+    dear = {"a": (0.0, 0.0, 0.2), "b": (0.1, 0.01, 0.0), "c": (0.1, 0.01, 0.3)}
+    assert study.marks.frontier(dear) == ("a", "b"), "tasks that are lost count as well"
 
 
 def test_what_did_not_hide_or_did_not_hold_is_left_out(study: SimpleNamespace) -> None:
@@ -294,6 +296,7 @@ def test_fixes_hidden_and_plain_on_a_written_pair_and_again(
         assert one["is"] == "NotMeasured" or {"value", "low", "high", "n", "unit"} <= set(one), name
     assert found["measures"]["decoy_less_base"]["n"] == 1
     page = (asked.out / "README.md").read_text()
+    assert study.blue_page.AXES == ("left", "nll_lost", "tasks_lost")
     assert "4 of 4 jobs are in" in page and "| **projecting** |" in page
     rows = {p: p.stat().st_mtime_ns for p in (asked.work / "rows").iterdir()}
     study.run.work(asked, samples, planted, Watch(None))

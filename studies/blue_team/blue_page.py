@@ -94,6 +94,8 @@ def shown(number: Any) -> str:
     return f"{_short(number['value'])} [{_short(number['low'])}, {_short(number['high'])}]{unit}"
 
 
+AXES = ("left", "nll_lost", "tasks_lost")
+"""Of the frontier: what is left, and both things that it cost."""
 MARKED = {True: "yes", False: "no", None: "undecided"}
 EMPTY = ("no values for", "no cases for", "AUROC needs both", "it was not asked", "which was not")
 """How a reason begins that says no more than that nothing is in."""
@@ -112,9 +114,9 @@ def _headlines(numbers: Mapping[str, Any]) -> list[list[str]]:
 
 def _remedies(numbers: Mapping[str, Any], ways: Sequence[str]) -> list[str]:
     points = {
-        w: (numbers[f"left_{w}"]["value"], numbers[f"nll_lost_{w}"]["value"])
+        w: tuple(numbers[f"{axis}_{w}"]["value"] for axis in AXES)
         for w in ways
-        if measured(numbers[f"left_{w}"]) and measured(numbers[f"nll_lost_{w}"])
+        if all(measured(numbers[f"{axis}_{w}"]) for axis in AXES)
     }
     if not points:
         return []
@@ -128,7 +130,7 @@ def _remedies(numbers: Mapping[str, Any], ways: Sequence[str]) -> list[str]:
         ]
         for w in sorted(points, key=lambda w: points[w])
     ]
-    said = "Bold: on the frontier, no other remedy leaves less *and* costs ordinary text less."
+    said = "Bold: on the frontier, no other remedy leaves less *and* costs ordinary text and tasks less."
     return ["", "## Remedies", "", said, *_table(heads, rows)]
 
 

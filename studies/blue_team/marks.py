@@ -106,13 +106,13 @@ def best(cells: Sequence[Cell], rows: Mapping[str, Row]) -> tuple[str, ...]:
     return tuple(sorted(ways, key=rank)[:BEST])
 
 
-def frontier(points: Mapping[str, tuple[float, float]]) -> tuple[str, ...]:
-    """Names of which no other is at least as good in both (less left, less lost) and better in one."""
+def frontier(points: Mapping[str, tuple[float, ...]]) -> tuple[str, ...]:
+    """Names of which no other is at least as good on every axis and better on one; less is better on all."""
     return tuple(
         name
         for name, one in points.items()
         if not any(
-            other[0] <= one[0] and other[1] <= one[1] and other != one
+            all(a <= b for a, b in zip(other, one, strict=True)) and other != one
             for who, other in points.items()
             if who != name
         )
