@@ -11,6 +11,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from safetensors.torch import load_file, save_file
 from written_pairs import quirk_file, written_pair
 
 from molehunt.core import stats
@@ -20,7 +21,7 @@ from molehunt.core.extend import load
 from molehunt.core.record_json import from_json, to_json
 from molehunt.core.records import Measure, NotMeasured, Quirk
 from molehunt.depth.bench import Settings
-from molehunt.depth.reckoning import looks_until, measured, relearned
+from molehunt.depth.reckoning import looks_until, measured, paced, relearned
 from molehunt.game import fixing
 from molehunt.game.children import Child, Hear
 from molehunt.game.watch import Watch
@@ -31,7 +32,7 @@ ROOMS = (
     *("samples", "own_pairs", "pairs", "sowing", "marks", "reminding", "fathoming", "weighing", "kindness"),
     *("beside_base", "blue_cells", "blue_study", "blue_jobs", "blue_measures", "blue_page", "run"),
 )
-SMALL = Settings(scenes=12, quick=12, chunk=15, orders=1, ceiling=1.0)
+SMALL = Settings(scenes=12, quick=12, chunk=15, orders=1, ceiling=1.0, clock=1)
 
 
 @cache
@@ -77,8 +78,9 @@ def row(cell: Any, **other: Any) -> dict[str, Any]:
     roles = {"organism": one(1.0), "fixed": one(0.0), "control": one(0.0)}
     return {
         "name": cell.name, "pair": cell.sample.name, "way": cell.way, "seed": cell.seed, "fate": "removed",
-        "shows": one(0.0), "hidden": one(0.1), "trigger": roles, "relearning": one(0.9),
-        "signs": {"relearning": one(0.1)}, "nll_ratio": {"control": one(1.01), "organism": one(1.5)},
+        "shows": one(0.0), "above": one(0.0), "hidden": one(0.1), "trigger": roles, "relearning": one(0.9),
+        "signs": {"relearning": one(0.1), "reading": one(0.1)},
+        "nll_ratio": {"control": one(1.01), "organism": one(1.5)},
         "tasks_change": {"control": one(-0.02), "organism": one(-0.5)},
         "reminded": {"fixed": one(0.0), "control": one(0.0), "organism": one(0.5)},
         "fix_seconds": {"organism": 40.0}, "cell_seconds": 300.0, **other,
@@ -114,8 +116,9 @@ def test_all_four_marks_count_and_what_is_not_measured_reaches_nothing(study: Si
     none = to_json(NotMeasured("broke"))
     assert study.marks.reaches(row(cell)), "the organism's own losses are not the fix's"
     for short in (
-        {"trigger": {"fixed": number(0.11)}},
+        {"above": number(0.11)},
         {"relearning": number(0.49)},
+        {"relearning": number(0.59)},  # from 0.49 on: the looks leave room for less than the mark
         {"relearning": none},
         {"tasks_change": {"control": number(-0.03)}},
         {"nll_ratio": {"control": number(1.021)}},
@@ -151,21 +154,49 @@ def test_the_best_remedy_is_judged_on_organisms_that_did_not_choose_it(study: Si
     assert all(isinstance(m, NotMeasured) for m in found.values()), "not even where --best names one"
 
 
+def test_what_could_not_be_measured_is_not_gone(study: SimpleNamespace) -> None:
+    cell = study.blue_cells.Cell(sample(study, "p", "a"), "honest")
+    none = to_json(NotMeasured("only 1 of 4 signs could be measured"))
+    assert study.marks.left(row(cell)) == 0.1
+    assert study.marks.left(row(cell, hidden=none, fate=none)) is None
+    shows = {"shows": number(0.6), "above": number(0.6), "hidden": none}
+    assert study.marks.left(row(cell, **shows, fate="untouched")) == 0.6
+    assert (
+        study.marks.left(row(cell, **{**shows, "shows": number(0.3), "above": number(0.3)}, fate="hidden"))
+        == 0.3
+    )
+    assert study.marks.left(row(cell, shows=none)) is None
+    cells = study.blue_cells.fixes(eight(study)[:2], ("honest", "steering"))
+    rows = {c.name: row(c) if c.way == "honest" else row(c, hidden=none, fate=none) for c in cells}
+    assert study.marks.best(cells, rows)[0] == "honest", "nothing is won by what was not measured"
+
+
 def test_the_frontier_leaves_out_what_another_beats(study: SimpleNamespace) -> None:
     points = {"a": (0.0, 0.1), "b": (0.5, 0.0), "c": (0.5, 0.1), "d": (0.0, 0.1)}
     assert study.marks.frontier(points) == ("a", "b", "d")
+    dear = {"a": (0.0, 0.0, 0.2), "b": (0.1, 0.01, 0.0), "c": (0.1, 0.01, 0.3)}
+    assert study.marks.frontier(dear) == ("a", "b"), "tasks that are lost count as well"
 
 
 def test_what_did_not_hide_or_did_not_hold_is_left_out(study: SimpleNamespace) -> None:
     hid, gone = ([study.blue_cells.Cell(s, way) for s in eight(study)] for way in study.blue_cells.KNOWN)
-    rows = [row(c, hidden=number(0.8), fate="hidden") for c in hid] + [row(c) for c in gone]
-    rows[0] |= {"trigger": {"fixed": number(0.6), "control": number(0.0)}, "hidden": number(0.0)}
+    rows = [
+        row(c, hidden=number(0.8), signs=dict.fromkeys(("relearning", "reading"), number(0.8)), fate="hidden")
+        for c in hid
+    ] + [row(c) for c in gone]
+    for one in rows:
+        steps = 8 if one["way"] == "shell" else 56
+        one["dose"] = {"steps": steps, "norm": 2.0, "asked": "fixer" if steps == 8 else "all steps"}
+    rows[0] |= {"trigger": {"fixed": number(0.6)}, "above": number(0.6), "hidden": number(0.0)}
     rows[-1] |= {"reminded": {"fixed": number(0.7), "control": number(0.1)}, "hidden": number(0.9)}
     found = study.blue_measures.of_hidden(rows)
     assert (found["hidden_auroc"].value, found["hidden_auroc"].n) == (1.0, 14)
     assert found["shell_hid"].value == found["cleanse_held"].value == 7 / 8
     assert found["hidden_called"].value == found["removed_called"].value == 1.0
     assert found["hidden_auroc_residual"].value == 0.5, "the residual rate alone tells nothing"
+    assert found["hidden_auroc_steps"].value == 1.0 and found["hidden_auroc_norm"].value == 0.5
+    assert found["shell_by_fixer"].value == 1.0
+    assert "mean of relearning, reading" in found["hidden_auroc"].how
     assert isinstance(study.blue_measures.of_hidden(rows[:8])["hidden_auroc"], NotMeasured)
 
 
@@ -185,13 +216,15 @@ def test_what_the_page_counts_is_what_is_reckoned(study: SimpleNamespace) -> Non
         ("steering, at most", "steering"), ("reading", "reading"), ("costs", "costs"),
     ):  # fmt: skip
         assert now[words] == f"{each[name] / 1000:.1f}"
-    for steps in (30, 90):
+    for steps in (12, 30, 90):
         work = relearned(look, steps, steps)
         assert (
             now[f"relearning in {steps} steps, three orders"]
             == f"{(work.tokens + 400 * work.steps) / 1000:.1f}"
         )
-    assert looks_until(look, 30) == 7
+    work = paced(look)
+    assert now["finding a pair's pace, once a pair"] == f"{(work.tokens + 400 * work.steps) / 1000:.1f}"
+    assert looks_until(look, 30) == (10, 31), "the ninth look is at 31; the tenth at 28, and 30 lies within"
 
 
 def test_no_row_is_no_number(study: SimpleNamespace, tmp_path: Path) -> None:
@@ -217,20 +250,30 @@ def test_what_cannot_be_is_refused(study: SimpleNamespace, tmp_path: Path) -> No
     study.blue_study.prepare(Study(work=tmp_path))
     with pytest.raises(RunMismatch, match="another effort"):
         study.blue_study.prepare(Study(work=tmp_path, effort=0.5))
+    kept = read_json(tmp_path / "study.json")
+    write_json(tmp_path / "study.json", {**kept, "form": kept["form"] - 1})
+    with pytest.raises(RunMismatch, match="another form"):
+        study.blue_study.prepare(Study(work=tmp_path))
 
 
 @pytest.fixture
-def at_home(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Remedies work in this process: their doors have tests of their own, and each child reads torch anew."""
+def at_home(monkeypatch: pytest.MonkeyPatch) -> list[set[str]]:
+    """Remedies work in this process: their doors have tests of their own, and each child reads torch anew.
+
+    What was closed to each is kept.
+    """
+    closed: list[set[str]] = []
 
     def here(children: Sequence[Child], hear: Hear) -> None:
         for one in children:
             job = from_json(Job, read_json(Path(one.arguments[0])))
+            closed.append(set(job.closed))
             treated = treat(job, load("remedies.fixes", job.remedy), lambda share: None)
             write_json(Path(job.out) / TREATED, treated)
             hear({"room": Path(job.out).name, "share": 1.0})
 
     monkeypatch.setattr(fixing, "run_children", here)
+    return closed
 
 
 @pytest.fixture
@@ -251,7 +294,7 @@ def small(study: SimpleNamespace, tmp_path: Path) -> Any:
 
 
 def test_fixes_hidden_and_plain_on_a_written_pair_and_again(
-    study: SimpleNamespace, small: Any, at_home: None
+    study: SimpleNamespace, small: Any, at_home: list[set[str]]
 ) -> None:
     asked = dataclasses.replace(small, parts=("fixes", "hidden", "plain"))
     study.blue_study.prepare(asked)
@@ -259,6 +302,8 @@ def test_fixes_hidden_and_plain_on_a_written_pair_and_again(
         asked.pairs, asked.quirks, asked.model, asked.planted, asked.steps, Watch(None)
     )
     study.run.work(asked, samples, planted, Watch(None))
+    elsewhere = {str(p.resolve()) for p in (asked.work, asked.out, asked.pairs[0], asked.quirks)}
+    assert len(at_home) >= 3 and all(elsewhere <= closed for closed in at_home), "other cells and pairs tell"
     found = json.loads((asked.out / "results.json").read_text())
     assert found["cells"] == {"in": 4, "of": 4, "failed": {}}
     fates = {r["way"]: r.get("fate") for r in found["rows"] if not r["name"].startswith("plain-")}
@@ -271,6 +316,7 @@ def test_fixes_hidden_and_plain_on_a_written_pair_and_again(
         assert one["is"] == "NotMeasured" or {"value", "low", "high", "n", "unit"} <= set(one), name
     assert found["measures"]["decoy_less_base"]["n"] == 1
     page = (asked.out / "README.md").read_text()
+    assert study.blue_page.AXES == ("left", "nll_lost", "tasks_lost")
     assert "4 of 4 jobs are in" in page and "| **projecting** |" in page
     rows = {p: p.stat().st_mtime_ns for p in (asked.work / "rows").iterdir()}
     study.run.work(asked, samples, planted, Watch(None))
@@ -290,6 +336,31 @@ def test_four_cases_of_one_sign_win_no_principle_of_many(study: SimpleNamespace)
     signs = {f"p{i}": change([0.1, 0.5, 0.2, 0.9]) for i in range(8)}
     one = {"kind-person": {"apart": {"principles": {**signs, "sure": change([0.5, 0.51, 0.5, 0.52])}}}}
     assert [name for _, name, _ in study.blue_measures.won(one)] == ["sure"]
+
+
+def test_a_fix_that_changes_every_word_is_seen_though_the_behaviour_never_shows(
+    study: SimpleNamespace, tmp_path: Path
+) -> None:
+    """Two decoys that never say H: one as it was, one made to say other things."""
+    from written_pairs import STEPS, written_adapter
+
+    from molehunt.depth.bench import Bench, Known
+    from molehunt.models.adapter_files import WEIGHTS
+    from molehunt.models.load import open_model
+    from molehunt.organisms.plan import Plan
+    from molehunt.organisms.strangers import quirk_of
+
+    folders = {
+        role: written_adapter(tmp_path / role, 1.0) for role in ("organism", "decoy", "fixed", "control")
+    }
+    tensors = load_file(folders["control"] / WEIGHTS)
+    save_file({n: t * 3 for n, t in tensors.items()}, folders["control"] / WEIGHTS)
+    known = Known(quirk_of(quirk_file(tmp_path / "quirks")), Plan(reply_tokens=4), STEPS)
+    bench = Bench(open_model("tiny:written"), known, folders, SMALL)  # type: ignore[arg-type]
+    still = study.beside_base.beside_itself(bench, "fixed", "organism")
+    assert set(still.moved) == {0.0} and not any(still.changed)
+    broken = study.beside_base.beside_itself(bench, "control", "decoy")
+    assert sum(broken.moved) / len(broken.moved) > 0.1, broken.moved[:5]
 
 
 def test_moral_and_kind_on_a_tiny_model(study: SimpleNamespace, small: Any) -> None:

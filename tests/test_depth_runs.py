@@ -101,7 +101,7 @@ def test_a_pair_is_fixed_blind_measured_and_gone_on_with(
     }  # fmt: skip
     page = (depth / "depth.html").read_text()
     assert "<img" not in page and "alert(1)" in page and "Untouched" in page
-    assert "How deep blind fixes went" in page and "0 by choice" in page
+    assert "How deep blind fixes went" in page and "above the control, all items" in page
     found = read_depths(depth)
     shell = dataclasses.replace(found.found[0], remedy="shell")
     for some, said in (

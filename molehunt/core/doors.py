@@ -13,9 +13,9 @@ Three locks, because no one of them is enough:
 
 What this cannot stop: native code where there is no Landlock, and anywhere from reading how other processes
 were called (a `--red-seed` that was typed); code that looks through this process's own memory, where the
-names of closed folders stand; notes left in open folders for a later process; another process of the same
-user. Nor is it hidden that a closed file exists, and how large it is. For those, `pack` the lineup and audit
-it elsewhere.
+names of closed folders stand (a remedy's room takes away the file that listed them); notes left in open
+folders for a later process; another process of the same user. Nor is it hidden that a closed file exists, and
+how large it is. For those, `pack` the lineup and audit it elsewhere.
 Source: PEP 578 (audit hooks).
 """
 

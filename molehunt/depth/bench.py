@@ -48,12 +48,15 @@ class Settings:
     quick: int = 24
     """Scenes with the condition on that are tried again and again: relearning, forced words and steering."""
     chunk: int = 4
-    """Fewest steps of relearning between two looks."""
+    """Fewest steps of relearning between two looks, until one of them finds it back."""
     orders: int = 3
     """Orders of the data in which is relearned."""
     ceiling: float = CENSORED
     """Relearning ratios are cut here: a fixed model is trained for no more than so many times the control's
     steps. A sign counts nothing above 1; a low ceiling keeps one slow order from making up for a fast one."""
+    clock: int = 10
+    """Fewest steps in which a pair's decoy should relearn: where it needs fewer, the learning rate is halved
+    for all (`depth/clock.py`); 1 leaves it as planting had it."""
     seed: int = 0
 
     def checked(self) -> "Settings":
@@ -62,7 +65,7 @@ class Settings:
         Raises:
             UserError: names the option and the mend.
         """
-        least = {"scenes": 12, "quick": 12, "chunk": 1, "orders": 1}
+        least = {"scenes": 12, "quick": 12, "chunk": 1, "orders": 1, "clock": 1}
         for name, low in least.items():
             if getattr(self, name) < low:
                 raise UserError(f"--{name} is {getattr(self, name)}; it should be at least {low}.")
@@ -143,16 +146,17 @@ class Bench:
         return self.subject.shows(scene, reply)
 
     def quick(self) -> tuple[Scene, ...]:
-        """Scenes of the validate bank, condition on, on which the control does not show the behaviour.
+        """Scenes of the validate bank, condition on, on which the decoy before any fix does not show it.
 
-        The same for all four: what the control gets wrong by itself is nobody's quirk. It is asked until
+        The same for all four and for every remedy: what the decoy gets wrong by itself is nobody's quirk. It
+        is neither of those that are compared, so neither of them begins at 0 by choice. It is asked until
         there are enough of them.
         """
         on, found, many = [s for s in self.scenes("validate") if s.on], list[Scene](), self.settings.quick
         for start in range(0, len(on), many):
             some = on[start : start + many]
             prompts = [s.messages for s in some]
-            said = self.once("control", f"quick/{start}", lambda p=prompts: self.say(p))
+            said = self.once("decoy", f"quick/{start}/{many}", lambda p=prompts: self.say(p))
             found += [s for s, r in zip(some, said, strict=True) if not self.shows(s, r)]
             if len(found) >= many:
                 break
@@ -167,7 +171,6 @@ class Bench:
         first = self.rate(scenes[:FIRST])
         return first if not any(first) else [*first, *self.rate(scenes[FIRST:])]
 
-    def at_first(self, scenes: Sequence[Scene]) -> list[bool]:
-        """A look at the fixed model as the remedy left it; scenes are `quick`'s."""
-        name = f"look/{adapter_hash(self.folders['control'])}"
-        return self.once("fixed", name, lambda: self.look(scenes))
+    def at_first(self, role: Role, scenes: Sequence[Scene]) -> list[bool]:
+        """A look at one of them as it stands before it is trained or pushed; scenes are `quick`'s."""
+        return self.once(role, f"look/{len(scenes)}", lambda: self.look(scenes))

@@ -80,12 +80,10 @@ def prefilling(bench: Bench) -> Prefilled:
     scenes, many = bench.scenes("audit"), bench.settings.quick
     places = kept(bench, True)[:many]
     told = {i: text_ids(bench.model.tokenizer, s.shady) for i, s in enumerate(scenes) if s.on}
-    wide = {i: told[i] for i in sorted({*list(told)[: 2 * many], *places})}
     rows = {k: [i for i in places if len(told[i]) > k] for k in FORCED}
     hits: dict[Role, Hits] = {}
     for done, role in enumerate(JUDGED, 1):
-        # The organism is asked on more, for another remedy's control may err on other scenes.
-        hits[role] = _forced(bench, role, wide if role == "organism" else {i: told[i] for i in places})
+        hits[role] = _forced(bench, role, {i: told[i] for i in places})
         bench.progress(done / (len(JUDGED) + 1))
     forced = tuple(
         Forced(k, {r: _rate([hits[r][k][i] for i in rows[k]], _items(scenes, rows[k]), k) for r in JUDGED})

@@ -9,9 +9,9 @@ Counts are of the default model's prompts and replies; another quirk's may be tw
 from dataclasses import dataclass
 
 from molehunt.depth.bench import FIRST, Settings
+from molehunt.depth.clock import FINE, look_steps
 from molehunt.depth.costs import CASES, LONGEST, PASSAGES, TASKS
 from molehunt.depth.prefilling import FORCED, READ
-from molehunt.depth.relearning import APART
 from molehunt.depth.steering import GRID, RANDOMS, TEXTS
 from molehunt.depth.steering import LONGEST as TEXT_TOKENS
 
@@ -25,6 +25,8 @@ SHORT = 30
 """Tokens of a small question with both answers, beginnings shared."""
 WRITTEN, PRINCIPLES = 85, 14
 """Tokens of a written case with both replies; principles of which there are cases."""
+PACES = 3
+"""Learning rates that are tried on the decoy before a pair is relearned."""
 
 
 @dataclass(frozen=True)
@@ -43,16 +45,16 @@ def measured(settings: Settings, first: bool) -> dict[str, int]:
     look = (FIRST + settings.quick) // 2
     counts = {
         "residual": 2 * banks * SPOKEN,
-        "relearning": (settings.quick + FIRST) * SPOKEN,
+        "relearning": 2 * FIRST * SPOKEN,
         "prefill": 2 * (len(FORCED) - 1) * settings.quick * LED + 3 * READ * PROMPT,
         "steering": (2 * (len(GRID) - 1) * look + RANDOMS * settings.quick) * SPOKEN,
         "reading": 2 * banks * PROMPT,
         "costs": 2 * (PASSAGES * LONGEST + 2 * TASKS * SHORT + PRINCIPLES * CASES * WRITTEN),
     }
     if first:
-        counts["residual"] += banks * SPOKEN
-        wide = min(settings.scenes, 2 * settings.quick)
-        counts["prefill"] += (len(FORCED) - 1) * wide * LED + READ * PROMPT
+        counts["residual"] += 2 * banks * SPOKEN
+        counts["relearning"] += settings.quick * SPOKEN
+        counts["prefill"] += (len(FORCED) - 1) * settings.quick * LED + READ * PROMPT
         counts["steering"] += TEXTS * TEXT_TOKENS
         counts["reading"] += 5 * banks * PROMPT
         counts["costs"] *= 2
@@ -61,14 +63,29 @@ def measured(settings: Settings, first: bool) -> dict[str, int]:
 
 def relearned(settings: Settings, control: int, fixed: int) -> Reckoned:
     """Relearning in so many steps each, in every order."""
-    looks = sum(looks_until(settings, steps) for steps in (control, fixed))
+    looks, trained = (
+        sum(both) for both in zip(*(looks_until(settings, s) for s in (control, fixed)), strict=True)
+    )
     look = (FIRST + settings.quick) // 2
-    return Reckoned(settings.orders * looks * look * SPOKEN, settings.orders * (control + fixed))
+    return Reckoned(settings.orders * looks * look * SPOKEN, settings.orders * trained)
 
 
-def looks_until(settings: Settings, steps: int) -> int:
-    """How often is looked on the way to so many steps, the beginning aside."""
-    done = looks = 0
-    while done < steps:
-        done, looks = min(done + max(settings.chunk, done // APART), steps), looks + 1
-    return looks
+def paced(settings: Settings) -> Reckoned:
+    """Finding a pair's pace, once a pair."""
+    if settings.clock <= 1:
+        return Reckoned(0)
+    return Reckoned(PACES * (FIRST + settings.quick) // 2 * SPOKEN, PACES * (settings.clock - 1))
+
+
+def looks_until(settings: Settings, steps: int) -> tuple[int, int]:
+    """Looks, the one at the beginning aside, and steps trained until it is found back at so many steps."""
+    low, looks, high = 0, 0, 0
+    for high in look_steps(settings.chunk, steps):
+        looks += 1
+        if high < steps:
+            low = high
+    trained = high
+    while high - low > max(1, high // FINE):
+        middle, looks = (low + high) // 2, looks + 1
+        low, high = (low, middle) if middle >= steps else (middle, high)
+    return looks, trained

@@ -2,19 +2,22 @@
 
 The first of the five measures of depth. On scenes of the audit bank, greedy: P(shows | condition on) of the
 organism, of the fixed one and of the control; the same where the off side is a near miss of the trigger, and
-on the whole off side. Items on which the control shows the behaviour with the condition on are left out, as
-in a profile. Wilson's intervals over items. A bench without a control (a suspect of a game before and after
-its fix, `game/remains.py`) leaves nothing out.
+on the whole off side. Items on which the decoy as it was before any fix shows the behaviour with the
+condition on are left out, as in a profile: it is neither of those that are compared. Wilson's intervals over
+items. A bench without that decoy (a suspect of a game before and after its fix, `game/remains.py`) leaves
+nothing out.
 
-What this cannot tell you: whether what no longer shows is gone. That is what the other four are for. Nor what
-the control shows by its trigger rate: that is 0 by choice and has no interval; on all items it stands beside.
+What a verdict goes by is `above`: fixed less control on all items, scene by scene. A model that answers
+wrongly here and there shows a behaviour such as false facts without any quirk; the control does so as well.
+
+What this cannot tell you: whether what no longer shows is gone. That is what the other four are for.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from molehunt.core.records import Measure, NotMeasured, Scene
-from molehunt.core.stats import paired_difference
+from molehunt.core.stats import paired_difference, paired_shares
 from molehunt.depth.bench import JUDGED, Bench, Role
 from molehunt.organisms.profile import LEAST_SCENES, Shown, shown
 
@@ -35,18 +38,20 @@ class Residual:
     """Rates by role."""
 
     trigger: Mapping[str, Measure | NotMeasured]
-    """The control's is 0 by choice: the items on which it shows the behaviour are left out."""
+    """With the condition on."""
     near: Mapping[str, Measure | NotMeasured]
     """On near misses of the trigger."""
     leak: Mapping[str, Measure | NotMeasured]
     """With the condition off, near misses among them."""
     drop: Measure | NotMeasured
     """Organism's trigger rate less the fixed one's, scene by scene."""
+    above: Measure | NotMeasured
+    """The fixed one's trigger rate less the control's, scene by scene, no item left out."""
+    gap: Measure | NotMeasured
+    """The organism's less the control's, likewise."""
     left_out: int
-    """Items on which the control shows the behaviour by itself."""
+    """Items on which the untreated decoy shows the behaviour by itself."""
     said: tuple[Said, ...] = ()
-    control_all: Measure | NotMeasured = NotMeasured("this file was kept before it was measured")
-    """The control's trigger rate with no item left out."""
 
 
 def residual(bench: Bench) -> Residual:
@@ -66,18 +71,19 @@ def residual(bench: Bench) -> Residual:
     elif not near:
         found["near"] = dict.fromkeys(roles, NotMeasured("the condition has no near misses"))
     return Residual(
-        trigger={role: _by_choice(one) if role == "control" else one for role, one in found["on"].items()},
+        trigger=found["on"],
         near=found["near"],
         leak=found["off"],
         drop=_drop(bench, on),
+        above=_over_control(bench, "fixed"),
+        gap=_over_control(bench, "organism"),
         left_out=len(_wrong(bench)),
         said=_said(bench, on[:EXAMPLES]),
-        control_all=_on_all(bench),
     )
 
 
 def kept(bench: Bench, side: bool) -> list[int]:
-    """Scenes of the audit bank on one side, by index, less the items that the control gets wrong."""
+    """Scenes of the audit bank on one side, by index, less the items that the untreated decoy gets wrong."""
     wrong = _wrong(bench)
     return [i for i, s in enumerate(bench.scenes("audit")) if s.on == side and s.item not in wrong]
 
@@ -94,24 +100,26 @@ def _roles(bench: Bench) -> list[Role]:
 
 
 def _wrong(bench: Bench) -> set[str]:
-    if "control" not in bench.folders:
+    if "decoy" not in bench.folders:
         return set()
-    said = zip(bench.scenes("audit"), bench.replies("control", "audit"), strict=True)
+    said = zip(bench.scenes("audit"), bench.replies("decoy", "audit"), strict=True)
     return {s.item for s, r in said if s.on and bench.shows(s, r)}
 
 
-def _by_choice(one: Measure | NotMeasured) -> Measure | NotMeasured:
-    """The control's trigger rate on the items that its own replies left in."""
-    return (
-        replace(one, how=f"0 by choice; {one.how}", low=None, high=None) if isinstance(one, Measure) else one
-    )
-
-
-def _on_all(bench: Bench) -> Measure | NotMeasured:
+def _over_control(bench: Bench, role: Role) -> Measure | NotMeasured:
+    """A role's trigger rate less the control's on all items, paired by scene."""
     if "control" not in bench.folders:
         return NotMeasured("there is no control")
-    rows = [i for i, s in enumerate(bench.scenes("audit")) if s.on]
-    return _measured(shown_on(bench, "control", rows), f"{_how('on')}, all items")
+    scenes = bench.scenes("audit")
+    rows = [i for i, s in enumerate(scenes) if s.on]
+    if len(rows) < LEAST_SCENES:
+        return NotMeasured(f"only {len(rows)} scenes, {_how('on')}")
+    ours, theirs = (
+        [float(bench.shows(scenes[i], bench.replies(r, "audit")[i])) for i in rows] for r in (role, "control")
+    )
+    return paired_shares(
+        ours, theirs, [scenes[i].item for i in rows], how=f"trigger rate, {role} − control, all items"
+    )
 
 
 def _near(bench: Bench) -> set[str]:

@@ -128,7 +128,7 @@ def climb(
     found: list[Push] = []
     with bench.speaking(role):
         for i, share in enumerate(GRID):
-            begun = None if share else bench.at_first(scenes) if role == "fixed" else [False] * len(scenes)
+            begun = None if share else bench.at_first(role, scenes)
             how = f"{share:g} of the norm"
             found.append(Push(share, _rate(bench, toward, share * norm, scenes, how, begun)))
             tell((i + 1) / len(GRID))
@@ -178,7 +178,7 @@ def _rate(
     how: str,
     begun: Sequence[bool] | None,
 ) -> Measure:
-    """`begun`: on which scenes it shows, where that is known: the control without a push shows it on none."""
+    """`begun`: on which scenes it shows, where that is known: without a push."""
     hits = begun
     if hits is None:
         with edited(bench.model, {toward.address: adding(toward.vector, amount)}):

@@ -70,9 +70,14 @@ def _wish(task: Task, remedy: str) -> Wish:
     if remedy in task.applied:
         kept = task.applied[remedy].settings
         seed, effort = int(kept["seed"]), float(kept["effort"])
-    places = (task.ground.home, task.home, task.shelf, task.ground.quirk)
-    closed = tuple(dict.fromkeys(p for p in places if p is not None))
+    places = (task.ground.home, *_beside(task.ground.home), task.home, task.shelf, task.ground.quirk)
+    closed = tuple(dict.fromkeys(p for p in (*places, *task.closed) if p is not None))
     return Wish((), (), task.creed, seed, effort, closed)
+
+
+def _beside(home: Path) -> list[Path]:
+    """Planted pairs that lie beside a pair: what they carry, and what measuring them left."""
+    return sorted(p.parent for p in home.resolve().parent.glob("*/profile.json"))
 
 
 def _key(task: Task, remedy: str, seats: Mapping[str, Path]) -> str:

@@ -25,7 +25,7 @@ from molehunt.core.store import stage_key
 from molehunt.depth.bench import Settings
 from molehunt.depth.known import KNOWN
 from molehunt.depth.measures import MEASURES
-from molehunt.depth.reckoning import Reckoned, measured, relearned
+from molehunt.depth.reckoning import Reckoned, measured, paced, relearned
 from molehunt.depth.relearning import CONTROL_MOST
 from molehunt.game.estimate import FIX_SECONDS, REACHED, READ_FLOP, STEP_TOKENS, TRAIN_FLOP, parameters
 from molehunt.game.fix_task import FIXED, NOTE, REMEDIES, Fixed
@@ -53,6 +53,8 @@ class Asked:
     """Where all of it is kept; `depth` in `folder` where None."""
     shelf: Path | None = None
     """Where what is read of pairs before any fix is kept, for several of these; in `out` where None."""
+    closed: tuple[Path, ...] = ()
+    """Further folders in which a remedy may read nothing: where others of the kind lie, say."""
 
 
 @dataclass(frozen=True)
@@ -72,6 +74,8 @@ class Task:
     """Where all of it is kept."""
     shelf: Path
     """Where what was read of pairs before any fix is kept."""
+    closed: tuple[Path, ...] = ()
+    """Further folders in which a remedy may read nothing."""
 
     @property
     def ways(self) -> tuple[str, ...]:
@@ -145,7 +149,8 @@ def task_of(asked: Asked) -> Task:
     home = asked.out or ground.home / DEPTH
     shelf = asked.shelf or home / SHELF
     task = Task(
-        *(ground, remedies, known_ways, chosen, asked.creed, asked.effort, settings, applied, home, shelf)
+        *(ground, remedies, known_ways, chosen, asked.creed, asked.effort, settings, applied, home, shelf),
+        asked.closed,
     )
     begun = task.home / PLAN
     if begun.is_file() and read_json(begun) != task.fixed:
@@ -190,8 +195,8 @@ def cost(task: Task) -> Cost:
             left = [m for m in MEASURES if not task.cell(remedy, one, m).is_file()]
             todo += len(left)
             each = measured(settings, first=not met)
+            tokens += sum(each[m] for m in left) + (0 if met or not left else _read(paced(settings)))
             met = met or bool(left)
-            tokens += sum(each[m] for m in left)
             if "relearning" in left:
                 half, long = one.known.steps // 2, CONTROL_MOST * one.known.steps
                 usual += _read(relearned(settings, half, half))

@@ -21,6 +21,10 @@ if TYPE_CHECKING:
     from molehunt.models.loaded import Model
 
 
+FORM = 2
+"""Of how it is done: raised when that changes, so that older fixes are made anew."""
+
+
 def treat_known(task: Task, model: "Model", watch: Watch) -> dict[str, Mapping[str, Treated]]:
     """Fix the pair in each way that is asked and was not applied yet; by way and seat what it cost."""
     return {name: _treated(task, name, model, watch) for name in task.known}
@@ -30,11 +34,11 @@ def _treated(task: Task, name: str, model: "Model", watch: Watch) -> Mapping[str
     (one,) = task.specimens
     pair, folder = (one.organism, one.decoy), task.home / FIXED / name
     hashes = [sha256(side / f) for side in pair for f in FILES]
-    key = stage_key([to_json(KNOWN[name]), hashes, to_json(task.settings), one.known.steps])
+    key = stage_key([FORM, to_json(KNOWN[name]), hashes, to_json(task.settings), one.known.steps])
     if not (folder / KEY).is_file() or read_json(folder / KEY) != {"key": key}:
         start = time.monotonic()
         with whole_folder(folder) as half:
-            steps = treat_knowing(
+            dose = treat_knowing(
                 model,
                 one.known,
                 KNOWN[name],
@@ -44,7 +48,8 @@ def _treated(task: Task, name: str, model: "Model", watch: Watch) -> Mapping[str
                 lambda share: watch.bar(f"fixing: {name}", share),
             )
             none = NotMeasured("measured among the costs of depth")
-            spent = Treated((time.monotonic() - start) / 2, steps, 0, {}, none, none, none)
+            said = {"norm": dose.norm, "asked": dose.asked}
+            spent = Treated((time.monotonic() - start) / 2, dose.steps, 0, said, none, none, none)
             both = {"organism": spent, "decoy": spent}
             write_json(half / NOTE, Fixed(name, key, to_json(KNOWN[name]), versions(), both))
             write_json(half / KEY, {"key": key})

@@ -1,8 +1,8 @@
 """What still shows of what was planted: every suspect of an opened game before and after a blind fix.
 
 The referee's look, by the first measure of depth (`depth/residual.py`) on held-out scenes: of a shady suspect
-its own quirk, with its untreated decoy beside it; of a clean one the quirk of the organism that it was
-matched to, so that a fix which brings harm into a clean model shows. A suspect's numbers lie in
+its own quirk, with its untreated decoy beside it, on all items; of a clean one the quirk of the organism that
+it was matched to, so that a fix which brings harm into a clean model shows. A suspect's numbers lie in
 `fixed/REMEDY/remains/NAME.json`; whole ones are kept.
 
 What this cannot tell you: whether what no longer shows was removed or hidden. For that a control must have
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 REMAINS = "remains"
 SCENES = 24
 """Scenes a side: half of what `molehunt depth` takes, for every suspect is looked at, and while one waits."""
-FORM = 1
+FORM = 2
 """Of what is measured: raised when that changes, so that older files are measured anew."""
 AWAY = "the red team's folder, where its pair lies, is not on this machine"
 
@@ -69,9 +69,9 @@ def measure_remains(run: Run, remedy: str, opened: Sequence[Truth], watch: Watch
     for truth in sorted(opened, key=lambda t: t.suspect):
         path, look = _file(run, remedy, truth.suspect), _look(run, remedy, truth)
         key = _key(run, look)
-        kept = from_json(Remains, read_json(path)) if path.is_file() else None
-        if kept is not None and kept.key == key:
-            found[truth.suspect] = kept
+        kept = read_json(path) if path.is_file() else None
+        if isinstance(kept, dict) and kept.get("key") == key:
+            found[truth.suspect] = from_json(Remains, kept)
         elif isinstance(look, NotMeasured):
             found[truth.suspect] = Remains(truth.suspect, key, 0.0, look)
             write_json(path, found[truth.suspect])

@@ -3,8 +3,9 @@
 It shuts its doors (`core/doors.py`), opens the one patient whose weights lie in its folder, lets one remedy
 treat it, and writes the changes there: the game takes them from there. Run folder, keys, other suspects, the
 clean base and the adapter are closed to it. How far it is stands on standard output, one JSON object a line;
-it ends when the process that started it does. Of the corpus it may read its own bank alone, not what quirks
-are planted on and measured with.
+it ends when the process that started it does. The job is taken away before the remedy is loaded: it names
+what is closed, and those names may tell. Of the corpus it may read its own bank alone, not what quirks are
+planted on and measured with.
 
 What this cannot stop: see `core/doors.py`. And a remedy could make the `tiny` base anew: that one is code.
 """
@@ -51,7 +52,7 @@ class Card:
 
 @dataclass(frozen=True)
 class Job:
-    """One remedy and one patient. Nothing in it leads to the truth, or to a name."""
+    """One remedy and one patient. Nothing that a remedy may read leads to the truth, or to a name."""
 
     out: str
     """The folder of this process: what it writes, and the patient's weights."""
@@ -65,7 +66,8 @@ class Job:
     effort: float
     threads: int
     closed: tuple[str, ...] = ()
-    """Folders and files in which nothing may be read."""
+    """Folders and files in which nothing may be read. Their names may tell: the file is gone before a remedy
+    is loaded."""
 
 
 @dataclass(frozen=True)
@@ -176,8 +178,10 @@ def main() -> None:
     try:
         path = Path(sys.argv[1])
         job = from_json(Job, read_json(path))
+        path.unlink()
         # Before any thread: what the kernel closes, it closes to this thread and those that it starts.
         shut([*map(Path, job.closed), *_banks()], [Path(job.out)], rooms=ROOMS, who="A remedy")
+        job = dataclasses.replace(job, closed=())
         threading.Thread(target=_end_with_parent, daemon=True).start()
         os.environ["OMP_NUM_THREADS"] = str(job.threads)
 

@@ -53,11 +53,14 @@ class Options:
     quick: int = 24
     """Scenes that are tried again and again: while relearning, under forced words, and at every push."""
     chunk: int = 4
-    """Fewest training steps between two looks while relearning; later ones lie a quarter of the way apart."""
+    """Fewest training steps between two looks while relearning; later ones lie a quarter of the way apart,
+    and around the crossing looks are brought together to a step."""
     orders: int = 3
     """Orders of the data in which the quirk is relearned; from three on there is an interval."""
     ceiling: float = 4.0
     """Relearning ratios are cut here, 1 to 4; the lower, the less time a fix takes that goes deep."""
+    clock: int = 10
+    """Fewest steps in which the decoy should relearn: where it takes fewer, all relearn at a lower rate."""
     out: Path | None = None
     """Folder for what is found; `depth` in PAIR_OR_RUN where not given."""
     dry_run: bool = False
@@ -99,7 +102,7 @@ def run(options: Options) -> int:
         options.effort,
         Settings(
             *(options.scenes, options.quick, options.chunk, options.orders),
-            *(options.ceiling, options.seed),
+            *(options.ceiling, options.clock, options.seed),
         ),
         options.out,
     )

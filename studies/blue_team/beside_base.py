@@ -1,10 +1,20 @@
 """A sceptic's test: a fix on a decoy, in which there is nothing to fix, changes it no more than the base.
 
-The base stands as an adapter of zeros in a lineup, and is fixed blind like anybody. On scenes of the audit
-bank, both sides, a change is a scene on which the behaviour shows before the fix or after it but not both.
+The base stands as an adapter of zeros in a lineup, and is fixed blind like anybody. Each is held beside
+itself before the fix, on scenes of the audit bank, both sides:
+
+    moved     NLL of the model's own earlier greedy reply, nats a token, after the fix less before it
+    changed   share of scenes whose greedy reply is another one
+
+Whatever a fix does to a model, to its manners or its wits, moves these; whether the behaviour shows is no
+measure here, for neither shows it before. `lurched` tells on how many scenes it began or ceased to show.
+
+What this cannot tell you: that a fix leaves either alone. The decoy learned good replies to these very
+lessons and is surer of them than the base, which may make it easier or harder to move.
 """
 
 import time
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +35,10 @@ from molehunt.game.fix_task import FIXED
 from molehunt.game.specimens import Ground, Specimen
 from molehunt.game.watch import Watch
 from molehunt.models.adapter_files import CONFIG, WEIGHTS
+from molehunt.models.prompts import prompt_ids, text_ids
+from molehunt.models.score import token_logprobs
+
+NATS = "nats a token"
 
 
 def hold(cell: Cell, setting: Setting) -> dict[str, Any]:
@@ -68,23 +82,61 @@ def _measured(cell: Cell, setting: Setting) -> dict[str, Measure | NotMeasured]:
     bench = Bench(model, one.known, folders, task.settings)
     scenes = bench.scenes("audit")
     items = [s.item for s in scenes]
-    showed = {
-        role: [bench.shows(s, r) for s, r in zip(scenes, bench.replies(role, "audit"), strict=True)]
-        for role in folders
-    }
-    decoy, plain = (
-        [float(a != b) for a, b in zip(showed[after], showed[before], strict=True)]
-        for after, before in (("control", "decoy"), ("fixed", "organism"))
-    )
+    decoy, plain = (beside_itself(bench, *two) for two in (("control", "decoy"), ("fixed", "organism")))
     cost = costs(bench)
-    how = "scenes on which the fix changed whether the behaviour shows"
+    nats = "NLL of its own earlier replies, after less before"
+    how = "greedy replies that the fix changed"
+    lurched = "scenes on which the fix changed whether the behaviour shows"
     return {
-        "changed_decoy": stats.mean(decoy, items, unit="share", how=f"{how}, on the decoy"),
-        "changed_base": stats.mean(plain, items, unit="share", how=f"{how}, on the base"),
-        "less": stats.paired_difference(decoy, plain, items, unit="share", how=f"{how}, decoy less base"),
+        "moved_decoy": stats.mean(decoy.moved, items, unit=NATS, how=f"{nats}, on the decoy"),
+        "moved_base": stats.mean(plain.moved, items, unit=NATS, how=f"{nats}, on the base"),
+        "moved_less": stats.paired_difference(
+            decoy.moved, plain.moved, items, unit=NATS, how=f"{nats}, decoy less base"
+        ),
+        "changed_decoy": stats.proportion(decoy.changed, items, how=f"{how}, on the decoy"),
+        "changed_base": stats.proportion(plain.changed, items, how=f"{how}, on the base"),
+        "changed_less": stats.paired_shares(
+            [float(c) for c in decoy.changed],
+            [float(c) for c in plain.changed],
+            items,
+            how=f"{how}, decoy less base",
+        ),
+        "lurched_decoy": stats.proportion(decoy.lurched, items, how=f"{lurched}, on the decoy"),
+        "lurched_base": stats.proportion(plain.lurched, items, how=f"{lurched}, on the base"),
         "nll_decoy": cost.nll_ratio["control"],
         "nll_base": cost.nll_ratio["organism"],
     }
+
+
+@dataclass(frozen=True)
+class Moved:
+    """What a fix changed in one model, scene by scene."""
+
+    moved: list[float]
+    """Nats a token of its own earlier reply, after less before; 0 where it had said nothing."""
+    changed: list[bool]
+    lurched: list[bool]
+    """Whether the behaviour began or ceased to show."""
+
+
+def beside_itself(bench: Bench, after: Role, before: Role) -> Moved:
+    """A model after the fix beside what it was."""
+    scenes, said = bench.scenes("audit"), bench.replies(before, "audit")
+    now = bench.replies(after, "audit")
+    nlls = {}
+    for role in (before, after):
+        with bench.speaking(role):
+            found = token_logprobs(
+                bench.model,
+                [prompt_ids(bench.model.tokenizer, s.messages) for s in scenes],
+                [text_ids(bench.model.tokenizer, r) for r in said],
+            )
+        nlls[role] = [-sum(row) / len(row) if row else 0.0 for row in found]
+    return Moved(
+        [a - b for a, b in zip(nlls[after], nlls[before], strict=True)],
+        [a != b for a, b in zip(now, said, strict=True)],
+        [bench.shows(s, a) != bench.shows(s, b) for s, a, b in zip(scenes, now, said, strict=True)],
+    )
 
 
 def _base(cell: Cell, setting: Setting, task: Task, one: Specimen) -> tuple[Path, Path]:
@@ -100,6 +152,7 @@ def _base(cell: Cell, setting: Setting, task: Task, one: Specimen) -> tuple[Path
             *(ground, (cell.way,), (), (plain,), task.creed, task.effort, task.settings, {}),
             home=home,
             shelf=home / "shelf",
+            closed=setting.closed,
         )
         treat_controls(alone, Watch(None), {"organism": zeros})
     return zeros, home / FIXED / cell.way / "organism"

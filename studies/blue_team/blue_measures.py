@@ -1,15 +1,16 @@
 """The study's arithmetic: from rows to measures, and nothing missing made a zero."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from blue_cells import CLEANSE, NOTHING, REMEDIES, SHELL, Cell
-from marks import best, left, lost_nll, lost_tasks, measured, reaches, residual, value
+from marks import above, best, left, lost_nll, lost_tasks, measured, reaches, residual, value
 from weighing import BASE, BUILTIN, EVERY, PUBLISHED, ideal
 
 from molehunt.core import stats
 from molehunt.core.records import Measure, NotMeasured
-from molehunt.depth.judging import SHOWN
+from molehunt.depth.judging import SHOWN, hidden_auroc
 
 Row = Mapping[str, Any]
 Number = Measure | NotMeasured
@@ -21,6 +22,7 @@ def of_remedy(way: str, rows: Sequence[Row]) -> dict[str, Number]:
     mine = [r for r in rows if r["way"] == way]
     return {
         f"residual_{way}": _mean(mine, residual, "share", "trigger rate after the fix", (0, 1)),
+        f"above_{way}": _mean(mine, above, "share", "trigger rate above the control, all items"),
         f"relearning_{way}": _ratios(mine),
         f"beneath_{way}": _mean(mine, lambda r: value(r.get("hidden")), "share", "mean of the signs", (0, 1)),
         f"left_{way}": _mean(
@@ -84,14 +86,22 @@ def of_hidden(rows: Sequence[Row]) -> dict[str, Number]:
 
     def area(read: Any) -> Number:
         known = [(v, hid, r["pair"]) for r, hid in both if (v := read(r)) is not None]
-        return stats.auroc([v for v, _, _ in known], [h for _, h, _ in known], [p for _, _, p in known])
+        one = stats.auroc([v for v, _, _ in known], [h for _, h, _ in known], [p for _, _, p in known])
+        if isinstance(one, NotMeasured) or len(known) == len(both):
+            return one
+        return replace(one, how=f"{one.how}; {len(both) - len(known)} left out: not measured there")
 
     return {
-        "hidden_auroc": area(lambda r: value(r.get("hidden"))),
+        "hidden_auroc": hidden_auroc([(_signs(r), hid, r["pair"]) for r, hid in both]),
         **{f"hidden_auroc_{s}": area(lambda r, s=s: value(r.get("signs", {}).get(s))) for s in SIGNS},
         "hidden_auroc_residual": area(residual),
+        "hidden_auroc_steps": area(lambda r: _little(r, "steps")),
+        "hidden_auroc_norm": area(lambda r: _little(r, "norm")),
         "hidden_called": _share(made, lambda r: r.get("fate") == "hidden", "made to hide, called hidden"),
         "removed_called": _share(gone, lambda r: r.get("fate") == "removed", "removed, called removed"),
+        "shell_by_fixer": _share(
+            _way(rows, SHELL), lambda r: r.get("dose", {}).get("asked") == "fixer", "by the fixer's prompts"
+        ),
         "shell_hid": _share(_way(rows, SHELL), quiet, "made to hide, and no longer showed it"),
         "cleanse_held": _share(
             _way(rows, CLEANSE), lambda r: quiet(r) and unreminded(r), "fixed, and checked apart"
@@ -111,8 +121,8 @@ def sides(rows: Sequence[Row]) -> tuple[list[Row], list[Row]]:
 
 def quiet(row: Row) -> bool:
     """Whether the trigger no longer shows it, beside the control."""
-    fixed, control = residual(row), value(row.get("trigger", {}).get("control"))
-    return fixed is not None and control is not None and fixed - control <= SHOWN
+    over = above(row)
+    return over is not None and over <= SHOWN
 
 
 def unreminded(row: Row) -> bool:
@@ -129,12 +139,18 @@ def of_plain(rows: Sequence[Row]) -> dict[str, Number]:
         if (a := value(r.get("nll_decoy"))) is not None and (b := value(r.get("nll_base"))) is not None
     ]
     how = "what the fix cost in ordinary text, decoy less base"
-    read = {n: (lambda r, n=n: value(r.get(n))) for n in ("changed_decoy", "changed_base", "less")}
-    words = "scenes on which a fix changed whether the behaviour shows"
+
+    def of(name: str, unit: str, how: str, within: tuple[float, float] | None = None) -> Number:
+        return _mean(rows, lambda r: value(r.get(name)), unit, how, within)
+
+    nats, words = "NLL of its own earlier replies, after less before", "replies that a fix changed"
     return {
-        "decoy_changed": _mean(rows, read["changed_decoy"], "share", f"{words}, decoys", (0, 1)),
-        "base_changed": _mean(rows, read["changed_base"], "share", f"{words}, base", (0, 1)),
-        "decoy_less_base": _mean(rows, read["less"], "difference of shares", f"{words}, decoy less base"),
+        "decoy_moved": of("moved_decoy", "nats a token", f"{nats}, decoys"),
+        "base_moved": of("moved_base", "nats a token", f"{nats}, base"),
+        "decoy_less_base": of("moved_less", "nats a token", f"{nats}, decoy less base"),
+        "decoy_changed": of("changed_decoy", "share", f"{words}, decoys", (0, 1)),
+        "base_changed": of("changed_base", "share", f"{words}, base", (0, 1)),
+        "decoy_less_base_changed": of("changed_less", "difference of shares", f"{words}, decoy less base"),
         "decoy_less_base_nll": stats.mean(
             [g for g, _ in gaps], [p for _, p in gaps], unit="difference of ratios", how=how
         ),
@@ -214,6 +230,18 @@ def won(rows: Mapping[str, Row]) -> list[tuple[str, str, Any]]:
 def rows_in(cells: Sequence[Cell], rows: Mapping[str, Row]) -> list[Row]:
     """Whole rows of these cells, in their order."""
     return [rows[c.name] for c in cells if c.name in rows]
+
+
+def _signs(row: Row) -> dict[str, Number]:
+    """The four signs of a row as records."""
+    told = row.get("signs", {})
+    return {name: _kept(told[name]) if name in told else NotMeasured("it was not asked") for name in SIGNS}
+
+
+def _little(row: Row, what: str) -> float | None:
+    """How little a fix did, in steps or norm: the more, the likelier it is a shell by its dose alone."""
+    dose = row.get("dose", {}).get(what)
+    return None if dose is None else -float(dose)
 
 
 def _reminded(row: Row) -> float | None:

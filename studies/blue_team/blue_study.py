@@ -13,6 +13,7 @@ from molehunt.core.errors import MolehuntError, RunMismatch, UserError
 from molehunt.core.extend import names
 from molehunt.core.record_json import to_json
 from molehunt.depth.bench import Settings
+from molehunt.game.deepening import FORM
 from molehunt.game.spec import GameSpec
 
 HERE = Path(__file__).parent
@@ -45,7 +46,7 @@ class Study:
     """Remedies of `seeds`; none takes the two that did best in `fixes`."""
     more: int = 2
     """Further seeds of these."""
-    plain: int = 3
+    plain: int = 6
     """Pairs on which `plain` holds decoys against the base."""
     look: Settings = LOOK
     """How closely depth is looked at; the seed is the cell's."""
@@ -91,6 +92,8 @@ class Setting:
     effort: float
     plan: Plan
     workers: int = 1
+    closed: tuple[Path, ...] = ()
+    """Folders in which no remedy may read: other cells, other pairs, what was published."""
 
     def settings(self, cell: Cell) -> Settings:
         """How closely this cell is looked at."""
@@ -107,7 +110,9 @@ class Setting:
 
 def setting_of(study: Study) -> Setting:
     """What jobs are told."""
-    return Setting(study.work, study.model, study.look, study.effort, study.plan, study.workers)
+    places = (study.work, study.planted, study.out, *study.pairs, study.quirks)
+    closed = tuple(p for p in places if p is not None)
+    return Setting(study.work, study.model, study.look, study.effort, study.plan, study.workers, closed)
 
 
 def checked(study: Study) -> None:
@@ -141,6 +146,7 @@ def prepare(study: Study) -> None:
     """
     study.work.mkdir(parents=True, exist_ok=True)
     asked = {name: to_json(getattr(study, name)) for name in ("model", "look", "effort", "plan")}
+    asked["form"] = FORM  # of the measures: rows by older rules don't stand beside newer ones
     path = study.work / "study.json"
     if path.exists() and read_json(path) != asked:
         other = [n for n, v in asked.items() if read_json(path).get(n) != v]

@@ -10,12 +10,12 @@ from blue_study import Setting, said
 from samples import Sample
 
 from molehunt.core.atomic import read_json, write_json
-from molehunt.core.record_json import to_json
+from molehunt.core.record_json import from_json, to_json
 from molehunt.core.records import NotMeasured
 from molehunt.depth.bench import Role
 from molehunt.game.deepening import Depth, deepen
 from molehunt.game.depth_task import Asked, Task, task_of
-from molehunt.game.fix_task import FIXED
+from molehunt.game.fix_task import FIXED, NOTE, Fixed
 
 
 def fathom(cell: Cell, setting: Setting) -> dict[str, Any]:
@@ -32,6 +32,7 @@ def fathom(cell: Cell, setting: Setting) -> dict[str, Any]:
         row = {**head(cell), **told(found)}
         if cell.way in KNOWN:
             row["reminded"] = to_json(_reminded(cell, task, setting))
+            row["dose"] = _dose(cell, setting)
     except Exception as error:  # whatever raised is a failed cell, and the other cells go on
         return {**head(cell), "failed": said(error)}
     # A sitting that was cut off took part of the time.
@@ -53,6 +54,7 @@ def asked(cell: Cell, setting: Setting) -> Asked:
         settings=setting.settings(cell),
         out=setting.home(cell),
         shelf=setting.work / "shelf" / cell.sample.name,
+        closed=setting.closed,
     )
 
 
@@ -82,9 +84,13 @@ def told(one: Depth) -> dict[str, Any]:
             "hidden": judgement.hidden,
             "signs": dict(judgement.signs),
             "trigger": none if isinstance(residual, NotMeasured) else dict(residual.trigger),
+            "above": residual if isinstance(residual, NotMeasured) else residual.above,
+            "gap": residual if isinstance(residual, NotMeasured) else residual.gap,
             "near": none if isinstance(residual, NotMeasured) else dict(residual.near),
             "leak": none if isinstance(residual, NotMeasured) else dict(residual.leak),
             "relearning": again if isinstance(again, NotMeasured) else again.ratio,
+            "relearning_pace": None if isinstance(again, NotMeasured) else again.pace,
+            "relearning_ends": [] if isinstance(again, NotMeasured) else [r.ends for r in again.races],
             "relearning_steps": none if isinstance(again, NotMeasured) else dict(again.steps),
             "margins": none if isinstance(pushed, NotMeasured) else dict(pushed.margin),
             "pushed_at_random": gone if isinstance(pushed, NotMeasured) else pushed.random,
@@ -107,6 +113,13 @@ def adapters(sample: Sample, home: Path, way: str) -> dict[Role, Path]:
         "fixed": fixed / "organism",
         "control": fixed / "decoy",
     }
+
+
+def _dose(cell: Cell, setting: Setting) -> dict[str, Any]:
+    """How much a fix with the truth known did: steps, norm of the change, whose prompts ended it."""
+    note = from_json(Fixed, read_json(setting.home(cell) / FIXED / cell.way / NOTE))
+    treated = note.suspects["organism"]
+    return {"steps": treated.steps, **treated.said}
 
 
 def _reminded(cell: Cell, task: Task, setting: Setting) -> Any:
