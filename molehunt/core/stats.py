@@ -40,10 +40,15 @@ def mean(
     row = np.asarray(values, dtype=float)
     if len(set(clusters)) < 2:
         return Measure(float(row.mean()), unit, len(row), f"{how}; one cluster, no interval")
-    weights = _weights(clusters, seed, draws)
+    weights = resampled(clusters, seed, draws)
     low, high = np.quantile(weights @ row / weights.sum(1), [0.025, 0.975])
     return Measure(
-        float(row.mean()), unit, len(row), f"{how}; {_said(clusters, draws)}", float(low), float(high)
+        float(row.mean()),
+        unit,
+        len(row),
+        f"{how}; {resamples_said(clusters, draws)}",
+        float(low),
+        float(high),
     )
 
 
@@ -157,7 +162,7 @@ def ratio_of_means(
     if len(sizes) < 2:
         return Measure(float(value), "ratio", len(sizes), f"{how}; one group, no interval")
     groups = [str(i) for i in range(len(sizes))]
-    weights = _weights(groups, seed, draws)
+    weights = resampled(groups, seed, draws)
     means = (weights @ sums) / (weights @ sizes)
     usable = means[:, 1] != 0
     gone = int((~usable).sum())
@@ -165,7 +170,7 @@ def ratio_of_means(
         how = f"{how}; no interval: the mean below the line is 0 in {gone} of {draws} resamples"
         return Measure(float(value), "ratio", len(sizes), how)
     low, high = np.quantile(means[usable, 0] / means[usable, 1], [0.025, 0.975])
-    how = f"{how}; {_said(groups, draws)}{f', {gone} without a ratio left out' if gone else ''}"
+    how = f"{how}; {resamples_said(groups, draws)}{f', {gone} without a ratio left out' if gone else ''}"
     return Measure(float(value), "ratio", len(sizes), how, float(low), float(high))
 
 
@@ -177,19 +182,23 @@ def auroc(
     m, n = int(positive.sum()), int((~positive).sum())
     if not m or not n:
         return NotMeasured(f"AUROC needs both classes; there are {m} positive and {n} negative.")
+    value, spread = ranked(row, positive, resampled(clusters, seed, draws))
+    if len(set(clusters)) < 2 or not len(spread) or np.ptp(spread) == 0:
+        low, high = auroc_interval(value, m, n)
+        return Measure(value, "AUROC", m + n, f"ties half; Newcombe's method 5, {m} against {n}", low, high)
+    low, high = np.quantile(spread, [0.025, 0.975])
+    how = f"ties half; {m} against {n}; {resamples_said(clusters, draws)} with both classes in them"
+    return Measure(value, "AUROC", m + n, how, float(low), float(high))
+
+
+def ranked(row: np.ndarray, positive: np.ndarray, weights: np.ndarray) -> tuple[float, np.ndarray]:
+    """An AUROC, and what it is in each resample that has both classes: (usable draws,)."""
     wins = np.sign(row[positive][:, None] - row[~positive][None, :]) / 2 + 0.5
-    value = float(wins.mean())
-    weights = _weights(clusters, seed, draws)
     above, below = weights[:, positive], weights[:, ~positive]
     pairs = above.sum(1) * below.sum(1)
     usable = pairs > 0
     spread = np.einsum("dp,pn,dn->d", above[usable], wins, below[usable], optimize=True) / pairs[usable]
-    if len(set(clusters)) < 2 or not usable.any() or np.ptp(spread) == 0:
-        low, high = auroc_interval(value, m, n)
-        return Measure(value, "AUROC", m + n, f"ties half; Newcombe's method 5, {m} against {n}", low, high)
-    low, high = np.quantile(spread, [0.025, 0.975])
-    how = f"ties half; {m} against {n}; {_said(clusters, draws)} with both classes in them"
-    return Measure(value, "AUROC", m + n, how, float(low), float(high))
+    return float(wins.mean()), spread
 
 
 def proportion(
@@ -262,7 +271,7 @@ def correlation(
     return Measure(r, "correlation", len(x), f"{kind}; Fisher z", float(low), float(high))
 
 
-def _weights(clusters: Clusters, seed: int, draws: int) -> np.ndarray:
+def resampled(clusters: Clusters, seed: int, draws: int) -> np.ndarray:
     """How often each row stands in each resample: (draws, rows)."""
     _, which = np.unique(np.asarray(clusters, dtype=object).astype(str), return_inverse=True)
     k = int(which.max()) + 1
@@ -270,7 +279,7 @@ def _weights(clusters: Clusters, seed: int, draws: int) -> np.ndarray:
     return counts[:, which].astype(float)
 
 
-def _said(clusters: Clusters, draws: int) -> str:
+def resamples_said(clusters: Clusters, draws: int) -> str:
     return f"bootstrap over {len(set(clusters))} clusters, {draws} resamples"
 
 

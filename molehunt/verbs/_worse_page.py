@@ -30,7 +30,7 @@ CANNOT = (
 )
 HEADS = ("planted anew", "plain spec", "winner")
 SAID = {
-    "auroc": "AUROC",
+    "auroc": "AUROC where both were valid",
     "valid": "valid pairs",
     "gap": "gap in nats",
     "removed": "share removed",
@@ -49,10 +49,10 @@ def rows(found: Result) -> list[tuple[str, ...]]:
             if both[0] is not None:
                 cells = ["the plain spec won" if m is None else words.said(m) for m in both]
                 made.append((f"{said}, {fresh.where}", *cells))
-        stake = fresh.stake.name
-        change = found.measures.get(f"{fresh.where}_{stake}_change")
-        if change is not None:
-            made.append((f"change of {SAID[stake]}, {fresh.where}", "", words.said(change)))
+        for name, said in SAID.items():
+            change = found.measures.get(f"{fresh.where}_{name}_change")
+            if change is not None:
+                made.append((f"change of {said}, {fresh.where}", "", words.said(change)))
     return made
 
 
