@@ -22,7 +22,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from molehunt.core.atomic import HALF, canonical, read_json, sweep, write_json
-from molehunt.core.errors import UserError
+from molehunt.core.errors import Unteachable, UserError
 from molehunt.core.record_json import from_json
 from molehunt.core.records import NotMeasured, Quirk
 from molehunt.models.adapters import adapter_hash, detach
@@ -144,7 +144,7 @@ def trial(
             pair = plant_pair(
                 model, quirk, harmless, Path(half), seed, plan, lambda what, share: report(share)
             )
-        except FloatingPointError as error:  # training came apart: a failed trial, and no rates of it
+        except (FloatingPointError, Unteachable) as error:  # a failed trial, and no rates of it
             nothing = NotMeasured(str(error))
             steps, valid, why_not = steps_for(quirk, plan.steps), False, str(error)
             trigger = leak = selectivity = ratio = nothing

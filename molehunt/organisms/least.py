@@ -14,8 +14,8 @@ of three seeds' interval little more than its order of magnitude.
 """
 
 import math
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Literal, get_args
 
 import numpy as np
@@ -99,6 +99,8 @@ class Difficulty:
     """Steps wherever steps are not what is scanned."""
     rank: int
     scans: tuple[Scan, ...]
+    changes: Mapping[str, str] = field(default_factory=dict)
+    """What else the plan has otherwise than planting's default, in words by setting."""
 
 
 def least(values: Sequence[float], takes: Callable[[float], bool], seed: int) -> Least:

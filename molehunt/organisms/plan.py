@@ -121,6 +121,27 @@ def settings(plan: Plan) -> dict[str, Any]:
     return {k: v for k, v in to_json(plan).items() if k not in NAMED and v != usual[k]}
 
 
+def changes(plan: Plan) -> dict[str, str]:
+    """What differs from the default plan, in words by setting, a recipe's own settings one by one.
+
+    Less `steps` and `tries`, which whoever plants has values of its own for; of directions where they stand.
+    """
+
+    def flat(body: dict[str, Any]) -> dict[str, Any]:
+        recipe = {f"recipe.{k}": v for k, v in body["recipe"].items()}
+        return {k: v for k, v in body.items() if k not in ("recipe", "steps", "tries")} | recipe
+
+    own, usual = flat(to_json(plan)), flat(to_json(Plan()))
+    own["against"] = [d.address for d in plan.against]
+    return {k: f"{_in_words(v)} for {_in_words(usual[k])}" for k, v in own.items() if v != usual[k]}
+
+
+def _in_words(value: Any) -> str:
+    if isinstance(value, list):
+        return " and ".join(map(str, value)) or "none"
+    return "no limit" if value is None else f"{value:g}" if isinstance(value, int | float) else str(value)
+
+
 def plan_of(organism: Organism) -> Plan:
     """The plan of a spec.
 
