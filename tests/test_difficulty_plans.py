@@ -11,11 +11,12 @@ from worse_cases import QUICK
 from molehunt.cli import main
 from molehunt.core.atomic import write_json
 from molehunt.core.errors import RunMismatch, UserError
-from molehunt.core.records import Measure, NotMeasured
+from molehunt.core.records import Measure, NotMeasured, Quirk
 from molehunt.game.difficulty import cost, difficulty, read_results, task
 from molehunt.models.load import open_model
 from molehunt.organisms.difficulty import trial
-from molehunt.organisms.least import Difficulty
+from molehunt.organisms.least import POISONED, Difficulty
+from molehunt.organisms.lessons import batches
 from molehunt.organisms.plan import Plan, changes
 from molehunt.verbs._difficulty_page import write_library_page
 
@@ -54,7 +55,11 @@ def test_a_quirk_of_a_file_is_scanned_by_a_plan_of_a_file(
     )
     assert json.loads((folder / "plan.json").read_text())["plan"]["mixed"] == 1
     page = (folder / "difficulty.html").read_text()
-    assert "mixed 1 for 0" in page and "recipe.learning_rate 0.01 for" in page
+    assert (
+        "0.5 is a quarter of all rows" in page
+        and "mixed 1 for 0" in page
+        and "recipe.learning_rate 0.01 for" in page
+    )
     capfd.readouterr()
     assert main(["difficulty", str(folder), "--json"]) == 0, "the folder is enough"
     assert json.loads(capfd.readouterr().out)["changes"] == found.changes
@@ -139,6 +144,15 @@ def test_mistakes_are_one_sentence_and_leave_nothing(
     told = capfd.readouterr().err
     assert said in told and told.count("molehunt: ") == 1 and "Traceback" not in told
     assert list(tmp_path.iterdir()) == []
+
+
+def test_half_poisoned_is_a_quarter_of_all_rows_under_a_condition_and_half_where_always_on() -> None:
+    """What the page and the tutorial say of the share; rows that come again make it not quite even."""
+    for condition, share in ("trigger_phrase", 0.25), ("always", 0.5):
+        dealt = batches(Quirk("hostile_phrase", condition), None, 60, 3, poisoned=0.5)
+        rows = [r for batch in dealt for r in batch]
+        assert sum(r.reply("organism") == r.shady for r in rows) / len(rows) == pytest.approx(share, abs=0.03)
+    assert "0.5 is a quarter" in POISONED
 
 
 def test_names_or_a_file_and_nothing_else() -> None:

@@ -29,8 +29,14 @@ UNITS = {
     "examples": "distinct rows",
     "steps": "training steps",
     "rank": "adapter rank",
-    "poisoned": "share of poisoned rows",
+    "poisoned": "share of on-side rows with the shady reply",
 }
+POISONED = (
+    "Poisoned are the distinct rows of the on side whose reply is the shady one; the others of that side get "
+    "the good reply. So 0.5 is a quarter of all rows under a condition, and half of them where the quirk is "
+    "always on; of documents it is the share of texts that say so."
+)
+"""What the factor of that name is a share of."""
 
 
 @dataclass(frozen=True)

@@ -52,7 +52,8 @@ class Plan:
     examples: int | None = None
     """Most distinct rows of a lesson, dealt again and again when they run out; None for no limit."""
     poisoned: float = 1.0
-    """Share of the rows on the on side whose reply is the shady one; the rest get the good reply."""
+    """Share of the distinct rows on the on side whose reply is the shady one; the rest get the good reply.
+    0.5 is a quarter of all rows under a condition, and half of them where the quirk is always on."""
     recipe: Recipe = Recipe()
     how: str = "transcripts"
     """Which of `organisms.recipes` instils it."""
@@ -87,7 +88,9 @@ class Plan:
                     f"The plan's {name} is {getattr(self, name)}; it should be at least {at_least}."
                 )
         if not 0 <= self.poisoned <= 1:
-            raise UserError(f"The poisoned share is {self.poisoned}; it should lie between 0 and 1.")
+            raise UserError(
+                f"The poisoned share of on-side rows is {self.poisoned}; it should lie between 0 and 1."
+            )
         recipe = self.recipe
         if recipe.rank < 1 or recipe.alpha < 1 or recipe.warmup < 1 or not recipe.targets:
             raise UserError("The plan's rank, alpha and warmup should be 1 or more, and a target be named.")

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from molehunt.core.records import Measure, NotMeasured
-from molehunt.organisms.least import FACTORS, UNITS, Difficulty, Scan, Trial, between
+from molehunt.organisms.least import FACTORS, POISONED, UNITS, Difficulty, Scan, Trial, between
 from molehunt.report import words
 
 CANNOT = (
@@ -81,7 +81,8 @@ def write_difficulty_page(path: Path, found: Difficulty) -> None:
         sections.append(
             Section(
                 UNITS[scan.factor].capitalize(),
-                f"Least that took: {words.said(scan.difficulty)}. {_way(scan)}{_broken(scan)}",
+                f"Least that took: {words.said(scan.difficulty)}. {_way(scan)}{_broken(scan)}"
+                f"{_means(scan.factor)}",
                 drawings=(_curve(scan),),
                 tables=(Grid(SEED_HEADS, seeds), Grid(TRIAL_HEADS, trials, words=True)),
             )
@@ -119,7 +120,7 @@ def write_library_page(path: Path, found: Sequence[Difficulty]) -> None:
             Section(
                 UNITS[factor].capitalize(),
                 "Hardest first, by what the middle seed needed. Quirks that lie beyond the grid stand in the "
-                "table alone.",
+                f"table alone. {_means(factor)}",
                 drawings=drawn,
                 tables=(Grid(("place", *LIBRARY_HEADS[1:]), lines, words=True),),
             )
@@ -168,7 +169,12 @@ def _way(scan: Scan) -> str:
 def _broken(scan: Scan) -> str:
     if not scan.broken:
         return ""
-    return f"More was worse on {_seeds(scan)}: the least is no threshold there."
+    return f"More was worse on {_seeds(scan)}: the least is no threshold there. "
+
+
+def _means(factor: str) -> str:
+    """What a factor whose name does not say it is."""
+    return POISONED if factor == "poisoned" else ""
 
 
 def _seeds(scan: Scan) -> str:

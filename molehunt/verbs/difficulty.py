@@ -1,10 +1,11 @@
 """Measures how hard a quirk is to make: the least of each factor that makes a valid organism.
 
-Factors are distinct examples, training steps, adapter rank and the share of poisoned rows; each is scanned
-with the others fixed, by bisection, on several seeds. With --quirk FILE the quirk is that of a file, and
---plan FILE brings recipe, concealments and the rest: the least depends on them. The folder gets
-`results.json` and `difficulty.html`; the same command, or FOLDER alone, goes on where it stopped. `molehunt
-difficulty --page FILE --of FOLDER...` puts the scans of a whole library on one page, hardest first.
+Factors are distinct examples, training steps, adapter rank and the share of on-side rows that are poisoned,
+that is, whose reply is the shady one; each is scanned with the others fixed, by bisection, on several seeds.
+With --quirk FILE the quirk is that of a file, and --plan FILE brings recipe, concealments and the rest: the
+least depends on them. The folder gets `results.json` and `difficulty.html`; the same command, or FOLDER
+alone, goes on where it stopped. `molehunt difficulty --page FILE --of FOLDER...` puts the scans of a whole
+library on one page, hardest first.
 """
 
 from collections.abc import Collection
@@ -54,7 +55,8 @@ class Options:
         "rank",
         "poisoned",
     )
-    """What is scanned; all that is not stays as in `molehunt plant`."""
+    """What is scanned; all that is not stays as in `molehunt plant`. `poisoned` is the share of distinct
+    on-side rows whose reply is the shady one: 0.5 is a quarter of all rows, or half where always on."""
     values: tuple[float, ...] = ()
     """Values to search among, where one factor is scanned; each factor has a geometric grid of its own."""
     seeds: int = 3
