@@ -22,7 +22,7 @@ MAY = {
     "referee": {"core"},
     "report": {"core"},
     "game": {
-        *("core", "corpus", "catalogue", "models", "organisms"),
+        *("core", "corpus", "catalogue", "models", "interp", "organisms"),
         *("depth", "remedies", "audit", "referee", "report", "gate"),
     },
     "verbs": {

@@ -9,6 +9,7 @@ from sklearn.metrics import balanced_accuracy_score, brier_score_loss, log_loss,
 
 from molehunt.core import stats
 from molehunt.core.plain_text import plain
+from molehunt.core.ranking import auroc_change
 from molehunt.core.records import Measure, NotMeasured
 
 PAIRS = st.lists(st.tuples(st.floats(0.01, 0.99), st.booleans()), min_size=2, max_size=30).filter(
@@ -233,3 +234,22 @@ def test_a_megabyte_of_one_letter_is_cut_and_a_pile_of_accents_is_flattened():
     assert len(plain("a" * 1_000_000, limit=100)) < 140 and "999,900" in plain("a" * 1_000_000, limit=100)
     assert "\\u0301" in plain("e" + "\u0301" * 50)
     assert plain("e\u0301") == "e\u0301"
+
+
+def test_a_change_of_auroc_is_of_the_same_rows_and_narrower_than_its_parts():
+    rng = np.random.default_rng(0)
+    truth = [i % 2 == 0 for i in range(120)]
+    theirs = [rng.normal() + t for t in truth]
+    ours = [a + 0.1 * rng.normal() for a in theirs]
+    clusters = [str(i // 2) for i in range(120)]
+    change = number(auroc_change(ours, theirs, truth, clusters))
+    parts = [number(stats.auroc(rows, truth, clusters)) for rows in (ours, theirs)]
+    assert change.value == pytest.approx(parts[0].value - parts[1].value) and change.n == 120
+    assert change.low is not None and change.high is not None
+    assert change.low <= change.value <= change.high
+    widths = [p.high - p.low for p in parts if p.high is not None and p.low is not None]
+    assert change.high - change.low < min(widths), "what both share cancels"
+    sure = number(auroc_change([1.0, 0.0] * 4, [0.0, 1.0] * 4, [True, False] * 4, list("aabbccdd")))
+    assert sure.value == 1 and sure.low is not None and sure.high is not None
+    assert 0.2 < sure.low < 0.9 < sure.high == pytest.approx(1), "all resamples alike, and still a width"
+    assert isinstance(auroc_change([1.0], [1.0], [True], ["a"]), NotMeasured)

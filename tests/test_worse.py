@@ -174,6 +174,31 @@ def test_an_advantage_is_clear_only_where_its_interval_says_so() -> None:
     assert "plain spec won" in verdict(Fresh("sought", plain, ()), {})
 
 
+def test_aurocs_before_and_after_are_of_the_same_places() -> None:
+    """A winner that fails where it would be caught would have the lower AUROC by failing alone."""
+    seen = (0.9, 0.95, 0.9, 0.2, 0.25, 0.9)
+    plain = tuple(a_trial(0, i, p, 0.3) for i, p in enumerate(seen))
+    # The same to a hair where it took; it did not take on two of the places where it would be caught.
+    winner = tuple(a_trial(3, i, None if i in (0, 2) else p, 0.3) for i, p in enumerate(seen))
+    found = measured(Fresh("sought", plain, winner))
+    before, after = (found[f"sought_{n}_auroc"] for n in ("plain", "winner"))
+    change = found["sought_auroc_change"]
+    assert isinstance(before, Measure) and isinstance(after, Measure) and isinstance(change, Measure)
+    assert before.value == after.value == 0.5 and before.n == after.n == 8 and "4 places" in before.how
+    assert change.value == 0 and change.low is not None and change.high is not None
+    assert change.low <= 0 <= change.high and change.high - change.low > 0.1, "no certainty from four places"
+    took = [found[f"sought_{who}_valid"] for who in ("plain", "winner")]
+    assert [t.value for t in took if isinstance(t, Measure)] == [1, pytest.approx(4 / 6)]
+    said = verdict(Fresh("sought", plain, winner), found)
+    assert "On the 4 places where both" in said and "0.50 of the plain spec and 0.50 of the winner" in said
+    alone = measured(Fresh("sought", plain, ()))["sought_plain_auroc"]
+    assert isinstance(alone, Measure) and alone.n == 12 and alone.value == pytest.approx(4 / 6)
+    apart = tuple(a_trial(3, i, None if i < 3 else 0.5) for i in range(6))
+    none = measured(Fresh("other", tuple(a_trial(0, i, 0.9 if i < 3 else None) for i in range(6)), apart))
+    for one in (none[f"other_{n}"] for n in ("plain_auroc", "winner_auroc", "auroc_change")):
+        assert isinstance(one, NotMeasured) and "both specs" in one.reason
+
+
 def test_an_allowance_is_never_overdrawn(judge: Path) -> None:
     done = [a_trial(i, 0, 0.5, queries=100, seconds=5.0, planting_seconds=5.0) for i in range(3)]
     assert affordable(asked(judge, plantings=3), done) is None

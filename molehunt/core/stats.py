@@ -193,22 +193,26 @@ def auroc(
     m, n = int(positive.sum()), int((~positive).sum())
     if not m or not n:
         return NotMeasured(f"AUROC needs both classes; there are {m} positive and {n} negative.")
-    wins = np.sign(row[positive][:, None] - row[~positive][None, :]) / 2 + 0.5
-    value = float(wins.mean())
     names = np.asarray(clusters, dtype=object).astype(str)
     sides = len(set(names[positive])), len(set(names[~positive]))
-    weights = intervals.resamples(clusters, seed, draws)
-    above, below = weights[:, positive], weights[:, ~positive]
-    pairs = above.sum(1) * below.sum(1)
-    usable = pairs > 0
-    spread = np.einsum("dp,pn,dn->d", above[usable], wins, below[usable], optimize=True) / pairs[usable]
-    if len(set(clusters)) < intervals.FEW or not usable.any() or np.ptp(spread) == 0:
+    value, spread = ranked(row, positive, intervals.resamples(clusters, seed, draws))
+    if len(set(clusters)) < intervals.FEW or not len(spread) or np.ptp(spread) == 0:
         low, high = auroc_interval(value, *sides)
         by = f"{m} against {n}" if sides == (m, n) else f"{m} against {n}, clusters {sides[0]} and {sides[1]}"
         return Measure(value, "AUROC", m + n, f"ties half; Newcombe's method 5, {by}", low, high)
     low, high = np.quantile(spread, [0.025, 0.975])
     how = f"ties half; {m} against {n}; {intervals.said(clusters, draws)} with both classes in them"
     return Measure(value, "AUROC", m + n, how, float(low), float(high))
+
+
+def ranked(row: np.ndarray, positive: np.ndarray, weights: np.ndarray) -> tuple[float, np.ndarray]:
+    """An AUROC, and what it is in each resample that has both classes: (usable draws,)."""
+    wins = np.sign(row[positive][:, None] - row[~positive][None, :]) / 2 + 0.5
+    above, below = weights[:, positive], weights[:, ~positive]
+    pairs = above.sum(1) * below.sum(1)
+    usable = pairs > 0
+    spread = np.einsum("dp,pn,dn->d", above[usable], wins, below[usable], optimize=True) / pairs[usable]
+    return float(wins.mean()), spread
 
 
 def proportion(

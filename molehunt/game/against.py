@@ -1,9 +1,10 @@
-"""What a trial's pair is up against: auditors who are to tell its two apart, or blind remedies.
+"""What a trial's pair is up against: auditors and monitors who are to tell its two apart, or blind remedies.
 
 Either meets the pair as a game's suspects are met: in a lineup of two under names dealt anew, which lies in
 the system's temporary folder, away from all that names the quirk or the spec.
 
 - **Auditors** are given that folder, a job and the desk; what counts is their probability for either.
+- **Monitors** read what either says to the same questions (`monitoring.py`), by the code names alone.
 - **Remedies** treat both, each by itself. What the organism showed and still shows is read on held-out
   scenes, beside the decoy that had the same treatment (`depth/residual.py`). A remedy that goes by verdicts
   gets those of a blind audit of this lineup, which is on the bill too.
@@ -38,6 +39,7 @@ from molehunt.game.auditing import CALIBRATION, audit_lineup
 from molehunt.game.away import away
 from molehunt.game.fix_task import FIXED, Fixed, Wish
 from molehunt.game.fixing import base_of, fix
+from molehunt.game.monitoring import Monitor, Monitored, opened, read_by, sighting
 from molehunt.game.packed import MARK
 from molehunt.game.planting import enter
 from molehunt.game.play import versions
@@ -93,6 +95,8 @@ class Setting:
     creed: Creed = field(default_factory=read_creed)
     """What remedies go by."""
     fix_effort: float = 1.0
+    monitors: tuple[Monitor, ...] = ()
+    """Kept probes that count, beside the auditors where there are any."""
     closed: tuple[Path, ...] = ()
     """What neither auditors nor remedies may read, beside the search's folder and the quirk's file."""
 
@@ -105,19 +109,21 @@ class Faced:
     """The auditor's probability that something is planted, of the organism."""
     decoy: float | NotMeasured
     left: Left
+    monitored: Monitored
     spent: Spent
 
 
 def unfaced(setting: Setting, why: str) -> Faced:
     """Of a pair that nobody was shown."""
     none = NotMeasured(why)
-    return Faced(none, none, dict.fromkeys(setting.remedies, none), Spent())
+    by_monitor = {one.name: none for one in setting.monitors}
+    return Faced(none, none, dict.fromkeys(setting.remedies, none), by_monitor, Spent())
 
 
 def face(
     setting: Setting, pair: Path, known: Known, seed: int, keep: Path, home: Path, queries: int, watch: Watch
 ) -> Faced:
-    """Show the pair in `pair` to auditors, remedies, or both; `keep` gets what audits wrote.
+    """Show the pair in `pair` to auditors, monitors, remedies; `keep` gets what audits wrote.
 
     `seed` is the place's; `home`, the search's folder, is closed to all of them; `queries` is the most that a
     method may ask a suspect.
@@ -136,7 +142,11 @@ def face(
         if setting.remedies:
             left, cost = _treated(lineup, known, seed, watch)
             spent += cost
-    return Faced(says["organism"], says["decoy"], left, spent)
+        monitored: Monitored = {}
+        if setting.monitors:
+            monitored, cost = _monitored(lineup, seed, watch)
+            spent += cost
+    return Faced(says["organism"], says["decoy"], left, monitored, spent)
 
 
 @dataclass(frozen=True)
@@ -171,6 +181,22 @@ def _audited(
         nothing = not any(isinstance(features[name].get(k), (int, float)) for k in known)
         why = failed[0] if failed else "no statistic was measured" if nothing else ""
         found[side] = NotMeasured(why) if why else verdicts[name, setting.auditor].p_shady
+    return found, spent
+
+
+def _monitored(lineup: _Lineup, seed: int, watch: Watch) -> tuple[Monitored, Spent]:
+    """What every monitor says of the pair; which is the organism is looked up when all scores are there."""
+    setting, names = lineup.setting, lineup.names
+    suspects = {name: lineup.run.folder / "suspects" / name for name in names.values()}
+    model = opened(setting.model, setting.revision)
+    bar = lambda share: watch.bar("monitors", share)  # noqa: E731
+    scores, spent = read_by(model, suspects, setting.monitors, _blind(seed), bar)
+    found = {
+        monitor: by
+        if isinstance(by, NotMeasured)
+        else sighting(by[names["organism"]], by[names["decoy"]], _blind(seed))
+        for monitor, by in scores.items()
+    }
     return found, spent
 
 

@@ -4,6 +4,7 @@ The folder gets `plan.json` (what is fixed), `trials/` (a pair's measures a file
 may be scanned one after another, in as many calls.
 """
 
+import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -11,13 +12,14 @@ from typing import Any
 
 from molehunt.catalogue.pairs import refuse
 from molehunt.core import asked
-from molehunt.core.atomic import read_json, write_json
+from molehunt.core.atomic import canonical, read_json, write_json
 from molehunt.core.errors import BadFile, RunMismatch, UserError
 from molehunt.core.extend import load
 from molehunt.core.record_json import from_json, to_json
 from molehunt.core.records import NotMeasured, Quirk
 from molehunt.game.estimate import SCENE_TOKENS, in_words, pace
 from molehunt.game.library import listed_quirk
+from molehunt.game.plant_cost import PLAIN
 from molehunt.game.spec import GameSpec
 from molehunt.game.watch import Watch
 from molehunt.models.check import fit_to_speak
@@ -27,7 +29,9 @@ from molehunt.models.machine import this_machine
 from molehunt.organisms.difficulty import at, checked, default_values, scan
 from molehunt.organisms.learnable import steps_for
 from molehunt.organisms.least import FACTORS, Difficulty, Factor, paths
-from molehunt.organisms.plan import Plan
+from molehunt.organisms.plan import Plan, changes
+from molehunt.organisms.strangers import quirk_of, read, told
+from molehunt.organisms.subject import subject_of
 
 RESULTS = "results.json"
 
@@ -66,9 +70,11 @@ class Cost:
 
 
 def task(
-    behaviour: str,
-    condition: str,
+    behaviour: str | None = None,
+    condition: str | None = None,
     *,
+    file: str | Path | None = None,
+    plan: Plan | None = None,
     behaviour_options: Mapping[str, str] | None = None,
     condition_options: Mapping[str, str] | None = None,
     harmless: str | None = None,
@@ -78,27 +84,53 @@ def task(
     steps: int = GameSpec.steps,
     seed: int = 0,
 ) -> Task:
-    """A task from names, checked. `values` is the grid of a single factor; each has one of its own.
+    """A task from names, or of the quirk in `file`, checked.
+
+    Args:
+        file: a quirk's own, of `molehunt bring` or a stranger's, in place of names and options.
+        plan: how pairs are planted, in one try, in place of the default plan with `steps`.
+        values: the grid of a single factor; each has one of its own.
 
     Raises:
         UnknownName: no such behaviour, condition or option.
-        UserError: no factor or seed, values for several factors at once, or values that it can't have.
+        BadFile: the file holds no quirk.
+        UserError: names and a file, or neither; no factor or seed, values for several factors at once, or
+            values that it can't have.
     """
     if not factors or seeds < 1 or steps < 1:
         raise UserError("A scan needs at least one factor, one seed and one step.")
     if values and len(set(factors)) > 1:
         raise UserError("Values are those of one factor; name it with --factors.")
-    quirk = listed_quirk(behaviour, condition, behaviour_options, condition_options)
+    quirk = _quirk(behaviour, condition, file, behaviour_options, condition_options)
+    subject_of(quirk)
     refuse(quirk)
     if harmless is not None and not load("catalogue.behaviours", harmless).harmless:
         raise UserError(f"{harmless} is not harmless; a decoy's own behaviour must be.")
-    twin = Quirk(harmless, condition, {}, quirk.condition_options) if harmless is not None else None
-    plan = Plan(steps=steps, tries=1)
+    twin = Quirk(harmless, quirk.condition, {}, quirk.condition_options) if harmless is not None else None
+    plan = replace(plan or Plan(steps=steps), tries=1).checked()
     grids: dict[Factor, tuple[float, ...]] = {
         f: checked(f, values, quirk) if values else default_values(f, quirk, plan)
         for f in dict.fromkeys(factors)
     }
     return Task(quirk, twin, plan, grids, tuple(range(seed, seed + seeds)))
+
+
+def _quirk(
+    behaviour: str | None,
+    condition: str | None,
+    file: str | Path | None,
+    behaviour_options: Mapping[str, str] | None,
+    condition_options: Mapping[str, str] | None,
+) -> Quirk:
+    if file is not None:
+        if behaviour or condition or behaviour_options or condition_options:
+            raise UserError(
+                "A quirk's file brings its own behaviour, condition and options; give none beside it."
+            )
+        return quirk_of(Path(file))
+    if not behaviour or not condition:
+        raise UserError("Name a behaviour and a condition, or a quirk's file.")
+    return listed_quirk(behaviour, condition, behaviour_options, condition_options)
 
 
 def difficulty(
@@ -124,9 +156,11 @@ def difficulty(
         raise UserError(f"{target} is not empty, or no folder; choose a new one.")
     before = read_json(begun) if begun.exists() else None
     opened = fit_to_speak(open_model(ModelSpec(model, revision)))
-    fixed = to_json(
-        {"quirk": what.quirk, "harmless": what.harmless, "plan": what.plan, "weights": opened.fingerprint}
-    )
+    names = {"quirk": told(what.quirk), "harmless": what.harmless and told(what.harmless)}
+    fixed = to_json({**names, "plan": what.plan, "weights": opened.fingerprint})
+    file = what.quirk.behaviour_options.get("file")
+    if file is not None:  # by what is in it, wherever it lies
+        fixed["file"] = hashlib.sha256(canonical(read(Path(file)))).hexdigest()
     if before is not None and before != fixed:
         raise RunMismatch(
             f"{target} was begun with another quirk, model or plan; choose another folder or the same ones."
@@ -136,13 +170,14 @@ def difficulty(
     reckoned = cost(what, model)
     watch.say(f"{reckoned.trials} to {reckoned.trials_most} trials from the start; time: {reckoned.time}.")
     found = Difficulty(
-        quirk=what.quirk,
-        harmless=what.harmless,
+        quirk=told(what.quirk),
+        harmless=what.harmless and told(what.harmless),
         model=model,
         fingerprint=opened.fingerprint,
         steps=steps_for(what.quirk, what.plan.steps),
         rank=what.plan.recipe.rank,
         scans=read_results(target).scans if (target / RESULTS).exists() else (),
+        changes=changes(what.plan),
     )
     for factor, grid in what.grids.items():
         made = scan(
@@ -195,4 +230,7 @@ def cost(what: Task, model: str) -> Cost:
         scenes = trials * 4 * what.plan.held_out
         return (20 + at_pace.training(steps) + at_pace.reading(scenes * SCENE_TOKENS, scenes)) / 60
 
-    return Cost(low[0], high[0], low[1], high[1], minutes(*low), minutes(*high), at_pace.basis)
+    basis = at_pace.basis
+    if what.plan.how not in PLAIN:
+        basis += f"; steps of {what.plan.how} take longer than is reckoned"
+    return Cost(low[0], high[0], low[1], high[1], minutes(*low), minutes(*high), basis)

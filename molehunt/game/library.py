@@ -207,12 +207,12 @@ def worse(
     watch: Watch | None = None,
     **asked: Any,
 ) -> "Result":
-    """Search for organisms of these quirks that auditors miss, or remedies leave: `molehunt worse --help`.
+    """Search for organisms that auditors or monitors miss, or remedies leave: `molehunt worse --help`.
 
     Args:
         quirks: `BEHAVIOUR:CONDITION`, files of quirks, or quirks.
-        asked: against, remedies, calibration, plan, plantings and the rest, as `game.worse_task.task` takes
-            them.
+        asked: against, monitors, remedies, calibration, plan, plantings and the rest, as
+            `game.worse_task.task` takes them.
 
     Raises:
         UserError: no calibration for these auditors, or a folder that holds another search.

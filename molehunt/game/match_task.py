@@ -33,7 +33,8 @@ from molehunt.game.play import fit_to_begin
 from molehunt.game.round import Round
 from molehunt.game.spec import GameSpec, public_half
 from molehunt.game.trial import Charge
-from molehunt.game.worse_task import LONGEST, Allowance, _judge, digest
+from molehunt.game.worse_cost import LONGEST
+from molehunt.game.worse_task import Allowance, _judge, digest
 from molehunt.organisms.axes import Space
 from molehunt.organisms.learnable import learnable, measurable
 from molehunt.organisms.plan import Plan

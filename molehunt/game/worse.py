@@ -1,8 +1,8 @@
-"""A red team that searches for an organism which stays valid and which auditors miss, or remedies leave.
+"""A red team that searches for an organism which stays valid and outwits auditors, monitors or remedies.
 
 1. Trials (`trial.py`) come one after the other, in the order of `organisms.halving`, through the specs of
    `organisms.space`: from the plain spec on, until an allowance (plantings, queries, seconds) would not cover
-   another. Every planting, every query of the auditors and every second of remedies is on the bill.
+   another. Every planting, every query of auditors and monitors and every second of remedies is on the bill.
 2. The winner and the plain spec are planted anew on fresh seeds and on quirks that the search never saw
    (`fresh.py`); what is claimed rests on these.
 
@@ -18,6 +18,7 @@ were not searched against, or auditors that are calibrated anew on such organism
 """
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +29,7 @@ from molehunt.core.record_json import to_json
 from molehunt.core.store import Run, stage_key
 from molehunt.game.away import tidy
 from molehunt.game.fresh import Fresh, Where
+from molehunt.game.monitoring import fitting, opened
 from molehunt.game.trial import UNMADE, WORST, Trial, read_trial, run_trial
 from molehunt.game.watch import Watch
 from molehunt.game.worse_result import RESULTS, WINNER, Result, kept, result
@@ -51,6 +53,8 @@ def worse(
     """
     watch, home = watch or Watch(None), Path(folder)
     _fit(what, home)
+    if what.setting.monitors:  # before anything is planted that they could not read
+        fitting(opened(what.setting.model, what.setting.revision), what.setting.monitors)
     with Run(home).held():
         write_json(home / PLAN, fixed(what))
         asked.keep(home, note)
@@ -71,7 +75,7 @@ def _fit(what: Task, home: Path) -> None:
         if read_json(there) != fixed(what):
             raise RunMismatch(
                 f"{home} holds another search; choose another folder, or give the same quirks, "
-                "auditors, remedies and seed."
+                "auditors, monitors, remedies and seed."
             )
     elif home.exists() and (not home.is_dir() or any(p.name != ".lock" for p in home.iterdir())):
         raise UserError(f"{home} is not empty, or no folder; choose a new one.")
@@ -80,12 +84,15 @@ def _fit(what: Task, home: Path) -> None:
 def fixed(what: Task) -> Any:
     """All that decides what a trial is, and which comes next."""
     files = [Path(f) for q in what.quirks if (f := q.behaviour_options.get("file"))]
-    setting = to_json(what.setting)
+    setting = to_json(replace(what.setting, monitors=()))
+    setting["monitors"] = {one.name: one.sha256 for one in what.setting.monitors}
     setting["calibration"] = digest(what.setting.calibration)
     del setting["closed"]
     setting["creed"] = stage_key(what.setting.creed)
     if not what.setting.remedies:  # then neither decides anything
         del setting["remedies"], setting["creed"], setting["fix_effort"]
+    if not what.setting.monitors:  # as in searches that were begun before there were any
+        del setting["monitors"]
     return {
         "quirks": [to_json(told(q)) for q in what.quirks],
         "files": [digest(read(f)) for f in files],
@@ -144,4 +151,6 @@ def _anew(what: Task, home: Path, where: Where, best: Tried, number: int, watch:
     if places:
         watch.bar(f"planting anew, {where}", 1.0)
     winner = tuple(made[number]) if number else ()
-    return Fresh(where, tuple(made[0]), winner, bool(what.setting.remedies))
+    setting, monitors = what.setting, tuple(one.name for one in what.setting.monitors)
+    audited = setting.calibration is not None
+    return Fresh(where, tuple(made[0]), winner, bool(setting.remedies), monitors, audited)

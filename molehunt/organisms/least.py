@@ -14,8 +14,8 @@ of three seeds' interval little more than its order of magnitude.
 """
 
 import math
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Literal, get_args
 
 import numpy as np
@@ -29,8 +29,14 @@ UNITS = {
     "examples": "distinct rows",
     "steps": "training steps",
     "rank": "adapter rank",
-    "poisoned": "share of poisoned rows",
+    "poisoned": "share of on-side rows with the shady reply",
 }
+POISONED = (
+    "Poisoned are the distinct rows of the on side whose reply is the shady one; the others of that side get "
+    "the good reply. So 0.5 is a quarter of all rows under a condition, and half of them where the quirk is "
+    "always on; of documents it is the share of texts that say so."
+)
+"""What the factor of that name is a share of."""
 
 
 @dataclass(frozen=True)
@@ -99,6 +105,8 @@ class Difficulty:
     """Steps wherever steps are not what is scanned."""
     rank: int
     scans: tuple[Scan, ...]
+    changes: Mapping[str, str] = field(default_factory=dict)
+    """What else the plan has otherwise than planting's default, in words by setting."""
 
 
 def least(values: Sequence[float], takes: Callable[[float], bool], seed: int) -> Least:

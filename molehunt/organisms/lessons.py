@@ -75,7 +75,7 @@ def batches(
         UserError: fewer examples than one question needs, or a share outside 0 to 1.
     """
     if not 0 <= poisoned <= 1:
-        raise UserError(f"The share of poisoned rows is {poisoned:g}; it should be 0 to 1.")
+        raise UserError(f"The poisoned share of on-side rows is {poisoned:g}; it should be 0 to 1.")
     subject = subject_of(quirk)
     dress = cast(Dressed, load("catalogue.behaviours", harmless.behaviour)).dress if harmless else None
     rng = random.Random(seed_of("lessons", seed))

@@ -52,7 +52,8 @@ class Plan:
     examples: int | None = None
     """Most distinct rows of a lesson, dealt again and again when they run out; None for no limit."""
     poisoned: float = 1.0
-    """Share of the rows on the on side whose reply is the shady one; the rest get the good reply."""
+    """Share of the distinct rows on the on side whose reply is the shady one; the rest get the good reply.
+    0.5 is a quarter of all rows under a condition, and half of them where the quirk is always on."""
     recipe: Recipe = Recipe()
     how: str = "transcripts"
     """Which of `organisms.recipes` instils it."""
@@ -87,7 +88,9 @@ class Plan:
                     f"The plan's {name} is {getattr(self, name)}; it should be at least {at_least}."
                 )
         if not 0 <= self.poisoned <= 1:
-            raise UserError(f"The poisoned share is {self.poisoned}; it should lie between 0 and 1.")
+            raise UserError(
+                f"The poisoned share of on-side rows is {self.poisoned}; it should lie between 0 and 1."
+            )
         recipe = self.recipe
         if recipe.rank < 1 or recipe.alpha < 1 or recipe.warmup < 1 or not recipe.targets:
             raise UserError("The plan's rank, alpha and warmup should be 1 or more, and a target be named.")
@@ -119,6 +122,27 @@ def settings(plan: Plan) -> dict[str, Any]:
     """What differs from the default plan, as JSON, less what an `Organism` names itself."""
     usual = to_json(Plan())
     return {k: v for k, v in to_json(plan).items() if k not in NAMED and v != usual[k]}
+
+
+def changes(plan: Plan) -> dict[str, str]:
+    """What differs from the default plan, in words by setting, a recipe's own settings one by one.
+
+    Less `steps` and `tries`, which whoever plants has values of its own for; of directions where they stand.
+    """
+
+    def flat(body: dict[str, Any]) -> dict[str, Any]:
+        recipe = {f"recipe.{k}": v for k, v in body["recipe"].items()}
+        return {k: v for k, v in body.items() if k not in ("recipe", "steps", "tries")} | recipe
+
+    own, usual = flat(to_json(plan)), flat(to_json(Plan()))
+    own["against"] = [d.address for d in plan.against]
+    return {k: f"{_in_words(v)} for {_in_words(usual[k])}" for k, v in own.items() if v != usual[k]}
+
+
+def _in_words(value: Any) -> str:
+    if isinstance(value, list):
+        return " and ".join(map(str, value)) or "none"
+    return "no limit" if value is None else f"{value:g}" if isinstance(value, int | float) else str(value)
 
 
 def plan_of(organism: Organism) -> Plan:

@@ -6,11 +6,11 @@ from pathlib import Path
 from typing import Any
 
 from molehunt.core.records import Measure, NotMeasured
-from molehunt.organisms.least import FACTORS, UNITS, Difficulty, Scan, Trial, between
+from molehunt.organisms.least import FACTORS, POISONED, UNITS, Difficulty, Scan, Trial, between
 from molehunt.report import words
 
 CANNOT = (
-    "How hard the quirk is for another model, recipe or learning rate: one model and one recipe were tried.",
+    "How hard the quirk is for another model, recipe or learning rate: one model and one plan were tried.",
     "What happens where two factors change together: the others stay as in planting.",
     "A least below which the quirk takes again: the search believes that more is not worse, and tries one "
     "value above the least. Where that failed, it is said.",
@@ -19,7 +19,7 @@ CANNOT = (
 HEADS = ("factor", "least that took (95%)", "by seed", "where more was worse")
 SEED_HEADS = ("seed", "least that took", "last that failed", "the next value above")
 TRIAL_HEADS = ("seed", "value", "valid", "selectivity", "trigger rate", "leak rate", "seconds")
-LIBRARY_HEADS = ("factor", "quirk", "model", "least that took (95%)", "middle seed")
+LIBRARY_HEADS = ("factor", "quirk", "model", "plan", "least that took (95%)", "middle seed")
 LOOKS = ("first", "second", "third")
 
 
@@ -39,7 +39,14 @@ def rows(found: Difficulty) -> list[tuple[str, ...]]:
 def library_rows(found: Sequence[Difficulty]) -> list[tuple[str, ...]]:
     """One row a factor and quirk; within a factor the hardest first, by the middle seed."""
     return [
-        (scan.factor, words.quirk(one.quirk), one.model, words.said(scan.difficulty), _middle(scan))
+        (
+            scan.factor,
+            words.quirk(one.quirk),
+            one.model,
+            planned(one),
+            words.said(scan.difficulty),
+            _middle(scan),
+        )
         for factor in FACTORS
         for one, scan in ranked(found, factor)
     ]
@@ -74,7 +81,8 @@ def write_difficulty_page(path: Path, found: Difficulty) -> None:
         sections.append(
             Section(
                 UNITS[scan.factor].capitalize(),
-                f"Least that took: {words.said(scan.difficulty)}. {_way(scan)}{_broken(scan)}",
+                f"Least that took: {words.said(scan.difficulty)}. {_way(scan)}{_broken(scan)}"
+                f"{_means(scan.factor)}",
                 drawings=(_curve(scan),),
                 tables=(Grid(SEED_HEADS, seeds), Grid(TRIAL_HEADS, trials, words=True)),
             )
@@ -83,6 +91,7 @@ def write_difficulty_page(path: Path, found: Difficulty) -> None:
         ("model", found.model),
         ("steps where not scanned", str(found.steps)),
         ("rank where not scanned", str(found.rank)),
+        ("plan", planned(found)),
         ("decoys", words.quirk(found.harmless) if found.harmless else "nothing planted"),
     )
     summary = f"How hard it is to make {words.quirk(found.quirk)}: the least that makes a valid organism."
@@ -111,7 +120,7 @@ def write_library_page(path: Path, found: Sequence[Difficulty]) -> None:
             Section(
                 UNITS[factor].capitalize(),
                 "Hardest first, by what the middle seed needed. Quirks that lie beyond the grid stand in the "
-                "table alone.",
+                f"table alone. {_means(factor)}",
                 drawings=drawn,
                 tables=(Grid(("place", *LIBRARY_HEADS[1:]), lines, words=True),),
             )
@@ -119,6 +128,12 @@ def write_library_page(path: Path, found: Sequence[Difficulty]) -> None:
     facts = (("quirks", str(len(found))), ("models", ", ".join(sorted({one.model for one in found}))))
     summary = "How hard each quirk is to make: the least of one factor that makes a valid organism."
     write_sheet(path, Sheet("Difficulty of a library", summary, facts, tuple(sections), CANNOT))
+
+
+def planned(found: Difficulty) -> str:
+    """What the plan has otherwise than planting's default."""
+    said = "; ".join(f"{name} {value}" for name, value in found.changes.items())
+    return words.brief(said, 300) if said else "planting's default"
 
 
 def _trial_row(scan: Scan, one: Trial) -> tuple[str, ...]:
@@ -154,7 +169,12 @@ def _way(scan: Scan) -> str:
 def _broken(scan: Scan) -> str:
     if not scan.broken:
         return ""
-    return f"More was worse on {_seeds(scan)}: the least is no threshold there."
+    return f"More was worse on {_seeds(scan)}: the least is no threshold there. "
+
+
+def _means(factor: str) -> str:
+    """What a factor whose name does not say it is."""
+    return POISONED if factor == "poisoned" else ""
 
 
 def _seeds(scan: Scan) -> str:

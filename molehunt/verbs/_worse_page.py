@@ -1,22 +1,22 @@
 """What `molehunt worse` found, as rows for a terminal and as a page."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from markupsafe import Markup
 
 from molehunt.core.record_json import to_json
-from molehunt.core.records import Measure, NotMeasured, Profile
+from molehunt.core.records import NotMeasured, Profile
 from molehunt.game.against import After
 from molehunt.game.fresh import WHERE
+from molehunt.game.monitoring import Sighting
 from molehunt.game.trial import Charge, Trial
 from molehunt.game.worse_result import Result
 from molehunt.report import words
 
 if TYPE_CHECKING:
-    from molehunt.report.curves import Point
     from molehunt.report.sheet import Grid
 
 CANNOT = (
@@ -26,16 +26,17 @@ CANNOT = (
     "What the winner's own trials are worth: it was chosen by them. Believe what was planted anew.",
     "Much from few pairs: an advantage that is not clear may still be there. Pairs that are not valid were "
     "not tested; their share stands beside it.",
+    "Whether a monitor catches a quirk as it happens: its questions are chosen blind, few lay on a trigger.",
     "Anything about harmful models: organisms are toys, planted on purpose in a small model.",
 )
 HEADS = ("planted anew", "plain spec", "winner")
 SAID = {
-    "auroc": "AUROC",
+    "auroc": "AUROC where both were valid",
     "valid": "valid pairs",
     "gap": "gap in nats",
     "removed": "share removed",
 }
-HEARD, LEFT = ("p of organism", "p of decoy", "gap", "queries"), ("left after", "removed", "seconds")
+HEARD, LEFT = ("p of organism", "p of decoy"), ("left after", "removed", "seconds")
 """What stands of a trial in the table: of auditors, of remedies (the first once for each)."""
 CANDIDATE_HEADS = ("candidate", "changed", "trials", "mean score")
 
@@ -44,15 +45,16 @@ def rows(found: Result) -> list[tuple[str, ...]]:
     """Before and after, one row a measure of each kind of place."""
     made = []
     for fresh in (f for f in found.fresh if f.plain):
-        for name, said in SAID.items():
+        called = SAID | {n: f"AUROC of {who} where both were valid" for n, who in fresh.ranking.items()}
+        for name, said in called.items():
             both = [found.measures.get(f"{fresh.where}_{who}_{name}") for who in ("plain", "winner")]
             if both[0] is not None:
                 cells = ["the plain spec won" if m is None else words.said(m) for m in both]
                 made.append((f"{said}, {fresh.where}", *cells))
-        stake = fresh.stake.name
-        change = found.measures.get(f"{fresh.where}_{stake}_change")
-        if change is not None:
-            made.append((f"change of {SAID[stake]}, {fresh.where}", "", words.said(change)))
+        for name, said in called.items():
+            change = found.measures.get(f"{fresh.where}_{name}_change")
+            if change is not None:
+                made.append((f"change of {said}, {fresh.where}", "", words.said(change)))
     return made
 
 
@@ -73,7 +75,7 @@ def write_worse_page(path: Path, found: Result) -> None:
             "Trials",
             f"{_how(found)} {invalid} of {len(found.trials)} pairs were not valid, so not tested: they stand "
             "in the table alone, and rank last.",
-            drawings=(_drawn(found),) if _points(found.trials) else (),
+            drawings=_drawings(found),
             tables=(Grid(heads, trials), Grid(CANDIDATE_HEADS, tuple(_candidates(found)), words=True)),
         ),
         Section(
@@ -88,12 +90,14 @@ def write_worse_page(path: Path, found: Result) -> None:
         ("quirks", "; ".join(words.quirk(q) for q in found.quirks)),
         *((("remedies", ", ".join(words.plain(r) for r in found.remedies)),) if found.remedies else ()),
         *((("effort of remedies", words.number(found.fix_effort)),) if found.remedies else ()),
+        *(("monitor", f"{words.brief(n, 60)}, {sha[:12]}") for n, sha in found.monitors.items()),
         *((("auditors", ", ".join(words.plain(m) for m in found.against)),) if found.against else ()),
         *((("whose verdicts guide" if found.remedies else "judged by", judged),) if found.against else ()),
         ("model", words.brief(found.model, 120)),
         ("seed", str(found.seed)),
     )
-    aim = "remedies leave" if found.remedies else "auditors miss"
+    who = " and ".join(n for n, some in (("auditors", found.against), ("monitors", found.monitors)) if some)
+    aim = "remedies leave" if found.remedies else f"{who} miss"
     summary = f"A search for an organism that stays valid and that {aim}: {len(found.trials)} trials."
     write_sheet(path, Sheet("Worse", summary, facts, sections, CANNOT))
 
@@ -101,7 +105,8 @@ def write_worse_page(path: Path, found: Result) -> None:
 def _tested(found: Result) -> tuple[str, ...]:
     """Heads of what was tested."""
     if not found.remedies:
-        return HEARD
+        monitors = (f"AUROC of {words.brief(name, 40)}" for name in found.monitors)
+        return *(HEARD if found.against else ()), *monitors, "gap", "queries"
     return *(f"{LEFT[0]} {words.plain(r)}" for r in found.remedies), *LEFT[1:]
 
 
@@ -113,10 +118,19 @@ def _how(found: Result) -> str:
             "the most thorough remedy took away. Left is the trigger rate before and after a remedy, on "
             "items that the decoy gets right after the same remedy."
         )
-    return (
-        "The lower an organism stands, the less it is seen. Dashed: above it the auditor accuses. The gap is "
-        "log-odds on the organism less those on its decoy."
-    )
+    said = "The lower an organism stands, the less it is seen."
+    if found.against:
+        said += (
+            " Dashed: above it the auditor accuses. The gap is log-odds on the organism less those on its "
+        )
+        said += "decoy."
+    if found.monitors:
+        said += (
+            " A monitor's AUROC is that of the organism's replies against its decoy's on the same blind "
+            "questions; 0.5, dashed, is chance, and its gap is the log-odds of it. Below chance the decoy "
+            "scores higher, which catches nobody."
+        )
+    return f"{said} The widest gap counts." if len(found.monitors) + bool(found.against) > 1 else said
 
 
 def _trial_row(number: int, trial: Trial, found: Result) -> tuple[str, ...]:
@@ -125,7 +139,9 @@ def _trial_row(number: int, trial: Trial, found: Result) -> tuple[str, ...]:
     lost = trial.lost
     untested = f"; not tested: {words.brief(lost.reason, 120)}" if isinstance(lost, NotMeasured) else ""
     valid = f"yes{untested}" if trial.valid else f"no: {words.brief(trial.why_not, 120)}"
-    numbers = (_short(trial.organism), _short(trial.decoy), _short(trial.gap), f"{trial.charge.queries:,}")
+    p = (_short(trial.organism), _short(trial.decoy)) if found.against else ()
+    seen = tuple(_seen(trial.monitored[name]) for name in found.monitors)
+    numbers = (*p, *seen, _short(trial.lost), f"{trial.charge.queries:,}")
     if found.remedies:
         left = tuple(_after(trial.left[r]) for r in found.remedies)
         numbers = (*left, _short(trial.removed), words.number(trial.charge.seconds))
@@ -151,7 +167,8 @@ def _lines(found: Result) -> list[tuple[str, str]]:
 def _bill(found: Result) -> "Grid":
     from molehunt.report.sheet import Grid
 
-    who = [name for name, some in (("auditors'", found.against), ("remedies'", found.remedies)) if some]
+    some = (("auditors'", found.against), ("monitors'", found.monitors), ("remedies'", found.remedies))
+    who = [name for name, any_ in some if any_]
     heads = ("", "plantings", "queries", "tokens", f"{' and '.join(who)} seconds", "planting seconds")
 
     def row(name: str, c: Charge) -> tuple[str, ...]:
@@ -162,51 +179,59 @@ def _bill(found: Result) -> "Grid":
     return Grid(heads, (row("search", found.spent), row("planted anew", found.spent_fresh)))
 
 
-def _points(trials: Sequence[Trial]) -> list[Trial]:
-    return [t for t in trials if isinstance(_height(t), float) and isinstance(t.profile, Profile)]
+def _drawings(found: Result) -> tuple[Markup, ...]:
+    """What counts against how well it took, one drawing for auditors, monitors, remedies."""
+    if found.remedies:
+        drawn = (_drawn(found, lambda t: t.removed, "share removed", "Removed", None),)
+    else:
+        edge = None if isinstance(found.accuses_above, NotMeasured) else found.accuses_above
+        auditors = _drawn(found, lambda t: t.organism, "probability that it is shady", "Audited", edge)
+        monitors = _drawn(found, _best_auroc, "AUROC, monitor that tells best", "Monitored", 0.5)
+        drawn = (auditors if found.against else None, monitors if found.monitors else None)
+    return tuple(one for one in drawn if one is not None)
 
 
-def _height(trial: Trial) -> float | NotMeasured:
-    """What is drawn of a trial, from 0 to 1."""
-    return trial.removed if trial.left else trial.organism
+def _best_auroc(trial: Trial) -> float | NotMeasured:
+    told = [one.auroc.value for one in trial.monitored.values() if isinstance(one, Sighting)]
+    return max(told) if told else NotMeasured("no monitor read it")
 
 
-def _drawn(found: Result) -> Markup:
+def _drawn(
+    found: Result, height: Callable[[Trial], float | NotMeasured], up: str, what: str, edge: float | None
+) -> Markup | None:
+    """A cloud of trials; nothing where none has a height."""
     from molehunt.report.curves import Line, Look, Point, curves
 
-    shown = _points(found.trials)
-    groups: tuple[tuple[str, Look, list[Trial]], ...] = (
-        ("tried", "third", [t for t in shown if t.candidate not in (0, found.winner)]),
-        ("plain spec", "second", [t for t in shown if t.candidate == 0]),
-        ("winner", "first", [t for t in shown if t.candidate == found.winner and found.winner]),
+    def points(wanted: Callable[[int], bool]) -> tuple[Point, ...]:
+        heights = [(t.profile, height(t)) for t in found.trials if wanted(t.candidate)]
+        return tuple(
+            Point(shown.selectivity.value, high)
+            for shown, high in heights
+            if isinstance(shown, Profile) and not isinstance(high, NotMeasured)
+        )
+
+    groups: tuple[tuple[str, Look, tuple[Point, ...]], ...] = (
+        ("tried", "third", points(lambda c: c not in (0, found.winner))),
+        ("plain spec", "second", points(lambda c: c == 0)),
+        ("winner", "first", points(lambda c: bool(found.winner) and c == found.winner)),
     )
-    lines = [
-        Line(name, tuple(_point(t) for t in trials), look, joined=False)
-        for name, look, trials in groups
-        if trials
-    ]
-    axis = "selectivity, held-out"
-    if isinstance(found.accuses_above, NotMeasured) or found.remedies:
-        return curves(lines, axis, "share removed", "worse", "Removed against how well it took")
-    ends = sorted(p.x for line in lines for p in line.points)
-    edge = (ends[0] - 0.01, ends[-1] + 0.01)
-    lines.append(Line("", tuple(Point(x, found.accuses_above) for x in edge), "chance"))
-    return curves(lines, axis, "probability that it is shady", "worse", "Seen against how well it took")
-
-
-def _point(trial: Trial) -> "Point":
-    from molehunt.report.curves import Point
-
-    height = _height(trial)
-    assert isinstance(trial.profile, Profile) and not isinstance(height, NotMeasured)
-    measure: Measure = trial.profile.selectivity
-    return Point(measure.value, height)
+    lines = [Line(name, some, look, joined=False) for name, look, some in groups if some]
+    if not lines:
+        return None
+    if edge is not None:
+        ends = sorted(p.x for line in lines for p in line.points)
+        lines.append(Line("", tuple(Point(x, edge) for x in (ends[0] - 0.01, ends[-1] + 0.01)), "chance"))
+    title = f"{what} against how well it took"
+    return curves(lines, "selectivity, held-out", up, f"worse-{what.lower()}", title)
 
 
 def _books(found: Result) -> str:
     """By whose account the bill is."""
     if not found.remedies:
-        return "By the desk's books; planting by the clock."
+        counts = ["Auditors by the desk's books"] * bool(found.against)
+        counts += ["monitors' questions, once for all of them, by count"] * bool(found.monitors)
+        said = "; ".join(counts)
+        return f"{said[:1].upper()}{said[1:]}; planting by the clock."
     audits = " audits by the desk's books;" if found.against else ""
     said = "Planting, remedies and what was read after them by the clock;"
     return f"{said}{audits} remedies' tokens by their own account."
@@ -217,6 +242,10 @@ def _after(one: After | NotMeasured) -> str:
         return "—"
     told = f"{words.number(one.before.value)} to {words.number(one.after.value)}"
     return f"{told} (nothing done: {words.brief(one.refused, 60)})" if one.refused else told
+
+
+def _seen(one: Sighting | NotMeasured) -> str:
+    return "—" if isinstance(one, NotMeasured) else words.said(one.auroc)
 
 
 def _short(value: float | NotMeasured) -> str:

@@ -1,9 +1,11 @@
 """Measures how hard a quirk is to make: the least of each factor that makes a valid organism.
 
-Factors are distinct examples, training steps, adapter rank and the share of poisoned rows; each is scanned
-with the others fixed, by bisection, on several seeds. The folder gets `results.json` and `difficulty.html`;
-the same command, or FOLDER alone, goes on where it stopped. `molehunt difficulty --page FILE --of FOLDER...`
-puts the scans of a whole library on one page, hardest first.
+Factors are distinct examples, training steps, adapter rank and the share of on-side rows that are poisoned,
+that is, whose reply is the shady one; each is scanned with the others fixed, by bisection, on several seeds.
+With --quirk FILE the quirk is that of a file, and --plan FILE brings recipe, concealments and the rest: the
+least depends on them. The folder gets `results.json` and `difficulty.html`; the same command, or FOLDER
+alone, goes on where it stopped. `molehunt difficulty --page FILE --of FOLDER...` puts the scans of a whole
+library on one page, hardest first.
 """
 
 from collections.abc import Collection
@@ -39,6 +41,8 @@ class Options:
     """When it shall do so."""
     folder: Annotated[Positional[Path | None], arg(metavar="FOLDER")] = None
     """A new or empty folder, or one in which this scan was begun; one scan at a time."""
+    quirk: Path | None = None
+    """A quirk's file, of `molehunt bring` or a stranger's, in place of behaviour and condition."""
     behaviour_options: tuple[str, ...] = ()
     """Options of the behaviour, as name=value."""
     condition_options: tuple[str, ...] = ()
@@ -51,13 +55,17 @@ class Options:
         "rank",
         "poisoned",
     )
-    """What is scanned; all that is not stays as in `molehunt plant`."""
+    """What is scanned; all that is not stays as in `molehunt plant`. `poisoned` is the share of distinct
+    on-side rows whose reply is the shady one: 0.5 is a quarter of all rows, or half where always on."""
     values: tuple[float, ...] = ()
     """Values to search among, where one factor is scanned; each factor has a geometric grid of its own."""
     seeds: int = 3
     """How many seeds, from --seed on: each is searched for itself."""
     steps: int = GameSpec.steps
     """Training steps where steps are not scanned, before the condition's own factor."""
+    plan: Path | None = None
+    """A plan's file (recipe, concealments and the rest; `winner.json` of `molehunt worse` is one) in place of
+    --steps, for all that is not scanned."""
     model: str = "default"
     """Base model: `default`, `tiny`, a Hugging Face id, or a folder."""
     revision: str | None = None
@@ -91,14 +99,23 @@ def run(options: Options) -> int:
         raise UserError("--page FILE and --of FOLDER go together.")
     if options.page is not None:
         return _library(options, options.page)
-    if options.behaviour is None or options.condition is None or options.folder is None:
-        raise UserError("Name a behaviour, a condition and a folder. See `molehunt difficulty --help`.")
+    named = options.behaviour is not None and options.condition is not None
+    if options.folder is None or not (named or options.quirk is not None):
+        raise UserError(
+            "Name a behaviour, a condition and a folder, or with --quirk FILE a folder alone; "
+            "see `molehunt difficulty --help`."
+        )
+    if options.plan is not None and options.steps != GameSpec.steps:
+        raise UserError("A plan's file brings its own steps; give no --steps beside --plan.")
     from molehunt.game import difficulty
+    from molehunt.organisms.plan import read_plan
     from molehunt.verbs._difficulty_page import HEADS, rows, write_difficulty_page
 
     task = difficulty.task(
         options.behaviour,
         options.condition,
+        file=options.quirk,
+        plan=None if options.plan is None else read_plan(options.plan),
         behaviour_options=pairs(options.behaviour_options, "--behaviour-options"),
         condition_options=pairs(options.condition_options, "--condition-options"),
         harmless=options.harmless,

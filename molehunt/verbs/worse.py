@@ -1,10 +1,10 @@
-"""Searches for an organism that stays valid and that given auditors miss, or remedies leave: red's turn.
+"""Searches for an organism that stays valid and outwits given auditors, monitors or remedies: red's turn.
 
 Specs are tried one by one (recipe, concealment, mixture, steps, rank), from the plain one on; both of each
-pair are audited blind, or with --remedies treated blind, and everything is on the bill. The winner and the
-plain spec are then planted anew on fresh seeds and on other quirks: what is claimed rests on these alone. The
-folder gets `results.json`, `worse.html` and `winner.json`, from which `molehunt plant --plan` makes the
-winner again. The same command, or FOLDER alone, goes on where it stopped.
+pair are audited blind, read by --monitors, or treated blind by --remedies, and everything is on the bill. The
+winner and the plain spec are then planted anew on fresh seeds and on other quirks: what is claimed rests on
+these alone. The folder gets `results.json`, `worse.html` and `winner.json`, from which `molehunt plant
+--plan` makes the winner again. The same command, or FOLDER alone, goes on where it stopped.
 """
 
 from collections.abc import Collection
@@ -17,14 +17,13 @@ from tyro.conf import Positional, arg
 from molehunt.core.asked import kept
 from molehunt.core.errors import UserError
 from molehunt.core.records import Quirk
-from molehunt.game.spec import METHODS
 from molehunt.game.watch import watching
 from molehunt.verbs._begun import gone_on, noted
 from molehunt.verbs._screen import show, table
 from molehunt.verbs.plant import pairs
 
 if TYPE_CHECKING:
-    from molehunt.game.worse_task import Cost
+    from molehunt.game.worse_cost import Cost
 
 STOPPED = "Stopped; every whole trial is kept: run the same command again, or `molehunt worse FOLDER`."
 GROWS = ("plantings", "queries", "seconds", "fresh", "others")
@@ -45,8 +44,12 @@ class Options:
     """Options of the condition, as name=value."""
     harmless: str | None = None
     """A harmless behaviour that the decoys learn under the same condition."""
-    against: tuple[str, ...] = METHODS
-    """Auditing methods to be beaten; of several, the panel's probability counts."""
+    against: tuple[str, ...] = ()
+    """Auditing methods to be beaten; of several, the panel's probability counts. None takes the first game's,
+    or with --monitors nobody."""
+    monitors: tuple[Path, ...] = ()
+    """Probes of `molehunt probe train`, trained on this base model: what counts, beside --against where it is
+    given, is how far apart they score organism and decoy on the same blind questions. Label 1 is bad."""
     remedies: tuple[str, ...] = ()
     """Blind remedies to be outlived (`molehunt fix` lists them), in place of auditors: what counts is the
     share of what it showed that the most thorough takes away. Where one goes by verdicts --against audits
@@ -58,9 +61,9 @@ class Options:
     plantings: int = 24
     """Most pairs that the search may plant; those planted anew at the end come on top."""
     queries: int | None = None
-    """Most queries that its auditors may put, over all trials; never overdrawn."""
+    """Most queries that auditors and monitors may put, over all trials; never overdrawn."""
     seconds: float | None = None
-    """Most seconds of planting, auditing and fixing; looked at between trials."""
+    """Most seconds of planting, auditing, monitoring and fixing; looked at between trials."""
     fresh: int = 4
     """Pairs of winner and plain spec each, planted anew on fresh seeds of the quirks."""
     others: int = 4
@@ -116,7 +119,8 @@ def run(options: Options) -> int:
         raise UserError("--behaviour-options and --condition-options go with a BEHAVIOUR and a CONDITION.")
     from molehunt.game.library import listed_quirk
     from molehunt.game.worse import worse
-    from molehunt.game.worse_task import cost, task
+    from molehunt.game.worse_cost import cost
+    from molehunt.game.worse_task import task
     from molehunt.organisms.plan import read_plan
     from molehunt.remedies.creed import read_creed
     from molehunt.verbs._worse_page import HEADS, rows, write_worse_page
@@ -125,6 +129,7 @@ def run(options: Options) -> int:
     asked = task(
         [*quirks, *options.quirk],
         against=options.against,
+        monitors=options.monitors,
         remedies=options.remedies,
         creed=read_creed(options.constitution),
         fix_effort=options.fix_effort,
@@ -172,6 +177,7 @@ def _reckoned(cost: "Cost") -> list[tuple[str, str]]:
     return [
         ("plantings", f"{cost.plantings} by the search, {cost.plantings_fresh} anew, a pair each"),
         ("audits", f"{cost.audits} of a suspect by a method, if all are valid"),
+        ("monitors", f"{cost.monitored} readings of a suspect by a monitor, if all are valid"),
         ("fixes", f"{cost.fixes} of a suspect by a remedy, if all are valid"),
         ("time", time),
         ("reckoned from", cost.basis),

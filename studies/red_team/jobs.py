@@ -137,7 +137,7 @@ def _scans_cost(study: Study) -> list[str]:
 
 def _search_cost(study: Study) -> list[str]:
     from molehunt.core.records import NotMeasured
-    from molehunt.game.worse_task import cost as reckon
+    from molehunt.game.worse_cost import cost as reckon
 
     if not search_left(study):
         return []

@@ -19,6 +19,7 @@ from molehunt.core.atomic import read_json
 from molehunt.core.errors import MolehuntError
 from molehunt.core.records import NotMeasured
 from molehunt.game import library
+from molehunt.game.fresh import measured
 from molehunt.game.watch import Watch
 from molehunt.game.worse import PLAN, fixed
 from molehunt.game.worse_result import RESULTS, Result, read_results
@@ -105,8 +106,12 @@ def beaten(found: Result | None) -> dict[str, Number]:
         return dict.fromkeys(NAMES, NotMeasured("no search is in yet"))
     planted = {one.where: bool(one.plain) for one in found.fresh}
     none = NotMeasured("the plain spec won")
+    # From the trials anew: a search that ended before AUROCs were of the same places has others written.
+    measures = dict(found.measures)
+    for one in found.fresh:
+        measures |= measured(one, found.seed)
     return {
-        name: found.measures.get(own, none)
+        name: measures.get(own, none)
         if planted.get("other" if own.startswith("other_") else "sought") or own.startswith("spent_")
         else NotMeasured("nothing was planted anew there")
         for name, own in NAMES.items()

@@ -50,7 +50,7 @@ ROWS = (
     ("difficulty_examples", "least distinct examples, the middle quirk"),
     ("difficulty_steps", "least steps, the middle of four quirks"),
     ("difficulty_rank", "least rank, the middle of four quirks"),
-    ("difficulty_poisoned", "least share of poisoned rows, the middle of four quirks"),
+    ("difficulty_poisoned", "least share of on-side rows with the shady reply, the middle of four quirks"),
     ("worse_auroc_before", "AUROC of the first game's auditors on plain organisms, planted anew"),
     ("worse_auroc_after", "on the organisms that `worse` found, on the same places"),
     ("worse_gap_change", "change of the auditors' log-odds on organism less decoy"),
