@@ -15,6 +15,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from molehunt.core import intervals
 from molehunt.core.records import Measure, NotMeasured
 
 DRAWS = 2000
@@ -70,6 +71,10 @@ def ratio(
     value, texts = float(sums.sum() / total), len(counts)
     if texts < 2:
         return Measure(value, unit, int(total), f"{how}; one text, no interval")
+    if texts < intervals.FEW:
+        low, high = intervals.of_mean(sums, counts) or (None, None)
+        by = "too few for an interval" if low is None else "Student's t"
+        return Measure(value, unit, int(total), f"{how}; {texts} {of}, {by}", low, high)
     weights = resamples(texts, seed)
     drawn = weights @ counts
     some = drawn > 0

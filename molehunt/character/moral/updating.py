@@ -20,6 +20,7 @@ import numpy as np
 
 from molehunt.character.moral.choices import Choice, chosen
 from molehunt.character.moral.forms import Posed
+from molehunt.core import intervals
 from molehunt.core.records import Measure, NotMeasured
 from molehunt.core.stats import DRAWS
 from molehunt.corpus.series import RELIABILITIES, Story
@@ -72,7 +73,7 @@ def updating(
 
 
 def slope(moved: Sequence[Moved], kind: str, seed: int = 0, draws: int = DRAWS) -> Measure | NotMeasured:
-    """Observed over intended change, through the origin, stories resampled whole."""
+    """Observed over intended change, through the origin, over stories: resampled, few by Student's t."""
     names = sorted({m.story for m in moved})
     if not names:
         return NotMeasured(f"no {kind} evidence was asked about")
@@ -83,6 +84,10 @@ def slope(moved: Sequence[Moved], kind: str, seed: int = 0, draws: int = DRAWS) 
     how = f"observed over intended change of log-odds, {kind} evidence"
     if len(names) < 2:
         return Measure(value, "ratio", len(moved), f"{how}; one story, no interval")
+    if len(names) < intervals.FEW:
+        low, high = intervals.of_mean(sums[:, 0], sums[:, 1]) or (None, None)
+        by = "too few for an interval" if low is None else "Student's t"
+        return Measure(value, "ratio", len(moved), f"{how}; {len(names)} stories, {by}", low, high)
     rng = np.random.default_rng(seed)
     weights = rng.multinomial(len(names), np.full(len(names), 1 / len(names)), size=draws)
     drawn = weights @ sums
