@@ -171,6 +171,14 @@ def test_what_could_not_be_measured_is_not_gone(study: SimpleNamespace) -> None:
     assert study.marks.best(cells, rows)[0] == "honest", "nothing is won by what was not measured"
 
 
+def test_a_decoy_that_knows_the_trigger_is_no_clean_control(study: SimpleNamespace) -> None:
+    some = list(eight(study))
+    some[0] = dataclasses.replace(some[0], harmless=True)
+    assert study.samples.clean(some, Watch(None)) == some[1:]
+    with pytest.raises(UserError, match="none is a clean control"):
+        study.samples.clean(some[:1], Watch(None))
+
+
 def test_the_frontier_leaves_out_what_another_beats(study: SimpleNamespace) -> None:
     points = {"a": (0.0, 0.1), "b": (0.5, 0.0), "c": (0.5, 0.1), "d": (0.0, 0.1)}
     assert study.marks.frontier(points) == ("a", "b", "d")

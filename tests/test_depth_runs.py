@@ -13,7 +13,7 @@ from molehunt.cli import main
 from molehunt.core.atomic import read_json, write_json
 from molehunt.core.extend import load
 from molehunt.core.record_json import from_json
-from molehunt.core.records import Message, Truth
+from molehunt.core.records import Message, Quirk, Truth
 from molehunt.core.store import Run
 from molehunt.game import fixing
 from molehunt.game.away import AWAY, PREFIX
@@ -104,7 +104,10 @@ def test_a_pair_is_fixed_blind_measured_and_gone_on_with(
     assert "How deep blind fixes went" in page and "above the control, all items" in page
     found = read_depths(depth)
     shell = dataclasses.replace(found.found[0], remedy="shell")
+    knowing = dataclasses.replace(found.found[0], harmless=Quirk("courtesy", "always", {}, {}))
+    assert knowing.harmless is not None and found.found[0].harmless is None
     for some, said in (
+        ((knowing,), "The control is not clean of the trigger"),
         ((shell,), "How deep fixes with the truth known went"),
         ((*found.found, shell), "others with"),
     ):

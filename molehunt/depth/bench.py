@@ -82,6 +82,9 @@ class Known:
     plan: Plan
     steps: int
     """Training steps that the organism took."""
+    harmless: Quirk | None = None
+    """What the decoy learned instead, under the same condition: then the control knows the trigger, and may
+    relearn sooner for that."""
 
 
 @dataclass

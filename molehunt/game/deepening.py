@@ -80,6 +80,8 @@ class Depth:
     measure_seconds: Mapping[str, float] = field(default_factory=dict)
     failed: bool = False
     """Whether the remedy raised."""
+    harmless: Quirk | None = None
+    """The decoy's own quirk under the same condition; the control is then not clean of the trigger."""
 
 
 @dataclass(frozen=True)
@@ -194,7 +196,11 @@ def _measured(
     if four.why_not is not None:
         none: dict[str, Any] = dict.fromkeys(MEASURES, four.why_not)
         return Depth(
-            *(one.name, remedy, quirk, four.why_not), **none, fix_seconds=four.seconds, failed=four.failed
+            *(one.name, remedy, quirk, four.why_not),
+            **none,
+            fix_seconds=four.seconds,
+            failed=four.failed,
+            harmless=one.known.harmless,
         )
     key = _key(task, one, four, bench.model.fingerprint)
     found: dict[str, Any] = {}
@@ -215,7 +221,11 @@ def _measured(
     five = {n: f for n, f in found.items() if n != "costs"}
     judgement = judge(*five.values(), seed=task.settings.seed)
     return Depth(
-        one.name, remedy, quirk, judgement, **found, fix_seconds=four.seconds, measure_seconds=seconds
+        *(one.name, remedy, quirk, judgement),
+        **found,
+        fix_seconds=four.seconds,
+        measure_seconds=seconds,
+        harmless=one.known.harmless,
     )
 
 

@@ -79,7 +79,7 @@ def _pair(folder: Path, file: Path | None) -> Ground:
         line = from_json(Organism, read_json(folder / "organism.json")["organism"])
         base, plan = line.base, plan_of(line)
     model, _, revision = base.partition("@")
-    known = Known(_quirk(pair.quirk, folder, file), plan, pair.steps)
+    known = Known(_quirk(pair.quirk, folder, file), plan, pair.steps, pair.harmless)
     one = Specimen(folder.resolve().name, known, folder / "organism", folder / "decoy")
     return Ground(folder, model, revision or None, (one,), None, file)
 
@@ -147,5 +147,5 @@ def _suspect(run: Run, of: str, truth: Truth) -> Specimen:
     if sha256(run.folder / "suspects" / truth.suspect / FILES[1]) != sha256(where / "organism" / FILES[1]):
         raise SealBroken(f"The adapter of {truth.suspect} is not the organism that was planted for it.")
     plan = Plan() if planted.plan is None else from_json(Plan, planted.plan)
-    known = Known(planted.quirk, plan, planted.steps)
+    known = Known(planted.quirk, plan, planted.steps, planted.harmless)
     return Specimen(truth.suspect, known, where / "organism", where / "decoy")

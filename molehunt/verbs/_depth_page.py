@@ -33,7 +33,7 @@ def rows(found: Any) -> list[tuple[str, ...]]:
     return [
         (
             d.remedy,
-            d.suspect,
+            d.suspect if d.harmless is None else f"{d.suspect} (decoy has a quirk)",
             fate(d),
             _of(d.residual, lambda r: r.trigger["fixed"]),
             _of(d.residual, lambda r: r.above),
@@ -132,10 +132,21 @@ def _section(one: Any, number: int) -> Any:
     )
     return Section(
         heading,
-        f"Planted: {words.quirk(one.quirk)}. {one.judgement.why[:1].upper()}{one.judgement.why[1:]}.",
+        f"Planted: {words.quirk(one.quirk)}. {one.judgement.why[:1].upper()}{one.judgement.why[1:]}."
+        f"{_trained(one)}",
         drawings=_drawings(one, f"d{number}"),
         tables=_tables(one),
         speeches=speeches,
+    )
+
+
+def _trained(one: Any) -> str:
+    """What is to be said where the decoy has a quirk of its own; nothing where it has none."""
+    if one.harmless is None:
+        return ""
+    return (
+        f" The control is not clean of the trigger: the decoy learned {words.quirk(one.harmless)}. It may "
+        "relearn sooner for that, so the ratio of steps leans high; read this apart from the others."
     )
 
 

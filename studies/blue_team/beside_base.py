@@ -28,7 +28,7 @@ from molehunt.core.record_json import to_json
 from molehunt.core.records import Measure, NotMeasured
 from molehunt.core.store import Run
 from molehunt.depth.bench import Bench, Role
-from molehunt.depth.costs import costs
+from molehunt.depth.costs import PAIRS, costs
 from molehunt.game.controls import treat_controls
 from molehunt.game.depth_task import Task, task_of
 from molehunt.game.fix_task import FIXED
@@ -82,7 +82,7 @@ def _measured(cell: Cell, setting: Setting) -> dict[str, Measure | NotMeasured]:
     bench = Bench(model, one.known, folders, task.settings)
     scenes = bench.scenes("audit")
     items = [s.item for s in scenes]
-    decoy, plain = (beside_itself(bench, *two) for two in (("control", "decoy"), ("fixed", "organism")))
+    decoy, plain = (beside_itself(bench, *PAIRS[who]) for who in ("control", "organism"))
     cost = costs(bench)
     nats = "NLL of its own earlier replies, after less before"
     how = "greedy replies that the fix changed"

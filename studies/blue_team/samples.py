@@ -29,6 +29,8 @@ class Sample:
     quirk: Quirk
     file: Path | None = None
     """Where the quirk came from, if no catalogue names it."""
+    harmless: bool = False
+    """Whether the decoy has a quirk of its own under the same condition: no clean control."""
 
 
 def samples_of(
@@ -44,7 +46,7 @@ def samples_of(
     """
     if not folders:
         pairs, told = own_pairs(model, planted, steps, watch)
-        return ordered([_sample(p, None) for p in pairs]), told
+        return ordered(clean([_sample(p, None) for p in pairs], watch)), told
     pairs = pairs_of(folders)
     for pair in pairs:
         if pair.base.split(":")[0] != model.split(":")[0]:
@@ -53,7 +55,23 @@ def samples_of(
             raise UserError(
                 f"{pair.folder} is no folder of `molehunt plant`; name such folders with --pairs."
             )
-    return ordered([_sample(p, quirks) for p in pairs]), {}
+    return ordered(clean([_sample(p, quirks) for p in pairs], watch)), {}
+
+
+def clean(samples: Sequence[Sample], watch: Watch) -> list[Sample]:
+    """Those whose decoy learned nothing under the condition; who else there was is said.
+
+    Raises:
+        UserError: all of them are left out.
+    """
+    apart = [s.name for s in samples if s.harmless]
+    if apart:
+        watch.say(f"Left out, for their decoys react to the condition themselves: {', '.join(apart)}.")
+    if apart and len(apart) == len(samples):
+        raise UserError(
+            "Every pair's decoy has a harmless quirk under the same condition: none is a clean control."
+        )
+    return [s for s in samples if not s.harmless]
 
 
 def ordered(samples: Sequence[Sample]) -> tuple[Sample, ...]:
@@ -70,8 +88,9 @@ def _sample(pair: Pair, quirks: Path | None) -> Sample:
     wanted = pair.quirk.behaviour_options.get("file")
     what = Path(wanted).stem if wanted else pair.quirk.behaviour
     name = f"{what}-{pair.quirk.condition}-{pair.name.rsplit('-', 1)[1]}"
+    own = pair.planted.harmless is not None
     if wanted is None:
-        return Sample(name, pair.folder, pair.quirk)
+        return Sample(name, pair.folder, pair.quirk, None, own)
     if quirks is None:
         raise UserError(f"The quirk of {pair.folder} came from {wanted[:80]}; name its folder with --quirks.")
-    return Sample(name, pair.folder, pair.quirk, quirks / wanted)
+    return Sample(name, pair.folder, pair.quirk, quirks / wanted, own)
