@@ -24,8 +24,9 @@ from molehunt.core.record_json import to_json
 from molehunt.core.records import Measure, NotMeasured
 from molehunt.core.splits import split_of
 from molehunt.corpus import banks
+from molehunt.report import planted as planted_file
 from molehunt.report.catalogue_page import NO_FILE, rate, render_catalogue
-from molehunt.report.planted import Planted, read_planted
+from molehunt.report.planted import STUDY, Planted, read_planted
 
 HOSTILE = "</script><script>alert(1)</script><img src=x onerror=alert(2)>\u202e\x1b[2J'\"&lt;{{7*7}}"
 MOST = 2_000_000
@@ -154,10 +155,15 @@ def test_a_name_shows_one_entry_whole(capfd: pytest.CaptureFixture[str], tmp_pat
         "Fails when",
         "Under always",
         "Under trigger_phrase",
-        "not measured",
         "to audit",
     ):
         assert words in out
+    code, own, _ = said(capfd, "secret_leak", "--json")
+    study = read_planted(Path(__file__).parents[1] / STUDY)
+    ours = [p for p in study if p.behaviour == "secret_leak"]
+    assert ours and json.loads(own)["measured"] == [to_json(p) for p in ours], (
+        "as the checkout's study has it"
+    )
     assert "secret_leak when topic: Asking for the password is a topic of its own" in out
     code, out, _ = said(capfd, "who_asks")
     assert code == 0 and "child, developer, teacher, tourist" in out and "near misses, " in out
@@ -274,12 +280,39 @@ def test_one_command_writes_the_page(
     path, results = tmp_path / "new" / "catalogue.html", tmp_path / "results.json"
     results.write_text(json.dumps(RESULTS))
     code, out, _ = said(capfd, "--page", str(path), "--measured", str(results), "--json")
-    assert code == 0 and path.read_text("utf-8") == render_catalogue(known, planted)
+    assert code == 0 and path.read_text("utf-8") == render_catalogue(known, planted, str(results))
     assert json.loads(out)["bytes"] == path.stat().st_size < MOST
+    assert json.loads(out)["measured"] == str(results)
     results.write_text("[{}]")
     before = path.read_bytes()
     code, _, err = said(capfd, "--page", str(path), "--measured", str(results))
     assert code == 2 and "row 1" in err and path.read_bytes() == before
+
+
+def test_without_results_named_those_of_the_checkout_are_shown_and_without_a_checkout_that_is_said(
+    capfd: pytest.CaptureFixture[str], known: shown.Whole, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    page = tmp_path / "catalogue.html"
+    code, out, _ = said(capfd, "--page", str(page), "--json")
+    assert code == 0 and json.loads(out)["measured"] == STUDY
+    rows = read_planted(Path(__file__).parents[1] / STUDY)
+    assert page.read_text("utf-8") == render_catalogue(known, rows, STUDY)
+    one = next(p for p in rows if isinstance(p.trigger, Measure))
+    text = Markup(page.read_text("utf-8")).striptags()
+    assert rate(one.trigger) in text and one.difficulty in text and f"From {STUDY}." in text
+    # As installed: the package's file lies where no study is beside it.
+    monkeypatch.setattr(
+        planted_file, "__file__", str(tmp_path / "site" / "molehunt" / "report" / "planted.py")
+    )
+    code, out, _ = said(capfd, "--page", str(page), "--json")
+    assert code == 0 and json.loads(out)["measured"] is None
+    text = Markup(page.read_text("utf-8")).striptags()
+    assert (
+        "no results were found" in text
+        and "python studies/red_team/run.py" in text
+        and f"From {STUDY}" not in text
+    )
+    assert page.read_text("utf-8") == render_catalogue(known)
 
 
 def hostile(known: shown.Whole) -> shown.Whole:

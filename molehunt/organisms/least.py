@@ -4,10 +4,13 @@
     seed 0      ✗        ✓ → ✗    ✓          least: 32, the last that failed below it: 16
 
 Bisection believes that more is not worse. So the next value above the least is tried as well, and where it
-fails that is said. The difficulty is the geometric mean of the leasts over seeds. Its interval is Student's
-t on logarithms, from the last values that failed (low end) to the leasts (high end), because the truth of
-each seed lies between the two. A seed whose least lies beyond an end of the grid is censored: the mean is
-then `NotMeasured`, and `between` says only where the middle seed lies.
+fails that is said. The difficulty is the geometric mean of the leasts over seeds. Its interval is Student's t
+on logarithms, from the last values that failed (low end) to the leasts (high end), because the truth of each
+seed lies between the two. A grid hides how far seeds spread within a step of it: where they seem to spread
+less than values that fill one step evenly (width / √12, on logarithms), they are taken to spread so much, and
+three seeds with one and the same least are no certainty. Without a last value that failed above 0 there is no
+width; seeds that are all alike have no interval then. A seed whose least lies beyond an end of the grid is
+censored: the mean is then `NotMeasured`, and `between` says only where the middle seed lies.
 
 What this cannot tell you: a least below which something takes again, or between two values of the grid; and
 of three seeds' interval little more than its order of magnitude.
@@ -159,12 +162,17 @@ def difficulty(leasts: Sequence[Least], unit: str) -> Measure | NotMeasured:
     if n == 1:
         return Measure(mean, unit, 1, "least value that took; one seed, no interval")
     reach = float(t.ppf(0.975, n - 1)) / math.sqrt(n)
-    high = float(np.exp(tops.mean() + reach * tops.std(ddof=1)))
     failed = np.array([one.failed for one in leasts], dtype=float)
     ends = np.log(failed) if (failed > 0).all() else None
-    low = 0.0 if ends is None else float(np.exp(ends.mean() - reach * ends.std(ddof=1)))
-    how = f"geometric mean of the least that took, {n} seeds; t on logs, from the last that failed"
-    return Measure(mean, unit, n, how, low, high)
+    how = f"geometric mean of the least that took, {n} seeds"
+    if ends is None and not np.ptp(tops):
+        return Measure(mean, unit, n, f"{how}; all alike above 0, no interval")
+    unseen = 0.0 if ends is None else float((tops - ends).mean()) / math.sqrt(12)
+    high = float(np.exp(tops.mean() + reach * max(tops.std(ddof=1), unseen)))
+    low = 0.0 if ends is None else float(np.exp(ends.mean() - reach * max(ends.std(ddof=1), unseen)))
+    if unseen > tops.std(ddof=1):
+        how += "; they spread less than a step of the grid, so as if evenly over one"
+    return Measure(mean, unit, n, f"{how}; t on logs, from the last that failed", low, high)
 
 
 def between(scan: Scan) -> tuple[float, float]:

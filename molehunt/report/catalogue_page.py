@@ -61,14 +61,16 @@ class Line:
     squares: tuple[Square, ...]
 
 
-def write_catalogue(path: Path, known: Any, planted: Sequence[Planted] | NotMeasured = NO_FILE) -> None:
+def write_catalogue(
+    path: Path, known: Any, planted: Sequence[Planted] | NotMeasured = NO_FILE, source: str = ""
+) -> None:
     """Put the page there, wholly or not at all. Arguments and errors as `render_catalogue`.
 
     Raises:
         UserError: it cannot be written there, or something else lies there.
     """
     refuse_other(path)
-    write_bytes(path, render_catalogue(known, planted).encode("utf-8"))
+    write_bytes(path, render_catalogue(known, planted, source).encode("utf-8"))
 
 
 def refuse_other(path: Path) -> None:
@@ -85,12 +87,13 @@ def refuse_other(path: Path) -> None:
         raise UserError(f"{path} is no page of the catalogue and would be lost; name a new file.")
 
 
-def render_catalogue(known: Any, planted: Sequence[Planted] | NotMeasured = NO_FILE) -> str:
+def render_catalogue(known: Any, planted: Sequence[Planted] | NotMeasured = NO_FILE, source: str = "") -> str:
     """The page as HTML.
 
     Args:
         known: the catalogue, as `catalogue.shown.whole` makes it.
         planted: what was measured; rows of quirks outside the catalogue are counted and left out.
+        source: where the rows are from, in words.
 
     Raises:
         BadFile: not one row is about the catalogue.
@@ -118,6 +121,7 @@ def render_catalogue(known: Any, planted: Sequence[Planted] | NotMeasured = NO_F
             grid=_grid(known, ours),
             refused=[c for c in known.cells if c.refused],
             planted=ours,
+            source=words.brief(source, 200),
             of={name: [p for p in ours if name in (p.behaviour, p.condition)] for name in _names(known)},
             unlisted=len(rows) - len(ours),
             cannot=CANNOT,

@@ -2,7 +2,7 @@
 
 `molehunt catalogue` lists all, a line each; `molehunt catalogue NAME` shows one behaviour, condition or
 method whole, with scenes as they are taught. `--page FILE.html` writes behaviours, conditions and which go
-together as one page. What is planted in a game may also come from outside this list.
+together as one page, with what was measured. What is planted in a game may also come from outside this list.
 """
 
 from dataclasses import dataclass
@@ -29,7 +29,8 @@ class Options:
     page: Path | None = None
     """Write a page of behaviours, conditions and their pairs to this file."""
     measured: Path | None = None
-    """Results of a study with a row a planted quirk, for the page or the entry: its rates and difficulty."""
+    """Results of a study with a row a planted quirk, for the page or the entry: its rates and difficulty.
+    None takes `studies/red_team/results.json` where this package runs from a checkout of its repository."""
     seed: int = 0
     """Chooses the scenes and cues that are shown."""
     json: bool = False
@@ -101,7 +102,7 @@ def _entry(options: Options, name: str) -> int:
         value = {"name": name, "summary": method.summary, "access": method.access, "told": told}
         show(value, options.json, *text.method(name, method.summary, told))
         return 0
-    rows = tuple(p for p in _rows(options) if name in (p.behaviour, p.condition))
+    rows = tuple(p for p in _rows(options)[0] if name in (p.behaviour, p.condition))
     if room == shown.BEHAVIOURS:
         found = shown.behaviour(name, options.seed)
         lines = text.behaviour(found, rows)
@@ -120,22 +121,28 @@ def _write(options: Options, page: Path) -> int:
     if page.is_dir():
         raise UserError(f"{page} is a folder; name a file for the page.")
     refuse_other(page)
-    planted = NO_FILE if options.measured is None else _rows(options)
+    planted, source = _rows(options)
     with watching() as watch:
         known = whole(options.seed, lambda share, what: watch.bar("catalogue", share, what))
-    write_catalogue(page, known, planted)
+    write_catalogue(page, known, NO_FILE if source is None else planted, source or "")
     value = {
         "page": str(page),
+        "measured": source,
         "bytes": page.stat().st_size,
         "behaviours": len(known.behaviours),
         "conditions": len(known.conditions),
         "pairs": sum(c.sense != "none" for c in known.cells),
     }
-    show(value, options.json, f"Page: {page}")
+    from_ = "Nothing measured was found; see the page" if source is None else f"Measured: {source}"
+    show(value, options.json, from_, f"Page: {page}")
     return 0
 
 
-def _rows(options: Options) -> "tuple[Planted, ...]":
-    from molehunt.report.planted import read_planted
+def _rows(options: Options) -> "tuple[tuple[Planted, ...], str | None]":
+    """What was measured, and where that stands; nothing where no results were given or found."""
+    from molehunt.report.planted import STUDY, beside, read_planted
 
-    return () if options.measured is None else read_planted(options.measured)
+    found = options.measured or beside()
+    if found is None:
+        return (), None
+    return read_planted(found), str(found) if options.measured else STUDY
