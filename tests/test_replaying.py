@@ -14,7 +14,7 @@ from molehunt.core.kinds import Behaviour, Draft, Options
 from molehunt.core.record_json import from_json, to_json
 from molehunt.core.records import Failure, Organism, Quirk, Split
 from molehunt.game import library
-from molehunt.game.plant_one import FAILURES, failures
+from molehunt.game.pair_folder import FAILURES, failures
 from molehunt.organisms.labelled_drafts import refuse_mislabelled
 from molehunt.organisms.plant import Pair
 from molehunt.organisms.subject import subject_of

@@ -16,13 +16,11 @@ from molehunt.core.atomic import read_json, whole_folder, write_json
 from molehunt.core.errors import BadFile, UserError
 from molehunt.core.record_json import from_json
 from molehunt.core.records import NotMeasured, Organism
-from molehunt.game.plant_one import name_base
+from molehunt.game.pair_folder import PARTS, name_base
 from molehunt.game.watch import Watch
 
 if TYPE_CHECKING:
     from molehunt.models.loaded import ModelSpec
-
-PARTS = ("organism", "decoy")
 
 
 @dataclass(frozen=True)

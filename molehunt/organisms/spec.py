@@ -4,7 +4,6 @@ Steps, seeds and lessons follow from the line alone, so the same line gives the 
 machine, byte for byte. Another processor or thread count may round otherwise.
 """
 
-import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -98,7 +97,6 @@ def make_adapter(
         trained = recipe.instil(session, lessons, part, plan, drawn, report)
         last = session.last(len(lessons.batches), drawn, lambda share: None)
         trained = trained if last is None else trained.then(last)
-        shutil.rmtree(folder, ignore_errors=True)
         with whole_folder(folder) as half:
             run.save(half)
             (half / "README.md").write_text(MODEL_CARD)

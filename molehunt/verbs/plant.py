@@ -1,9 +1,10 @@
 """Plants one organism and its matched decoy, and measures on held-out scenes whether it took.
 
-The folder gets `organism/`, `decoy/`, `profile.json`, and `organism.json` with what would make both again. A
-plant that is not valid after its last try leaves no organism, and why in `failures.jsonl`; the exit code is
-then 1. With --quirk FILE the folder alone is named, and no `organism.json` is written, for it would need
-that file. With --spec FILE the folder alone is named too: it makes an `organism.json` again and says whether
+The folder gets `organism/`, `decoy/`, `profile.json`, and `organism.json` with what would make both again.
+After a kill the same command goes on from what it kept beside the folder (`.planting-KEY`, gone when it is
+done). A plant that is not valid after its last try leaves no organism, and why in `failures.jsonl`; the exit
+code is then 1. With --quirk FILE the folder alone is named, and no `organism.json` is written, for it would
+need that file. With --spec FILE the folder alone is named too: it makes an `organism.json` again and says whether
 the adapters are the same (1 where they are not).
 """
 
@@ -35,7 +36,10 @@ def _listing(said: str, room: str) -> str:
     return f"{said}: " + "; ".join(f"`{n}`, {load(room, n).summary}" for n in names(room)) + "."
 
 
-STOPPED = "Stopped; nothing of this plant was kept: run the same command again to plant it anew."
+STOPPED = (
+    "Stopped; whole adapters and what was heard of them are kept beside the folder, in `.planting-KEY`: "
+    "run the same command again to go on."
+)
 
 
 @dataclass(frozen=True)
