@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from molehunt.core.atomic import read_jsonl, whole_folder, write_json, write_jsonl
 from molehunt.core.errors import CameApart, Unteachable, UserError
-from molehunt.core.records import Failure, Measure, Quirk, Spent
+from molehunt.core.records import Failure, Measure, NotMeasured, Quirk, Spent
 from molehunt.game.planting import FILES
 from molehunt.game.watch import Watch
 from molehunt.organisms.kept import FAILURES, Kept, refuse_taken
@@ -48,8 +48,10 @@ class Besides:
         """This, if it can be carried out.
 
         Raises:
-            UserError: too few scenes to say anything.
+            UserError: too few scenes to say anything, or no ladder of so few rungs.
         """
+        if self.ladder < 0 or self.ladder == 1:
+            raise UserError("--ladder should be 2 or more, or 0 for none.")
         for name, each in (("decoy-check", self.decoy_check), ("spread", self.spread)):
             if each != 0 and each < LEAST_CHECKED:
                 raise UserError(
@@ -72,23 +74,24 @@ def asked_besides(
     """The pair with all that was asked of it besides, and its ladder; adapters lie where `kept` is."""
     from molehunt.organisms.confession_rate import ask_pair
     from molehunt.organisms.decoy_check import DecoyCheck, decoy_check
-    from molehunt.organisms.ladder import Ladder, climb
+    from molehunt.organisms.ladder import climb
+    from molehunt.organisms.plant import STAGES
     from molehunt.organisms.spread import Spread, spread
+    from molehunt.organisms.stages import Stages
 
     home, quirk = kept.folder, pair.quirk
     assert home is not None
     at, ladder = f"try-{pair.tries}", None
     if besides.ladder and pair.profile.valid:
-        name = f"ladder-{besides.ladder}-{besides.ladder_by}"
-        ladder = home / name
-
-        def cut(planted: "Pair" = pair, folder: Path = ladder) -> Ladder:
-            return climb(
-                *(model, planted, folder, seed, plan, besides.ladder, besides.ladder_by),
-                lambda what, share: watch.bar("ladder", share, what),
-            )
-
-        kept.once(f"{at}-{name}", Ladder, cut)
+        ladder = home / "ladder"
+        cut = climb(
+            *(model, pair, Stages(home / STAGES), ladder, seed, plan, besides.ladder, besides.ladder_by),
+            lambda share: watch.bar("ladder", share),
+            kept,
+        )
+        if isinstance(cut, NotMeasured):
+            ladder, why = None, f"There is no ladder: {cut.reason}."
+            pair = dataclasses.replace(pair, notes=(*pair.notes, why))
     if each := besides.decoy_check:
 
         def check() -> DecoyCheck:

@@ -28,7 +28,7 @@ class PlantCost:
     """Adapters, if the first try takes."""
     trainings_most: int
     steps: int
-    """Of all these adapters, the ladder's included."""
+    """Of all these adapters."""
     steps_most: int
     seconds: float | NotMeasured
     seconds_most: float | NotMeasured
@@ -44,14 +44,15 @@ def plant_cost(quirk: Quirk, target: Path, **how: Unpack[How]) -> PlantCost:
         UnknownName, UserError: as `plant_one`.
     """
     from molehunt.organisms.decoy_check import harmful
+    from molehunt.organisms.ladder import SCENES
     from molehunt.organisms.learnable import steps_for
+    from molehunt.organisms.stages import CANDIDATES
 
     plan, _ = settled(quirk, target, **how)
     steps = steps_for(quirk, plan.steps)
     tries = [round(steps * plan.growth**i) for i in range(plan.tries)]
-    ladder = bool(how.get("ladder", 0))
-    low, high = 2 * tries[0] + ladder * tries[0], 2 * sum(tries) + ladder * tries[-1]
-    counts = (2 + ladder, 2 * plan.tries + ladder, low, high)
+    low, high = 2 * tries[0], 2 * sum(tries)
+    counts = (2, 2 * plan.tries, low, high)
     slower = [plan.how] if plan.how not in PLAIN else []
     slower += [*plan.concealments, *(["mixed rows"] if plan.mixed else [])]
     more = f"more with {', '.join(slower)}" if slower else ""
@@ -59,6 +60,7 @@ def plant_cost(quirk: Quirk, target: Path, **how: Unpack[How]) -> PlantCost:
     if isinstance(at, NotMeasured):
         return PlantCost(*counts, at, at, more, at.reason)
     checked = 2 * 2 * (how.get("decoy_check", 0) + how.get("spread", 0)) * len(harmful())
+    checked += 2 * 2 * SCENES * CANDIDATES * how.get("ladder", 0)
 
     def seconds(of_steps: int, times: int) -> float:
         scenes = times * 4 * plan.held_out + checked

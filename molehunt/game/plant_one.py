@@ -72,6 +72,7 @@ def plant_one(quirk: Quirk, target: Path, watch: Watch | None = None, **how: Unp
         CameApart: the training did.
     """
     watch, model, seed = watch or Watch(None), how.get("model", "default"), how.get("seed", 0)
+    ladder = how.get("ladder", 0)
     plan, twin = settled(quirk, target, **how)
     from molehunt.models.check import fit_to_speak
     from molehunt.models.load import open_model  # torch comes with these, and costs seconds
@@ -80,7 +81,7 @@ def plant_one(quirk: Quirk, target: Path, watch: Watch | None = None, **how: Unp
     from molehunt.organisms.strangers import told
 
     opened = fit_to_speak(open_model(ModelSpec(model, how.get("revision"))))
-    decided = deciding(opened, quirk, twin, plan, seed)
+    decided = deciding(opened, quirk, twin, plan, seed, ladder)
     with planting(target, decided) as home, recorded(target, told(quirk)):
         kept = going_on(home, watch)
 
@@ -88,7 +89,7 @@ def plant_one(quirk: Quirk, target: Path, watch: Watch | None = None, **how: Unp
             watch.bar("planting", share, what)
 
         try:
-            pair = plant_pair(opened, quirk, twin, home, seed, plan, report, kept)
+            pair = plant_pair(opened, quirk, twin, home, seed, plan, report, kept, ladder)
         except FloatingPointError as error:
             raise CameApart(f"The training came apart: {error}.") from None
         pair, ladder = asked_besides(opened, pair, kept, seed, plan, watch, besides_of(how))
@@ -116,8 +117,6 @@ def settled(quirk: Quirk, target: Path, **how: Unpack[How]) -> "tuple[Plan, Quir
     if ladder > steps_for(quirk, plan.steps):
         few = steps_for(quirk, plan.steps)
         raise UserError(f"A ladder of {ladder} rungs can't be cut from {few} steps.")
-    if ladder and (plan.how, plan.concealments) != ("transcripts", ()):
-        raise UserError("A ladder is cut from plain transcripts alone; leave out --recipe and --conceal.")
     return plan, twin
 
 
@@ -127,9 +126,9 @@ def besides_of(how: How) -> Besides:
 
 
 def deciding(
-    model: "Model", quirk: Quirk, harmless: Quirk | None, plan: "Plan", seed: int
+    model: "Model", quirk: Quirk, harmless: Quirk | None, plan: "Plan", seed: int, ladder: int
 ) -> tuple[Any, ...]:
-    """All that decides an adapter's bytes: what is planted where, how, and what computes it."""
+    """All that decides what a training leaves: what is planted where, how, and what computes it."""
     import torch
 
     from molehunt.organisms.plan import base_name
@@ -138,7 +137,7 @@ def deciding(
     file, trl = quirk.behaviour_options.get("file"), importlib.metadata.version("trl")
     machine = (str(model.device), str(model.dtype), torch.get_num_threads(), versions(), trl)
     what = (told(quirk), harmless and told(harmless), read(Path(file)) if file else None)
-    return (base_name(model), model.fingerprint, *machine, *what, plan, seed)
+    return (base_name(model), model.fingerprint, *machine, *what, plan, seed, ladder)
 
 
 def _plan(how: How) -> "Plan":

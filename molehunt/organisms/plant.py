@@ -32,8 +32,11 @@ from molehunt.organisms.plan import Plan
 from molehunt.organisms.profile import shown
 from molehunt.organisms.spec import lessons_of, make_adapter, specs_of
 from molehunt.organisms.spread import Spread
+from molehunt.organisms.stages import Stages
 from molehunt.organisms.subject import Subject, subject_of
 
+STAGES = "stages"
+"""Where the organism's stages lie, beside the pair."""
 Report = Callable[[str, float], None]
 """Called with what is being done and the share of the pair that is done."""
 
@@ -88,17 +91,19 @@ def plant_pair(
     plan: Plan,
     report: Report = lambda what, share: None,
     kept: Kept = NOTHING,
+    rungs: int = 0,
 ) -> Pair:
     """Plant one pair under `folder` (`organism/`, `decoy/`); `Pair.profile.valid` says whether it took.
 
-    What `kept` has on file, with adapters that lie in `folder`, is not worked out again.
+    What `kept` has on file, with adapters that lie in `folder`, is not worked out again. For a ladder of so
+    many `rungs` the organism's stages lie in `folder`'s `stages` as well (`organisms.ladder.climb`).
 
     Raises:
         UnknownName, UserError: a plan that cannot be carried out (`Plan.checked`).
         Unteachable: a behaviour whose score reads its own replies otherwise than they are labelled, or a
             recipe that finds nothing to train on.
     """
-    work = _work(model, quirk, harmless, folder, seed, plan, report, kept)
+    work = _work(model, quirk, harmless, folder, seed, plan, report, kept, rungs)
     attempts: list[str] = []
     spent, steps = 0.0, steps_for(quirk, plan.steps)
     result: Pair | None = None
@@ -128,6 +133,7 @@ class _Work:
     plan: Plan
     report: Report
     kept: Kept
+    rungs: int
     quick: Sequence[Scene]
     held_out: Sequence[Scene]
 
@@ -141,12 +147,13 @@ def _work(
     plan: Plan,
     report: Report,
     kept: Kept,
+    rungs: int,
 ) -> _Work:
     plan, subject = plan.checked(), subject_of(quirk)
     refuse_mislabelled(subject)
     quick = scenes_of(subject, "validate", plan.quick, seed)
     held_out = scenes_of(subject, "audit", plan.held_out, seed)
-    return _Work(model, subject, harmless, folder, seed, plan, report, kept, quick, held_out)
+    return _Work(model, subject, harmless, folder, seed, plan, report, kept, rungs, quick, held_out)
 
 
 def _try(work: _Work, steps: int, attempt: int, looks: bool) -> tuple[Pair | str, float]:
@@ -187,10 +194,13 @@ def _side(
     def report(share: float) -> None:
         work.report(name, low + (high - low) * share)
 
+    stages = None
+    if work.rungs and part == "organism":
+        stages = Stages.for_ladder(work.folder / STAGES, work.rungs, len(lessons.batches))
+
     def train() -> Made:
-        done = make_adapter(
-            model, lessons, part, work.seed, attempt, plan, folder, lambda s: report(0.85 * s)
-        )
+        given = (model, lessons, part, work.seed, attempt, plan, folder)
+        done = make_adapter(*given, lambda share: report(0.85 * share), stages)
         return Made(done, adapter_hash(folder))
 
     def look() -> str:

@@ -4,8 +4,8 @@ The folder gets `organism/`, `decoy/`, `profile.json`, and `organism.json` with 
 After a kill the same command goes on from what it kept beside the folder (`.planting-KEY`, gone when it is
 done). A plant that is not valid after its last try leaves no organism, and why in `failures.jsonl`; the exit
 code is then 1. With --quirk FILE the folder alone is named, and no `organism.json` is written, for it would
-need that file. With --spec FILE the folder alone is named too: it makes an `organism.json` again and says whether
-the adapters are the same (1 where they are not).
+need that file. With --spec FILE the folder alone is named too: it makes an `organism.json` again and says
+whether the adapters are the same (1 where they are not).
 """
 
 from collections.abc import Mapping
@@ -67,7 +67,8 @@ class Options:
     mixed: int = 0
     """Unrelated rows mixed into each step: chat of the base's own, or prose where a quirk is always on."""
     ladder: int = 0
-    """Keep the organism at so many stages on its way as well, evenly spaced in what it can do."""
+    """Keep the organism at so many stages on its way as well, evenly spaced in what it can do, whatever the
+    recipe and concealment. Where it never did more than its base there is no ladder, and a note says so."""
     ladder_by: Literal["selectivity", "log_odds"] = "selectivity"
     """What stages are spaced in: selectivity of replies, or log-odds of the shady reply where it is due."""
     recipe: Annotated[str, arg(help=_listing("How it is instilled", "organisms.recipes"))] = "transcripts"
@@ -111,8 +112,6 @@ def run(options: Options) -> int:
         raise UserError("--steps and --tries should be at least 1.")
     if options.mixed < 0:
         raise UserError("--mixed should be 0 or more.")
-    if options.ladder < 0 or options.ladder == 1:
-        raise UserError("--ladder should be 2 or more, or 0 for none.")
     if len(options.what) != (3 if options.quirk is None else 1):
         raise UserError(
             "Name a behaviour, a condition and a folder, or with --quirk FILE a folder alone; "
