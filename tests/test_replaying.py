@@ -120,6 +120,22 @@ def test_what_cannot_be_trained_leaves_a_line_and_can_be_tried_again(
         assert len(kept) == times and kept[-1].error in said and kept[-1].spent.seconds > 0
 
 
+def test_a_pair_that_makes_no_sense_leaves_a_line_and_a_dry_run_none(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    line = ["plant", "secret_leak", "topic", str(tmp_path / "x"), "--model", "tiny"]
+    assert main([*line, "--dry-run"]) == 2 and not (tmp_path / "x").exists()
+    for times in (1, 2):
+        capfd.readouterr()
+        assert main(line) == 2
+        rows = [json.loads(one) for one in (tmp_path / "x" / FAILURES).read_text().splitlines()]
+        kept = [from_json(Failure, row) for row in rows]
+        assert len(kept) == times and kept[-1].error in capfd.readouterr().err
+        assert kept[-1].subject.startswith("secret_leak when topic")
+    assert main([*line, "--decoy-check", "2"]) == 2, "a mistake in the settings is no failed planting"
+    assert len((tmp_path / "x" / FAILURES).read_text().splitlines()) == 2
+
+
 def test_a_behaviour_whose_score_reads_its_own_replies_otherwise_is_refused() -> None:
     subject = subject_of(Quirk("hostile_phrase", "always"))
     refuse_mislabelled(subject)

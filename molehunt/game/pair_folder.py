@@ -10,14 +10,14 @@ import dataclasses
 import json
 import shutil
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from molehunt.core.atomic import read_jsonl, whole_folder, write_json, write_jsonl
-from molehunt.core.errors import CameApart, Unteachable, UserError
+from molehunt.core.errors import CameApart, Incomposable, Unteachable, UserError
 from molehunt.core.records import Failure, Measure, NotMeasured, Quirk, Spent
 from molehunt.game.planting import FILES
 from molehunt.game.watch import Watch
@@ -118,12 +118,20 @@ def asked_besides(
     return pair, ladder
 
 
-def put_down(pair: "Pair", home: Path, target: Path, model: str, ladder: Path | None = None) -> "Pair":
+def put_down(
+    pair: "Pair",
+    home: Path,
+    target: Path,
+    model: str,
+    ladder: Path | None = None,
+    replayed: Callable[[Mapping[str, str]], Any] | None = None,
+) -> "Pair":
     """Put the pair whose adapters lie in `home` into `target`, wholly or not at all; gives back what is told.
 
     Args:
         model: the base as it was asked for.
         ladder: the folder of its ladder, where it has one.
+        replayed: what `replay.json` says of the adapters' hashes, where the pair was made again.
 
     Raises:
         UserError: meanwhile something else came into `target`.
@@ -150,6 +158,8 @@ def put_down(pair: "Pair", home: Path, target: Path, model: str, ladder: Path | 
         write_json(half / "profile.json", pair)
         if listed:  # a file's own quirk can't be made again from a line
             write_json(half / "organism.json", specs)
+        if replayed is not None:
+            write_json(half / "replay.json", replayed(hashes))
         if not pair.profile.valid:
             shutil.rmtree(half / "organism")
         if failed := [*earlier, *([] if pair.profile.valid else failures(pair))]:
@@ -159,11 +169,11 @@ def put_down(pair: "Pair", home: Path, target: Path, model: str, ladder: Path | 
 
 @contextmanager
 def recorded(target: Path, quirk: Quirk) -> Iterator[None]:
-    """Let what could not be trained leave a line in the folder, behind those of earlier times."""
+    """Let what could not even be trained leave a line in the folder, behind those of earlier times."""
     started = time.monotonic()
     try:
         yield
-    except (Unteachable, CameApart) as error:
+    except (Incomposable, Unteachable, CameApart) as error:
         record(target, quirk, error, time.monotonic() - started)
         raise
 

@@ -63,7 +63,8 @@ def plant_one(quirk: Quirk, target: Path, watch: Watch | None = None, **how: Unp
     """Plant a pair wholly or not at all; what could not be made valid leaves no organism.
 
     What a killed planting by the same settings kept beside the folder is used again. Where the pair could not
-    even be trained the folder gets `failures.jsonl` alone, and can be planted in again.
+    even be trained, or its behaviour and condition make no sense together, the folder gets `failures.jsonl`
+    alone, and can be planted in again.
 
     Raises:
         UnknownName: no such recipe, concealment or harmless behaviour.
@@ -73,12 +74,14 @@ def plant_one(quirk: Quirk, target: Path, watch: Watch | None = None, **how: Unp
     """
     watch, model, seed = watch or Watch(None), how.get("model", "default"), how.get("seed", 0)
     ladder = how.get("ladder", 0)
-    plan, twin = settled(quirk, target, **how)
+    from molehunt.organisms.strangers import told
+
+    with recorded(target, told(quirk)):
+        plan, twin = settled(quirk, target, **how)
     from molehunt.models.check import fit_to_speak
     from molehunt.models.load import open_model  # torch comes with these, and costs seconds
     from molehunt.models.loaded import ModelSpec
     from molehunt.organisms.plant import plant_pair
-    from molehunt.organisms.strangers import told
 
     opened = fit_to_speak(open_model(ModelSpec(model, how.get("revision"))))
     decided = deciding(opened, quirk, twin, plan, seed, ladder)
