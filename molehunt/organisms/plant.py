@@ -18,6 +18,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from molehunt.core.errors import UserError
 from molehunt.core.records import LabelledReply, Measure, Organism, Profile, Quirk, Scene
 from molehunt.models.adapters import adapter_hash, attach, using
 from molehunt.models.finetune import Trained
@@ -28,7 +29,7 @@ from molehunt.organisms.kept import NOTHING, Kept
 from molehunt.organisms.labelled_drafts import refuse_mislabelled
 from molehunt.organisms.learnable import steps_for
 from molehunt.organisms.measuring import Heard, hear, measured, replies_to, scenes_of
-from molehunt.organisms.plan import Plan
+from molehunt.organisms.plan import Plan, base_name, plan_of
 from molehunt.organisms.profile import shown
 from molehunt.organisms.spec import lessons_of, make_adapter, specs_of
 from molehunt.organisms.spread import Spread
@@ -119,6 +120,30 @@ def plant_pair(
         steps = round(steps * plan.growth)
     assert result is not None  # the last try always trains both
     return result
+
+
+def plant_again(
+    model: Model,
+    specs: tuple[Organism, Organism],
+    folder: Path,
+    report: Report = lambda what, share: None,
+    kept: Kept = NOTHING,
+    rungs: int = 0,
+) -> Pair:
+    """The pair of two lines, an organism's and its decoy's, made again as `plant_pair` made it and measured.
+
+    Raises:
+        UserError: the model is not the lines' base, or their settings are none.
+    """
+    shady, decoy = specs
+    if base_name(model) != shady.base:
+        raise UserError(f"The specs are for the base {shady.base!r}, not {base_name(model)!r}.")
+    work = _work(
+        model, shady.lessons, decoy.harmless, folder, shady.seed, plan_of(shady), report, kept, rungs
+    )
+    pair, seconds = _try(work, shady.steps, shady.attempt, looks=False)
+    assert isinstance(pair, Pair)  # nobody looked before it was heard
+    return replace(pair, organism_seconds=seconds)
 
 
 @dataclass(frozen=True)
