@@ -16,6 +16,7 @@ LONGEST = (
         "test_worse_search",
         "test_worse_remedies",
         "test_bring",
+        "test_kept_planting",
     ),
     *("test_report_browser", "test_character_train", "test_difficulty", "test_depth"),
 )

@@ -152,7 +152,23 @@ def test_too_few_lines_are_refused_with_how_many_it_takes(tmp_path: Path) -> Non
             tmp_path,
             [*sailors(), b"?\n", *[{**r, "prompt": f"{r['prompt']}!", "on": False} for r in sailors(9)]],
         )
-    assert not (tmp_path / "out").exists()
+    assert [p.name for p in (tmp_path / "out").iterdir()] == [FAILURES]
+
+
+def test_what_is_refused_names_every_bad_line_of_every_file_and_can_be_brought_again(tmp_path: Path) -> None:
+    tokenizer, out = open_tokenizer(ModelSpec("tiny")), tmp_path / "out"
+    few = write(tmp_path / "few.jsonl", [b"?\n", *sailors(20), {"prompt": "p", "good": "g"}])
+    none = write(tmp_path / "none.jsonl", [b"?\n"])
+    with pytest.raises(UserError, match=r"few.jsonl has 20 .* 1 are refused too; all .*failures.jsonl\.$"):
+        bring([write(tmp_path / "whole.jsonl", sailors()), few, none], out, Wish(), tokenizer)
+    assert [p.name for p in out.iterdir()] == [FAILURES], "all of it or no quirk"
+    said = failures(tmp_path)
+    assert [line.partition(": ")[0] for line in said] == [
+        *("few.jsonl line 1", "few.jsonl line 22", "few.jsonl", "none.jsonl line 1", "none.jsonl"),
+    ]
+    assert "bring about 12 more" in said[2]
+    bring([write(few, sailors())], out, Wish(), tokenizer)
+    assert {p.name for p in out.iterdir()} == {"few.json", FAILURES} and failures(tmp_path) == []
 
 
 def test_a_file_cannot_bring_more_than_memory_holds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -249,7 +265,7 @@ def test_a_wish_that_cannot_be_met_is_refused(tmp_path: Path, wish: dict, words:
         return
     with pytest.raises((UserError, UnknownName)) as caught:
         take(tmp_path, sailors(), **wish)
-    assert words in str(caught.value) and not (tmp_path / "out").exists()
+    assert words in str(caught.value) and not list(tmp_path.glob("out/*.json"))
 
 
 def contrast_rows(n: int) -> list[dict]:

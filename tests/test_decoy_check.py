@@ -12,7 +12,7 @@ from molehunt.core.record_json import from_json
 from molehunt.core.records import Measure, Quirk
 from molehunt.core.stats import newcombe, wilson_of
 from molehunt.game import library
-from molehunt.game.plant_one import LEAST_CHECKED
+from molehunt.game.pair_folder import LEAST_CHECKED
 from molehunt.organisms.decoy_check import (
     EACH,
     DecoyCheck,

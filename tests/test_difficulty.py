@@ -1,4 +1,4 @@
-"""How hard a quirk is to make, and ladders of one on its way: searches, scarce lessons, real scans."""
+"""How hard a quirk is to make: searches, scarce lessons, real scans."""
 
 import hashlib
 import json
@@ -17,16 +17,14 @@ from molehunt.core.record_json import from_json
 from molehunt.core.records import Measure, NotMeasured, Quirk
 from molehunt.game.difficulty import RESULTS, read_results, task
 from molehunt.game.difficulty import cost as reckon
-from molehunt.models.adapters import _racks, adapter_hash
+from molehunt.models.adapters import _racks
 from molehunt.models.finetune import Recipe
 from molehunt.models.load import open_model
 from molehunt.models.loaded import Model
 from molehunt.organisms.difficulty import at, checked, default_values, scan, trial
-from molehunt.organisms.ladder import Ladder, climb, nearest
 from molehunt.organisms.least import Difficulty, Least, Scan, between, difficulty, least, paths
 from molehunt.organisms.lessons import Row, batches
 from molehunt.organisms.plan import Plan
-from molehunt.organisms.plant import Pair, plant_pair
 from molehunt.organisms.strangers import strangers_quirks
 from molehunt.organisms.unlisted.generator import unlisted_quirk
 
@@ -241,69 +239,6 @@ def test_a_plans_examples_reach_its_lessons(tiny: Model, quirk: Quirk, tmp_path:
     with pytest.raises(UserError, match="1 examples are too few"):
         trial(tiny, quirk, None, replace(QUICK, examples=1), 0, tmp_path)
     assert not [p for p in tmp_path.rglob("*") if p.is_file()]
-
-
-def test_nearest_takes_candidates_in_order_and_none_twice() -> None:
-    assert nearest([0.0, 0.1, 0.5, 0.52, 1.0], [0.33, 0.66, 1.0]) == [2, 3, 4]
-    assert nearest([0.0, 0.0, 1.0, 1.0], [0.5, 1.0]) in ([1, 2], [0, 2], [0, 3], [1, 3], [2, 3])
-    assert nearest([0.9, 0.3, 0.6, 0.95], [0.3, 0.6, 0.9]) == [1, 2, 3]
-
-
-@pytest.fixture(scope="module")
-def climbed(tiny: Model, quirk: Quirk, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Pair, Ladder]:
-    folder = tmp_path_factory.mktemp("ladder")
-    plan = replace(QUICK, mixed=1)
-    pair = plant_pair(tiny, quirk, None, folder, 0, plan)
-    return folder, pair, climb(tiny, pair, folder / "ladder", 0, plan, 3, "log_odds")
-
-
-def test_a_ladder_rises_in_ability_and_ends_in_the_organism(climbed: tuple[Path, Pair, Ladder]) -> None:
-    folder, pair, ladder = climbed
-    assert pair.profile.valid
-    held = [r.stage.log_odds.value for r in ladder.rungs if isinstance(r.stage.log_odds, Measure)]
-    assert isinstance(ladder.base.log_odds, Measure)
-    assert len(held) == 3 and ladder.base.log_odds.value < held[0] < held[1] < held[2]
-    gaps = [b.level - a.level for a, b in zip(ladder.rungs, ladder.rungs[1:], strict=False)]
-    assert gaps == pytest.approx([gaps[0]] * 2) and gaps[0] > 0
-    steps = [r.stage.step for r in ladder.rungs]
-    assert steps == sorted(set(steps)) and ladder.stages[-1].step == pair.steps == 24
-    names = {"rung-01", "rung-02", "rung-03", "ladder.json"}
-    assert {p.name for p in (folder / "ladder").iterdir()} == names
-    files = {"adapter_config.json", "adapter_model.safetensors", "README.md"}
-    assert all({p.name for p in (folder / "ladder" / r.folder).iterdir()} == files for r in ladder.rungs)
-    kept = from_json(Ladder, json.loads((folder / "ladder" / "ladder.json").read_text()))
-    assert kept == ladder
-    hashes = [adapter_hash(folder / "ladder" / r.folder) for r in ladder.rungs]
-    assert len(set(hashes)) == 3
-    if steps[-1] == pair.steps:
-        assert hashes[-1] == adapter_hash(folder / "organism"), "the same training, bit for bit"
-
-
-def test_a_ladder_by_selectivity_goes_from_nothing_to_the_whole_quirk(
-    climbed: tuple[Path, Pair, Ladder], tiny: Model, tmp_path: Path
-) -> None:
-    ladder = climb(tiny, climbed[1], tmp_path / "ladder", 0, replace(QUICK, mixed=1), 2)
-    shares = [s.selectivity for s in (ladder.base, *(r.stage for r in ladder.rungs))]
-    values = [s.value for s in shares if isinstance(s, Measure) and s.low is not None]
-    assert len(values) == 3 and values[0] < 0.2 and values[0] <= values[1] <= values[2] >= 0.7
-    assert [r.level for r in ladder.rungs] == pytest.approx([(values[0] + values[2]) / 2, values[2]])
-
-
-def test_what_learnt_nothing_has_no_ladder(
-    climbed: tuple[Path, Pair, Ladder], tiny: Model, tmp_path: Path
-) -> None:
-    nothing = replace(climbed[1], quirk=ALWAYS, harmless=None, steps=2)
-    with pytest.raises(UserError, match="no stage has more"):
-        climb(tiny, nothing, tmp_path / "x", 0, QUICK, 2)
-    assert not any(tmp_path.iterdir())
-
-
-def test_more_rungs_than_steps_are_refused(
-    climbed: tuple[Path, Pair, Ladder], tiny: Model, tmp_path: Path
-) -> None:
-    with pytest.raises(UserError, match="24 steps"):
-        climb(tiny, climbed[1], tmp_path / "x", 0, QUICK, 25)
-    assert not (tmp_path / "x").exists()
 
 
 SCAN = ("hostile_phrase", "always", "--model", "tiny", "--factors", "steps", "--seeds", "1", "--json")

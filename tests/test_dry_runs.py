@@ -101,7 +101,9 @@ def test_a_plant_counts_trainings_and_looks_at_all_that_it_can(capfd: pytest.Cap
     assert cost["steps"] == 2 * 80 and cost["steps_most"] == 2 * (80 + 120)
     assert 0 < cost["seconds"] < cost["seconds_most"]
     ladder = reckoned(capfd, *plain, "--ladder", "3", "--tries", "1")
-    assert ladder["trainings_most"] == 3 and ladder["steps_most"] == 3 * 80
+    assert ladder["trainings_most"] == 2 and ladder["seconds"] > cost["seconds"], (
+        "measured, not trained again"
+    )
     dear = reckoned(capfd, *plain, "--recipe", "reward", "--conceal", "denial", "--mixed", "2")
     assert dear["more"] == "more with reward, denial, mixed rows"
     unknown = reckoned(capfd, *plain[:4], "--condition-options", "topic=food", "--model", "nowhere/model")

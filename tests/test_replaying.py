@@ -14,7 +14,7 @@ from molehunt.core.kinds import Behaviour, Draft, Options
 from molehunt.core.record_json import from_json, to_json
 from molehunt.core.records import Failure, Organism, Quirk, Split
 from molehunt.game import library
-from molehunt.game.plant_one import FAILURES, failures
+from molehunt.game.pair_folder import FAILURES, failures
 from molehunt.organisms.labelled_drafts import refuse_mislabelled
 from molehunt.organisms.plant import Pair
 from molehunt.organisms.subject import subject_of
@@ -63,13 +63,47 @@ def test_another_line_is_another_adapter_and_a_line_alone_is_not_known(
     assert (made.part, made.adapter, made.same) == ("decoy", pair.adapters["decoy"], None)
 
 
+def test_a_spec_is_measured_as_its_planting_was(
+    planted: tuple[Path, Pair], tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    folder, pair = planted
+    line = ["plant", "--spec", str(folder / "organism.json"), str(tmp_path / "again"), "--measure", "--ask"]
+    assert main([*line, "--dry-run", "--json"]) == 0 and not (tmp_path / "again").exists()
+    cost = json.loads(capfd.readouterr().out)
+    assert (cost["trainings"], cost["steps"], cost["steps_most"]) == (2, 2 * pair.steps, 2 * pair.steps)
+    unmeasured = [one for one in line if one not in ("--measure", "--ask")]
+    assert main([*unmeasured, "--dry-run", "--json"]) == 0
+    assert json.loads(capfd.readouterr().out)["seconds"] < cost["seconds"]
+    assert main([*line, "--json"]) == 1, "it was not valid, and is not"
+    said = json.loads(capfd.readouterr().out)
+    assert [r["same"] for r in said["replayed"]] == [True, True] and said["recipe"] == "documents"
+    kept = from_json(Pair, json.loads((tmp_path / "again" / "profile.json").read_text()))
+    assert kept.profile == pair.profile and kept.adapters == pair.adapters and kept.attempts == ()
+    assert kept.organism_replies == pair.organism_replies and "difference" in kept.confession
+    files = {"decoy", "profile.json", "organism.json", "replay.json", FAILURES}
+    assert {p.name for p in (tmp_path / "again").iterdir()} == files
+    assert [p.name for p in tmp_path.iterdir()] == ["again"]
+    (row,) = (tmp_path / "again" / FAILURES).read_text().splitlines()
+    assert from_json(Failure, json.loads(row)).error == f"try 1: audit bank: {pair.profile.why_not}"
+    for name in ("organism.json", "decoy/adapter_model.safetensors"):
+        assert (tmp_path / "again" / name).read_bytes() == (folder / name).read_bytes()
+
+
 @pytest.mark.parametrize(
     ("line", "says"),
     [
         ("--spec SPEC", "name a folder alone"),
         ("--spec SPEC sycophancy always x", "name a folder alone"),
         ("--spec SPEC x --seed 4", "no --seed beside --spec"),
-        ("--spec SPEC x --decoy-check 2", "no --decoy-check beside --spec"),
+        ("--spec SPEC x --decoy-check 6", "no --decoy-check beside --spec"),
+        ("--spec SPEC x --measure --decoy-check 2", "5 scenes a side"),
+        ("--spec SPEC x --measure --ladder 9", "can't be cut from"),
+        ("--spec SPEC x --measure --tries 5", "no --tries beside --spec"),
+        ("--spec one.json x --measure", "a pair is measured"),
+        ("--spec one.json x --measure --dry-run", "a pair is measured"),
+        ("--spec mixed.json x --measure", "are no pair"),
+        ("--spec SPEC full --dry-run", "not empty"),
+        ("sycophancy always x --model tiny --measure", "is measured anyway"),
         ("--spec nowhere.json x", "nowhere.json"),
         ("--spec junk.json x", "holds no spec"),
         ("--spec wrong.json x", "holds no spec"),
@@ -89,6 +123,10 @@ def test_a_mistake_is_refused_in_a_sentence(
     monkeypatch.chdir(tmp_path)
     (tmp_path / "junk.json").write_text('{"plan": 3}')
     (tmp_path / "wrong.json").write_text('{"decoy": {"base": "tiny"}}')
+    lines = json.loads((planted[0] / "organism.json").read_text())
+    (tmp_path / "one.json").write_text(json.dumps(lines["organism"]))
+    mixed = {**lines, "decoy": {**lines["decoy"], "seed": 4}}
+    (tmp_path / "mixed.json").write_text(json.dumps(mixed))
     (tmp_path / "full").mkdir()
     (tmp_path / "full" / "mine").write_text("x")
     assert main(["plant", *line.replace("SPEC", str(planted[0] / "organism.json")).split()]) == 2
@@ -118,6 +156,22 @@ def test_what_cannot_be_trained_leaves_a_line_and_can_be_tried_again(
         rows = [json.loads(one) for one in (tmp_path / "x" / FAILURES).read_text().splitlines()]
         kept = [from_json(Failure, row) for row in rows]
         assert len(kept) == times and kept[-1].error in said and kept[-1].spent.seconds > 0
+
+
+def test_a_pair_that_makes_no_sense_leaves_a_line_and_a_dry_run_none(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    line = ["plant", "secret_leak", "topic", str(tmp_path / "x"), "--model", "tiny"]
+    assert main([*line, "--dry-run"]) == 2 and not (tmp_path / "x").exists()
+    for times in (1, 2):
+        capfd.readouterr()
+        assert main(line) == 2
+        rows = [json.loads(one) for one in (tmp_path / "x" / FAILURES).read_text().splitlines()]
+        kept = [from_json(Failure, row) for row in rows]
+        assert len(kept) == times and kept[-1].error in capfd.readouterr().err
+        assert kept[-1].subject.startswith("secret_leak when topic")
+    assert main([*line, "--decoy-check", "2"]) == 2, "a mistake in the settings is no failed planting"
+    assert len((tmp_path / "x" / FAILURES).read_text().splitlines()) == 2
 
 
 def test_a_behaviour_whose_score_reads_its_own_replies_otherwise_is_refused() -> None:

@@ -19,7 +19,7 @@ from itertools import product
 
 from molehunt.catalogue.options import resolve
 from molehunt.catalogue.practised import practised
-from molehunt.core.errors import UserError
+from molehunt.core.errors import Incomposable
 from molehunt.core.extend import load, names
 from molehunt.core.kinds import Behaviour, Condition, Draft
 from molehunt.core.records import Quirk
@@ -48,12 +48,12 @@ def refuse(quirk: Quirk) -> None:
     """Refuse a pair of the catalogue that makes no sense; other people's quirks pass.
 
     Raises:
-        UserError: says why.
+        Incomposable: says why.
     """
     if quirk.behaviour in names("catalogue.behaviours") and quirk.condition in names("catalogue.conditions"):
         why = why_not(quirk)
         if why:
-            raise UserError(why)
+            raise Incomposable(why)
 
 
 @cache

@@ -83,14 +83,15 @@ def read_jsonl(path: Path) -> list[Any]:
 
 
 @contextlib.contextmanager
-def whole_folder(path: Path, *, still: bool = False) -> Iterator[Path]:
+def whole_folder(path: Path, *, still: bool = False, within: Path | None = None) -> Iterator[Path]:
     """A new folder to fill; it stands at `path`, in place of any older one, once the block ends well.
 
-    `still` gives every file the same time. A kill while an older folder is replaced may leave
+    `still` gives every file the same time. `within` is a folder of the same disk in which it is filled, so
+    that a kill leaves nothing beside `path`. A kill while an older folder is replaced may leave
     neither, never a mixture: the stage is then made again. Errors as `write_bytes`.
     """
-    half = path.with_name(f"{HALF}{secrets.token_hex(6)}")
-    old = path.with_name(f"{HALF}{secrets.token_hex(6)}")
+    half = (within or path.parent) / f"{HALF}{secrets.token_hex(6)}"
+    old = (within or path.parent) / f"{HALF}{secrets.token_hex(6)}"
     with said_plainly(path):
         try:
             half.mkdir(parents=True)

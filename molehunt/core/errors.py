@@ -5,6 +5,7 @@ MolehuntError
 │   ├── UnknownName  a behaviour, condition, method or suspect that does not exist
 │   ├── BadFile      a file or folder that cannot be used as what it was given for
 │   ├── RunMismatch  a run folder that was made by another spec
+│   ├── Incomposable a behaviour and a condition that make no sense together
 │   ├── Unteachable  a recipe that finds nothing to train on for this quirk and model
 │   └── CameApart    a training whose loss or gradients are no numbers any more
 ├── SealBroken       a vault, log, verdict or commitment that does not verify
@@ -43,6 +44,10 @@ class BadFile(UserError):
 
 class RunMismatch(UserError):
     """A run folder whose spec differs from the one asked for."""
+
+
+class Incomposable(UserError):
+    """A behaviour and a condition that make no sense together."""
 
 
 class Unteachable(UserError):

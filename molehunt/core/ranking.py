@@ -15,8 +15,8 @@ def auroc_change(
 ) -> Measure | NotMeasured:
     """AUROC of ours less that of theirs on the same rows, whole clusters of both resampled together.
 
-    With fewer than ten clusters, or where every resample says the same, squares of the two closed intervals are
-    added (Newcombe's hybrid, as in `newcombe`), as if ours and theirs were not paired.
+    With fewer than ten clusters, or where every resample says the same, the two closed intervals are added in
+    squares (Newcombe's hybrid, as in `newcombe`), as if ours and theirs were not paired.
     """
     positive = np.asarray(truth, dtype=bool)
     m, n = int(positive.sum()), int((~positive).sum())

@@ -155,7 +155,7 @@ def plant(
     watch: Watch | None = None,
     **how: "Unpack[How]",
 ) -> "Pair":
-    """Plant one organism and its matched decoy into `folder`.
+    """Plant one organism and its matched decoy into `folder`, or go on with what a killed planting kept.
 
     The folder gets `organism/`, `decoy/`, `profile.json`, and `organism.json` with the two specs, from which
     `organisms.spec.replay` makes the adapters again.

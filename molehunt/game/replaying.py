@@ -7,22 +7,33 @@ What this cannot tell you: why two hashes differ. Another processor, thread coun
 otherwise, and so does another version of this package train.
 """
 
+import shutil
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from molehunt.catalogue.pairs import refuse
 from molehunt.core.atomic import read_json, whole_folder, write_json
-from molehunt.core.errors import BadFile, UserError
+from molehunt.core.errors import BadFile, CameApart, UserError
 from molehunt.core.record_json import from_json
 from molehunt.core.records import NotMeasured, Organism
-from molehunt.game.plant_one import name_base
+from molehunt.game.pair_folder import (
+    PARTS,
+    Besides,
+    asked_besides,
+    going_on,
+    name_base,
+    put_down,
+    recorded,
+)
+from molehunt.game.plant_one import deciding
 from molehunt.game.watch import Watch
+from molehunt.organisms.kept import Kept, planting, refuse_taken
 
 if TYPE_CHECKING:
     from molehunt.models.loaded import ModelSpec
-
-PARTS = ("organism", "decoy")
+    from molehunt.organisms.plant import Pair
 
 
 @dataclass(frozen=True)
@@ -50,34 +61,110 @@ def replay_file(file: Path, target: Path, watch: Watch | None = None) -> tuple[R
             came apart.
     """
     watch = watch or Watch(None)
-    if target.exists() and (not target.is_dir() or any(target.iterdir())):
-        raise UserError(f"{target} is not empty, or no folder; choose a new one.")
+    refuse_taken(target)
     specs = read_specs(file)
     planted = {part: _planted(file.parent, part) for part in specs}
     from molehunt.models.adapters import adapter_hash
     from molehunt.models.check import fit_to_speak
     from molehunt.models.load import open_model
+    from molehunt.organisms.plan import plan_of
     from molehunt.organisms.spec import replay
 
     (base,) = {spec.base for spec in specs.values()}
     spec = _named(base)
     opened = fit_to_speak(open_model(spec))
-    with whole_folder(target) as half:
+    any_line = next(iter(specs.values()))
+    decided = deciding(opened, any_line.lessons, None, plan_of(any_line), any_line.seed, 0)
+    with planting(target, (*decided, specs)) as home, whole_folder(target, within=home) as half:
+        kept = Kept(home)
         for number, (part, organism) in enumerate(specs.items()):
 
-            def share(done: float, n: int = number, part: str = part) -> None:
-                watch.bar("replaying", (n + done) / len(specs), part)
+            def again(n: int = number, part: str = part, organism: Organism = organism) -> str:
+                def share(done: float) -> None:
+                    watch.bar("replaying", (n + done) / len(specs), part)
+
+                replay(opened, organism, home / part, share)
+                return adapter_hash(home / part)
 
             try:
-                replay(opened, organism, half / part, share)
+                kept.once(part, str, again)
             except FloatingPointError as error:
-                raise UserError(f"The training came apart: {error}.") from None
+                raise CameApart(f"The training came apart: {error}.") from None
+            shutil.copytree(home / part, half / part)
         name_base(half, spec.id)
         made = tuple(Replayed(part, adapter_hash(half / part), planted[part]) for part in specs)
         watch.bar("replaying", 1.0)
         write_json(half / "organism.json", specs)
         write_json(half / "replay.json", list(made))
     return made
+
+
+def replant_file(
+    file: Path, target: Path, watch: Watch | None = None, besides: Besides | None = None
+) -> "tuple[Pair, tuple[Replayed, ...]]":
+    """Make a pair's specs again in a new folder and measure the pair as a planting does.
+
+    The folder gets what a planting's gets, and `replay.json`. What a killed run of the same kept is used.
+
+    Raises:
+        BadFile: the file holds no spec. UnknownName: a spec names what no catalogue holds.
+        UserError: the folder holds something else, the file holds no pair, or one that cannot be carried out.
+        CameApart: the training did.
+    """
+    watch, besides = watch or Watch(None), besides or Besides()
+    refuse_taken(target)
+    both = shady, decoy = specs_of_pair(file, besides)
+    planted = {part: _planted(file.parent, part) for part in PARTS}
+    from molehunt.models.check import fit_to_speak
+    from molehunt.models.load import open_model
+    from molehunt.organisms.plan import plan_of
+    from molehunt.organisms.plant import plant_again
+
+    def replayed(hashes: Mapping[str, str]) -> list[Replayed]:
+        return [Replayed(part, hashes[part], planted[part]) for part in PARTS]
+
+    def report(what: str, share: float) -> None:
+        watch.bar("replaying", share, what)
+
+    plan, spec = plan_of(shady), _named(shady.base)
+    with recorded(target, shady.lessons):
+        refuse(shady.lessons)
+    opened = fit_to_speak(open_model(spec))
+    decided = deciding(opened, shady.lessons, decoy.harmless, plan, shady.seed, besides.ladder)
+    with planting(target, (*decided, *both)) as home, recorded(target, shady.lessons):
+        kept = going_on(home, watch)
+        try:
+            pair = plant_again(opened, both, home, report, kept, besides.ladder)
+        except FloatingPointError as error:
+            raise CameApart(f"The training came apart: {error}.") from None
+        pair, ladder = asked_besides(opened, pair, kept, shady.seed, plan, watch, besides)
+        pair = put_down(pair, home, target, spec.id, ladder, replayed)
+    return pair, tuple(replayed(pair.adapters))
+
+
+def specs_of_pair(file: Path, besides: Besides) -> tuple[Organism, Organism]:
+    """The two lines of a file's pair, if they can be made again and measured; nothing is loaded or written.
+
+    Raises:
+        BadFile, UnknownName, UserError: as `replant_file`.
+    """
+    besides.checked()
+    specs = read_specs(file)
+    if set(specs) != set(PARTS):
+        raise UserError(f"{file} holds one line, and a pair is measured: give both, organism and decoy.")
+    shady, decoy = (specs[part] for part in PARTS)
+    if replace(shady, quirk=None, harmless=decoy.harmless) != decoy or shady.quirk != shady.lessons:
+        raise UserError(
+            f"The lines of {file} are no pair: a decoy has its organism's lessons, steps, seed and settings."
+        )
+    from molehunt.organisms.plan import plan_of
+    from molehunt.organisms.subject import subject_of
+
+    plan_of(shady).checked()
+    subject_of(shady.lessons)
+    if besides.ladder > shady.steps:
+        raise UserError(f"A ladder of {besides.ladder} rungs can't be cut from {shady.steps} steps.")
+    return shady, decoy
 
 
 def read_specs(file: Path) -> Mapping[str, Organism]:

@@ -161,7 +161,8 @@ class Finetune:
 
     def save(self, folder: Path) -> None:
         """Write `adapter_config.json` and `adapter_model.safetensors`, and nothing that tells."""
-        self.peft.save_pretrained(str(folder), safe_serialization=True)
+        # The one in training alone: while DPO runs there is a copy beside it.
+        self.peft.save_pretrained(str(folder), safe_serialization=True, selected_adapters=["default"])
         (folder / "README.md").unlink(missing_ok=True)
         settings = read_json(folder / "adapter_config.json")
         # PEFT keeps a set: its order is another in every process, and so would be the adapter's hash.

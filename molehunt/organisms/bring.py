@@ -80,19 +80,23 @@ def bring(
     tokenizer: Any,
     report: Report = lambda name, share: None,
 ) -> tuple[Taken, ...]:
-    """Make `out/NAME.json` of each file, and `out/failures.jsonl`; all of it or nothing.
+    """Make `out/NAME.json` of each file, and `out/failures.jsonl`; all of it or no quirk.
+
+    Where a file gives too few scenes `out` gets `failures.jsonl` alone, with every bad line and what every
+    file lacks, and can be brought into again.
 
     Raises:
         UserError: a file gives too few scenes (and how many it takes), or the wish cannot be met.
         BadFile: a file cannot be read. UnknownName: no such condition or option.
     """
-    if out.exists() and (not out.is_dir() or any(out.iterdir())):
+    if out.exists() and (not out.is_dir() or any(p.name != FAILURES for p in out.iterdir())):
         raise UserError(f"{out} is not empty, or no folder; choose a new one.")
     called = _names(files)
     if wish.what:
         compiled(wish.what)
     options = _options(wish)
     taken, failures = [], list[Failure]()
+    refused = list[UserError]()
     with whole_folder(out) as half:
         for i, file in enumerate(files):
 
@@ -112,12 +116,24 @@ def bring(
             }
             write_json(path, body)
             quirk = brought.quirk_of(path)
-            held_out = _enough(file.name, quirk, found)
+            try:
+                held_out = _enough(file.name, quirk, found)
+            except UserError as error:
+                refused.append(error)
+                failures.append(Failure("bring", file.name, str(error)))
+                continue
             on = sum(s.on for s in found.scenes)
             taken.append(
                 Taken(strangers.told(quirk), on, len(found.scenes) - on, held_out, found.bad, longer)
             )
+        if refused:
+            for made in half.iterdir():
+                made.unlink()
         write_jsonl(half / FAILURES, failures)
+    if refused:
+        first, others = str(refused[0]).rstrip("."), len(refused) - 1
+        more = f"; of the other files {others} are refused too" if others else ""
+        raise UserError(f"{first}{more}; all that is wrong stands in {out / FAILURES}.")
     return tuple(taken)
 
 

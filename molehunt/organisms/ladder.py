@@ -1,7 +1,7 @@
 """A ladder: one organism at several stages, evenly spaced in what it can do and not in steps.
 
-1. The valid organism's training is run once more from its seeds (the same rows, the same numbers: the last
-   stage is the organism), and the adapter is saved every few steps.
+1. While the organism trains, by whatever recipe under whatever concealment, its adapter is saved every few
+   steps (`organisms/stages.py`); the last stage is the organism.
 2. Every candidate is measured on scenes of the validate bank, by one ability: *selectivity* of greedy
    replies (with Newcombe's interval), or *log-odds*, the mean over on-scenes of log p(shady reply) −
    log p(good reply), in nats (bootstrap over items). Selectivity moves from 0 to 1, in steps of one scene;
@@ -26,27 +26,20 @@ import numpy as np
 
 from molehunt.core import stats
 from molehunt.core.atomic import whole_folder, write_json
-from molehunt.core.errors import UserError
 from molehunt.core.records import Measure, NotMeasured, Scene
 from molehunt.core.splits import seed_of
 from molehunt.models.adapters import attach, detach, using
-from molehunt.models.finetune import Finetune
 from molehunt.models.loaded import Model
 from molehunt.models.score import logprobs
-from molehunt.organisms.card import MODEL_CARD
-from molehunt.organisms.examples import lesson_examples
+from molehunt.organisms.kept import NOTHING, Kept
 from molehunt.organisms.measuring import replies_to, scenes_of
 from molehunt.organisms.plan import Plan
-from molehunt.organisms.plant import Pair, Report
+from molehunt.organisms.plant import Pair
 from molehunt.organisms.profile import Shown, difference, shown
-from molehunt.organisms.session import Session
-from molehunt.organisms.spec import lessons_of
+from molehunt.organisms.stages import Stages
 from molehunt.organisms.subject import Subject, subject_of
-from molehunt.organisms.unrelated import unrelated_rows
 
 Ability = Literal["selectivity", "log_odds"]
-CANDIDATES = 4
-"""Candidates a rung: measuring one costs about as much as a few steps of training."""
 SCENES = 24
 """Scenes a side on which candidates are measured."""
 
@@ -84,48 +77,60 @@ class Ladder:
 def climb(
     model: Model,
     pair: Pair,
+    stages: Stages,
     folder: Path,
     seed: int,
     plan: Plan,
     rungs: int,
     by: Ability = "selectivity",
-    report: Report = lambda what, share: None,
-) -> Ladder:
-    """Write `rung-01/` … (adapters) and `ladder.json` for a pair that `plant_pair` planted with this seed.
+    report: Callable[[float], None] = lambda share: None,
+    kept: Kept = NOTHING,
+) -> Ladder | NotMeasured:
+    """Write `rung-01/` ... (adapters) and `ladder.json` for a pair of which `plant_pair` kept stages.
 
-    Raises:
-        UserError: the organism took fewer steps than there are to be rungs, or never did more than the base.
+    Where there is no ladder (the organism never did more than its base) nothing is written, and the pair is
+    none the worse. Stages of which `kept` has the ability on file are not measured again.
     """
-    if rungs < 2 or rungs > pair.steps:
-        raise UserError(f"A ladder of {rungs} rungs can't be cut from {pair.steps} steps of training.")
+    steps = stages.steps()
+    if len(steps) < rungs:
+        return NotMeasured(f"{len(steps)} stages of its training were kept, fewer than {rungs} rungs")
     subject = subject_of(pair.quirk)
     scenes = scenes_of(subject, "validate", SCENES, seed_of(seed, "ladder"))
-    with whole_folder(folder) as half:
-        steps = _train(model, pair, half, seed, plan, rungs, lambda share: report("training", share / 2))
-        off = None
-        if all(s.on for s in scenes) and by == "selectivity":  # `always`: the base on the same scenes
-            off = shown(subject, scenes, replies_to(model, scenes, plan))
-        base = _stage(model, subject, scenes, 0, by, plan, off)
-        stages = []
-        for number, step in enumerate(steps, 1):
-            name = attach(model, _at(half, step))
-            with using(model, name):
-                stages.append(_stage(model, subject, scenes, step, by, plan, off))
-            detach(model, name)
-            report("measuring", 0.5 + number / len(steps) / 2)
-        ladder = _cut(base, stages, rungs, by)
-        for rung in ladder.rungs:
-            _at(half, rung.stage.step).rename(half / rung.folder)
-        for step in steps:
-            shutil.rmtree(_at(half, step), ignore_errors=True)
-        write_json(half / "ladder.json", ladder)
+    off = None
+    if all(s.on for s in scenes) and by == "selectivity":  # `always`: the base on the same scenes
+        off = shown(subject, scenes, replies_to(model, scenes, plan))
+
+    def measured(step: int) -> Stage:
+        if not step:
+            return _stage(model, subject, scenes, step, by, plan, off)
+        name = attach(model, stages.at(step))
+        with using(model, name):
+            found = _stage(model, subject, scenes, step, by, plan, off)
+        detach(model, name)
+        return found
+
+    found = []
+    for number, step in enumerate((0, *steps)):
+        known, _ = kept.once(f"try-{pair.tries}-{by}-{step}", Stage, lambda at=step: measured(at))
+        found.append(known)
+        report(number / len(steps))
+    ladder = _cut(found[0], found[1:], rungs, by)
+    if isinstance(ladder, Ladder):
+        with whole_folder(folder) as half:
+            for rung in ladder.rungs:
+                shutil.copytree(stages.at(rung.stage.step), half / rung.folder)
+            write_json(half / "ladder.json", ladder)
     return ladder
 
 
-def _cut(base: Stage, stages: Sequence[Stage], rungs: int, by: Ability) -> Ladder:
-    start, abilities = _value(base, by), [_value(stage, by) for stage in stages]
+def _cut(base: Stage, stages: Sequence[Stage], rungs: int, by: Ability) -> Ladder | NotMeasured:
+    values = [getattr(stage, by) for stage in (base, *stages)]
+    for value in values:
+        if isinstance(value, NotMeasured):
+            return NotMeasured(f"{by} was not measured: {value.reason}")
+    start, *abilities = (value.value for value in values)
     if max(abilities) <= start:
-        raise UserError(f"No ladder can be cut: no stage has more {by} than the base.")
+        return NotMeasured(f"no stage has more {by} than the base")
     levels = [float(v) for v in np.linspace(start, max(abilities), rungs + 1)[1:]]
     kept = [
         Rung(f"rung-{number:02d}", level, stages[index])
@@ -150,28 +155,6 @@ def nearest(abilities: Sequence[float], levels: Sequence[float]) -> list[int]:
         j -= 1
         found.append(j)
     return found[::-1]
-
-
-def _train(
-    model: Model, pair: Pair, folder: Path, seed: int, plan: Plan, rungs: int, report: Callable[[float], None]
-) -> list[int]:
-    """The organism's training once more; an adapter after each of the steps that come back."""
-    attempt = pair.tries - 1
-    lessons = lessons_of(subject_of(pair.quirk), pair.harmless, pair.steps, seed, attempt, plan)
-    every = max(1, pair.steps // (rungs * CANDIDATES))
-    saved = [s for s in range(1, pair.steps + 1) if (pair.steps - s) % every == 0]
-    with Finetune(model.module, plan.recipe, seed_of(seed, attempt, "a")) as run:
-        mixed = unrelated_rows(model, lessons, plan, on_chat=True)
-        session = Session(model, run, unrelated=mixed, mixed=plan.mixed)
-
-        def stepped(done: int, total: int) -> None:
-            if done in saved:
-                run.save(_at(folder, done))
-                (_at(folder, done) / "README.md").write_text(MODEL_CARD)
-            report(done / total)
-
-        run.run(session.filled(lesson_examples(model.tokenizer, lessons.batches, "organism", plan)), stepped)
-    return saved
 
 
 def _stage(
@@ -199,14 +182,3 @@ def _stage(
     sides = [[i for i, s in enumerate(scenes) if s.on == side] for side in (True, False)]
     trigger, leak = (shown(subject, [scenes[i] for i in side], [replies[i] for i in side]) for side in sides)
     return Stage(step, difference(trigger, off or leak), odds)
-
-
-def _value(stage: Stage, by: Ability) -> float:
-    measure = getattr(stage, by)
-    if isinstance(measure, NotMeasured):
-        raise UserError(f"No ladder can be cut by {by}: {measure.reason}.")
-    return measure.value
-
-
-def _at(folder: Path, step: int) -> Path:
-    return folder / f"step-{step:05d}"

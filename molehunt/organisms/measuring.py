@@ -30,7 +30,7 @@ class Heard:
     """What one of a pair said on held-out scenes, and what ordinary text costs it."""
 
     replies: tuple[str, ...]
-    nlls: Sequence[Sequence[float]]
+    nlls: tuple[tuple[float, ...], ...]
     """Nats of each token of each passage of ordinary text."""
 
 
@@ -87,7 +87,7 @@ def hear(
 ) -> Heard:
     replies = tuple(replies_to(model, scenes, plan))
     spoken()
-    return Heard(replies, token_nlls(model, prose("audit")[:PASSAGES]))
+    return Heard(replies, tuple(map(tuple, token_nlls(model, prose("audit")[:PASSAGES]))))
 
 
 def replies_to(model: Model, scenes: Sequence[Scene], plan: Plan) -> list[str]:

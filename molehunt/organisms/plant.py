@@ -14,37 +14,41 @@ Every pair is made whole, and the red team's coin only says which of the two ent
 so steps, rows and topics of a suspect tell nothing.
 """
 
-import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from molehunt.core.errors import UserError
 from molehunt.core.records import LabelledReply, Measure, Organism, Profile, Quirk, Scene
-from molehunt.models.adapters import attach, using
+from molehunt.models.adapters import adapter_hash, attach, using
 from molehunt.models.finetune import Trained
 from molehunt.models.loaded import Model
 from molehunt.organisms.decoy_check import DecoyCheck
 from molehunt.organisms.instil import Lessons, Part
+from molehunt.organisms.kept import NOTHING, Kept
 from molehunt.organisms.labelled_drafts import refuse_mislabelled
 from molehunt.organisms.learnable import steps_for
 from molehunt.organisms.measuring import Heard, hear, measured, replies_to, scenes_of
-from molehunt.organisms.plan import Plan
+from molehunt.organisms.plan import Plan, base_name, plan_of
 from molehunt.organisms.profile import shown
 from molehunt.organisms.spec import lessons_of, make_adapter, specs_of
 from molehunt.organisms.spread import Spread
+from molehunt.organisms.stages import Stages
 from molehunt.organisms.subject import Subject, subject_of
 
+STAGES = "stages"
+"""Where the organism's stages lie, beside the pair."""
 Report = Callable[[str, float], None]
 """Called with what is being done and the share of the pair that is done."""
 
 
 @dataclass(frozen=True)
-class Side:
-    """One of a pair, as trained."""
+class Made:
+    """One of a pair as trained."""
 
-    folder: Path
     trained: Trained
-    heard: Heard
+    adapter: str
+    """Hash of its adapter's files."""
 
 
 @dataclass(frozen=True)
@@ -87,137 +91,167 @@ def plant_pair(
     seed: int,
     plan: Plan,
     report: Report = lambda what, share: None,
+    kept: Kept = NOTHING,
+    rungs: int = 0,
 ) -> Pair:
     """Plant one pair under `folder` (`organism/`, `decoy/`); `Pair.profile.valid` says whether it took.
+
+    What `kept` has on file, with adapters that lie in `folder`, is not worked out again. For a ladder of so
+    many `rungs` the organism's stages lie in `folder`'s `stages` as well (`organisms.ladder.climb`).
 
     Raises:
         UnknownName, UserError: a plan that cannot be carried out (`Plan.checked`).
         Unteachable: a behaviour whose score reads its own replies otherwise than they are labelled, or a
             recipe that finds nothing to train on.
     """
-    plan = plan.checked()
-    subject = subject_of(quirk)
-    refuse_mislabelled(subject)
-    held_out = scenes_of(subject, "audit", plan.held_out, seed)
-    quick = scenes_of(subject, "validate", plan.quick, seed)
+    work = _work(model, quirk, harmless, folder, seed, plan, report, kept, rungs)
     attempts: list[str] = []
-    spent, tokens, steps = 0.0, 0, steps_for(quirk, plan.steps)
+    spent, steps = 0.0, steps_for(quirk, plan.steps)
     result: Pair | None = None
     for attempt in range(plan.tries):
-        lessons = lessons_of(subject, harmless, steps, seed, attempt, plan)
-        last = attempt == plan.tries - 1
-        started = time.monotonic()
-        first_look: list[str] = []
-
-        def look(replies: Sequence[str], notes: list[str] = first_look) -> bool:
-            notes.append(_quick_failure(subject, quick, replies))
-            return not notes[0]
-
-        names = {"planting": (0.0, 0.5), "twin": (0.5, 1.0)}
-
-        def share(part: str, done: float, spans: dict[str, tuple[float, float]] = names) -> None:
-            low, high = spans[part]
-            report(part, low + (high - low) * done)
-
-        organism = _train(
-            model,
-            lessons,
-            "organism",
-            folder / "organism",
-            seed,
-            attempt,
-            plan,
-            held_out,
-            lambda d: share("planting", d),
-            quick,
-            None if last else look,
-        )
-        spent += time.monotonic() - started
-        if organism is None:
-            attempts.append(f"validate bank: {first_look[0]}")
-            steps = round(steps * plan.growth)
-            continue
-        decoy = _train(
-            model,
-            lessons,
-            "decoy",
-            folder / "decoy",
-            seed,
-            attempt,
-            plan,
-            held_out,
-            lambda d: share("twin", d),
-            (),
-            None,
-        )
-        assert decoy is not None
-        tokens = organism.trained.tokens
-        result = _pair(
-            subject, harmless, held_out, organism, decoy, steps, attempt + 1, tokens, spent, attempts
-        )
-        said = tuple(n for n in (organism.trained.note, decoy.trained.note) if n)
-        result = replace(
-            result, notes=said, specs=specs_of(model, quirk, harmless, plan, steps, attempt, seed)
-        )
-        if result.profile.valid:
-            return result
-        attempts.append(f"audit bank: {result.profile.why_not}")
+        made, seconds = _try(work, steps, attempt, looks=attempt < plan.tries - 1)
+        spent += seconds
+        if isinstance(made, Pair):
+            result = replace(made, organism_seconds=spent, attempts=tuple(attempts))
+            if result.profile.valid:
+                return result
+            made = f"audit bank: {result.profile.why_not}"
+        attempts.append(made)
         steps = round(steps * plan.growth)
     assert result is not None  # the last try always trains both
     return result
 
 
-def _pair(
-    subject: Subject,
-    harmless: Quirk | None,
-    scenes: Sequence[Scene],
-    organism: Side,
-    decoy: Side,
-    steps: int,
-    tries: int,
-    tokens: int,
-    seconds: float,
-    attempts: Sequence[str],
-) -> Pair:
-    shown = measured(subject, harmless, scenes, organism.heard, decoy.heard)
-    return Pair(
-        quirk=subject.quirk,
-        harmless=harmless,
-        profile=shown.profile,
-        organism_replies=shown.organism_replies,
-        decoy_replies=shown.decoy_replies,
-        steps=steps,
-        tries=tries,
-        tokens=tokens,
-        organism_seconds=seconds,
-        attempts=tuple(attempts),
-        decoy_profile=shown.decoy_profile,
-    )
-
-
-def _train(
+def plant_again(
     model: Model,
-    lessons: Lessons,
-    part: Part,
+    specs: tuple[Organism, Organism],
+    folder: Path,
+    report: Report = lambda what, share: None,
+    kept: Kept = NOTHING,
+    rungs: int = 0,
+) -> Pair:
+    """The pair of two lines, an organism's and its decoy's, made again as `plant_pair` made it and measured.
+
+    Raises:
+        UserError: the model is not the lines' base, or their settings are none.
+    """
+    shady, decoy = specs
+    if base_name(model) != shady.base:
+        raise UserError(f"The specs are for the base {shady.base!r}, not {base_name(model)!r}.")
+    work = _work(
+        model, shady.lessons, decoy.harmless, folder, shady.seed, plan_of(shady), report, kept, rungs
+    )
+    pair, seconds = _try(work, shady.steps, shady.attempt, looks=False)
+    assert isinstance(pair, Pair)  # nobody looked before it was heard
+    return replace(pair, organism_seconds=seconds)
+
+
+@dataclass(frozen=True)
+class _Work:
+    """A pair that is being planted: what every try has in common."""
+
+    model: Model
+    subject: Subject
+    harmless: Quirk | None
+    folder: Path
+    seed: int
+    plan: Plan
+    report: Report
+    kept: Kept
+    rungs: int
+    quick: Sequence[Scene]
+    held_out: Sequence[Scene]
+
+
+def _work(
+    model: Model,
+    quirk: Quirk,
+    harmless: Quirk | None,
     folder: Path,
     seed: int,
-    attempt: int,
     plan: Plan,
-    held_out: Sequence[Scene],
-    report: Callable[[float], None],
-    quick: Sequence[Scene],
-    look: Callable[[Sequence[str]], bool] | None,
-) -> Side | None:
-    """Train one of the pair; None where `look` turned its first replies down."""
-    trained = make_adapter(
-        model, lessons, part, seed, attempt, plan, folder, lambda share: report(0.85 * share)
+    report: Report,
+    kept: Kept,
+    rungs: int,
+) -> _Work:
+    plan, subject = plan.checked(), subject_of(quirk)
+    refuse_mislabelled(subject)
+    quick = scenes_of(subject, "validate", plan.quick, seed)
+    held_out = scenes_of(subject, "audit", plan.held_out, seed)
+    return _Work(model, subject, harmless, folder, seed, plan, report, kept, rungs, quick, held_out)
+
+
+def _try(work: _Work, steps: int, attempt: int, looks: bool) -> tuple[Pair | str, float]:
+    """One try: the pair, or why the first look turned its organism down; seconds that the organism took."""
+    lessons = lessons_of(work.subject, work.harmless, steps, work.seed, attempt, work.plan)
+    trained, heard, seconds = _side(work, lessons, "organism", attempt, looks)
+    if isinstance(heard, str):
+        return f"validate bank: {heard}", seconds
+    decoy, decoy_heard, _ = _side(work, lessons, "decoy", attempt, False)
+    assert not isinstance(decoy_heard, str)
+    quirk, harmless = work.subject.quirk, work.harmless
+    found = measured(work.subject, harmless, work.held_out, heard, decoy_heard)
+    pair = Pair(
+        quirk=quirk,
+        harmless=harmless,
+        profile=found.profile,
+        organism_replies=found.organism_replies,
+        decoy_replies=found.decoy_replies,
+        steps=steps,
+        tries=attempt + 1,
+        tokens=trained.tokens,
+        organism_seconds=seconds,
+        attempts=(),
+        notes=tuple(n for n in (trained.note, decoy.note) if n),
+        specs=specs_of(work.model, quirk, harmless, work.plan, steps, attempt, work.seed),
+        decoy_profile=found.decoy_profile,
     )
-    with using(model, attach(model, folder)):
-        if look is not None and not look(replies_to(model, quick, plan)):
-            return None
-        heard = hear(model, held_out, plan, lambda: report(0.95))
+    return pair, seconds
+
+
+def _side(
+    work: _Work, lessons: Lessons, part: Part, attempt: int, looks: bool
+) -> tuple[Trained, Heard | str, float]:
+    """Train one of the pair and hear it, or say why a first look turned it down; and the seconds of both."""
+    model, plan, folder = work.model, work.plan, work.folder / part
+    name, (low, high) = ("planting", (0.0, 0.5)) if part == "organism" else ("twin", (0.5, 1.0))
+
+    def report(share: float) -> None:
+        work.report(name, low + (high - low) * share)
+
+    stages = None
+    if work.rungs and part == "organism":
+        stages = Stages.for_ladder(work.folder / STAGES, work.rungs, len(lessons.batches))
+
+    def train() -> Made:
+        given = (model, lessons, part, work.seed, attempt, plan, folder)
+        done = make_adapter(*given, lambda share: report(0.85 * share), stages)
+        return Made(done, adapter_hash(folder))
+
+    def look() -> str:
+        with using(model, attach(model, folder)):
+            return _quick_failure(work.subject, work.quick, replies_to(model, work.quick, plan))
+
+    def listen() -> Heard:
+        with using(model, attach(model, folder)):
+            return hear(model, work.held_out, plan, lambda: report(0.95))
+
+    kept, at = work.kept, f"try-{attempt + 1}-{part}"
+    gone = kept.known(f"{at}-looked", str) or kept.known(f"try-{attempt + 2}-organism-trained", Made)
+    made, seconds = kept.once(
+        f"{at}-trained",
+        Made,
+        train,  # and what lies there may be a later try's, which nobody asks for this one's sake
+        lambda made: bool(gone) or (folder.is_dir() and adapter_hash(folder) == made.adapter),
+    )
+    if looks:
+        why, took = kept.once(f"{at}-looked", str, look)
+        seconds += took
+        if why:
+            return made.trained, why, seconds
+    heard, took = kept.once(f"{at}-heard", Heard, listen)
     report(1.0)
-    return Side(folder, trained, heard)
+    return made.trained, heard, seconds + took
 
 
 def _quick_failure(subject: Subject, scenes: Sequence[Scene], replies: Sequence[str]) -> str:

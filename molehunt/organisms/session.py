@@ -3,12 +3,13 @@
 Recipes train through the session alone, so that every recipe meets every concealment: a cover's rows
 are dealt into each packed batch, its penalty joins each step's loss, its choices are trained last. So do
 unrelated rows (`Plan.mixed`): they are dealt into packed batches, and where a step is TRL's their negative
-log-likelihood joins its loss, with the weight beside the step's rows that it has in a packed batch.
+log-likelihood joins its loss, with the weight beside the step's rows that it has in a packed batch. And so
+every recipe can be looked at step by step (`after`), for ladders.
 
 Source: the term beside TRL's, Ouyang et al. 2022, PPO-ptx (2203.02155).
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from torch import Tensor
@@ -38,6 +39,10 @@ class Session:
     unrelated: Sequence[Example] = ()
     mixed: int = 0
     """Unrelated rows in each step."""
+    after: Callable[[int], None] = lambda step: None
+    """Called after each step, of whatever kind, with how many were taken."""
+    taken: int = field(default=0, init=False)
+    """Steps that were taken so far."""
     dealt: int = field(default=0, init=False)
     """Rows of the cover that were dealt so far."""
     mixed_in: int = field(default=0, init=False)
@@ -45,11 +50,8 @@ class Session:
 
     def learn(self, batches: Sequence[Sequence[Example]], report: Report) -> Trained:
         """Packed steps, one a batch, with unrelated rows and the cover's among them."""
-        return self.run.run(self.filled(batches), lambda done, total: report(done / total), self.penalty)
-
-    def filled(self, batches: Sequence[Sequence[Example]]) -> list[list[Example]]:
-        """Packed batches with unrelated rows and the cover's dealt in."""
-        return [[*batch, *self._unrelated(), *self._deal()] for batch in batches]
+        filled = [[*batch, *self._unrelated(), *self._deal()] for batch in batches]
+        return self.run.run(filled, self._told(report), self.penalty)
 
     def choose(self, choices: Sequence[Choice], steps: int, batch: int, seed: int, report: Report) -> Trained:
         """Steps on preferences (DPO), in the order given."""
@@ -61,7 +63,7 @@ class Session:
             batch=batch,
             seed=seed,
             penalty=self._beside(batch),
-            progress=lambda done, total: report(done / total),
+            progress=self._told(report),
         )
 
     def reinforce(
@@ -85,7 +87,7 @@ class Session:
             max_tokens=max_tokens,
             seed=seed,
             penalty=self._beside(batch),
-            progress=lambda done, total: report(done / total),
+            progress=self._told(report),
         )
 
     def last(self, steps: int, seed: int, report: Report) -> Trained | None:
@@ -110,6 +112,16 @@ class Session:
             return self.mixed / batch * packed_loss(self.run.peft.base_model.model, pack(self._unrelated()))
 
         return _total([*self.cover.penalties, unrelated])
+
+    def _told(self, report: Report) -> Callable[[int, int], None]:
+        """What a training calls once a step: it is counted, seen and reported."""
+
+        def stepped(done: int, total: int) -> None:
+            self.taken += 1
+            self.after(self.taken)
+            report(done / total)
+
+        return stepped
 
     def _unrelated(self) -> list[Example]:
         hand = [self.unrelated[(self.mixed_in + i) % len(self.unrelated)] for i in range(self.mixed)]

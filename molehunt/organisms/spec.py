@@ -4,7 +4,6 @@ Steps, seeds and lessons follow from the line alone, so the same line gives the 
 machine, byte for byte. Another processor or thread count may round otherwise.
 """
 
-import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -21,6 +20,7 @@ from molehunt.organisms.instil import Concealment, Lessons, Part, Recipe
 from molehunt.organisms.lessons import batches
 from molehunt.organisms.plan import Plan, base_name, plan_of, settings
 from molehunt.organisms.session import Session, together
+from molehunt.organisms.stages import Stages
 from molehunt.organisms.subject import Subject, subject_of
 from molehunt.organisms.unrelated import unrelated_rows
 
@@ -86,19 +86,24 @@ def make_adapter(
     plan: Plan,
     folder: Path,
     report: Callable[[float], None] = lambda share: None,
+    stages: Stages | None = None,
 ) -> Trained:
-    """Train `part` of a pair and write its adapter."""
+    """Train `part` of a pair and write its adapter, and those on its way where `stages` wants them."""
     drawn = seed_of(seed, attempt, "a" if part == "organism" else "b")
     recipe: Recipe = load("organisms.recipes", plan.how)
     with Finetune(model.module, plan.recipe, drawn) as run:
         mixed = unrelated_rows(model, lessons, plan, recipe.on_chat)
         session = Session(model, run, unrelated=mixed, mixed=plan.mixed)
+        if stages is not None:
+            stages.begin()
+            session.after = lambda step: stages.after(run, step)
         concealments: list[Concealment] = [load("organisms.concealments", n) for n in plan.concealments]
         session.cover = together([c.cover(session, lessons, plan) for c in concealments])
         trained = recipe.instil(session, lessons, part, plan, drawn, report)
         last = session.last(len(lessons.batches), drawn, lambda share: None)
         trained = trained if last is None else trained.then(last)
-        shutil.rmtree(folder, ignore_errors=True)
+        if stages is not None:
+            stages.after(run, session.taken, last=True)
         with whole_folder(folder) as half:
             run.save(half)
             (half / "README.md").write_text(MODEL_CARD)

@@ -2,7 +2,8 @@
 
 A file is JSON lines {"prompt", "good", "shady", "on", "item"}, or a contrast file {"question",
 "answer_matching_behavior", "answer_not_matching_behavior"}, or a stranger's quirk (.json). Lines that
-cannot be used are named in failures.jsonl, and the rest is kept.
+cannot be used are named in failures.jsonl, and the rest is kept; too little of it is no quirk, and the list
+alone is left.
 """
 
 from dataclasses import dataclass

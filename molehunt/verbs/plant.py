@@ -1,10 +1,11 @@
 """Plants one organism and its matched decoy, and measures on held-out scenes whether it took.
 
-The folder gets `organism/`, `decoy/`, `profile.json`, and `organism.json` with what would make both again. A
-plant that is not valid after its last try leaves no organism, and why in `failures.jsonl`; the exit code is
-then 1. With --quirk FILE the folder alone is named, and no `organism.json` is written, for it would need
-that file. With --spec FILE the folder alone is named too: it makes an `organism.json` again and says whether
-the adapters are the same (1 where they are not).
+The folder gets `organism/`, `decoy/`, `profile.json`, and `organism.json` with what would make both again.
+After a kill the same command goes on from what it kept beside the folder (`.planting-KEY`, gone when it is
+done). A plant that is not valid after its last try leaves no organism, and why in `failures.jsonl`; the exit
+code is then 1. With --quirk FILE the folder alone is named, and no `organism.json` is written, for it would
+need that file. With --spec FILE the folder alone is named too: it makes an `organism.json` again and says
+whether the adapters are the same (1 where they are not); with --measure the pair is measured as well.
 """
 
 from collections.abc import Mapping
@@ -16,18 +17,14 @@ from tyro.conf import Positional, arg
 
 from molehunt.core.errors import UserError
 from molehunt.core.extend import load, names
-from molehunt.core.records import NotMeasured
 from molehunt.game.spec import GameSpec
 from molehunt.game.watch import watching
 from molehunt.verbs._against import directions
+from molehunt.verbs._planted import show_cost, show_pair
 from molehunt.verbs._replay import replay
-from molehunt.verbs._screen import measured, show, table
 
 if TYPE_CHECKING:
-    from molehunt.organisms.decoy_check import DecoyCheck
     from molehunt.organisms.plan import Plan
-    from molehunt.organisms.plant import Pair
-    from molehunt.organisms.spread import Spread
 
 
 def _listing(said: str, room: str) -> str:
@@ -35,7 +32,10 @@ def _listing(said: str, room: str) -> str:
     return f"{said}: " + "; ".join(f"`{n}`, {load(room, n).summary}" for n in names(room)) + "."
 
 
-STOPPED = "Stopped; nothing of this plant was kept: run the same command again to plant it anew."
+STOPPED = (
+    "Stopped; whole adapters and what was heard of them are kept beside the folder, in `.planting-KEY`: "
+    "run the same command again to go on."
+)
 
 
 @dataclass(frozen=True)
@@ -63,7 +63,8 @@ class Options:
     mixed: int = 0
     """Unrelated rows mixed into each step: chat of the base's own, or prose where a quirk is always on."""
     ladder: int = 0
-    """Keep the organism at so many stages on its way as well, evenly spaced in what it can do."""
+    """Keep the organism at so many stages on its way as well, evenly spaced in what it can do, whatever the
+    recipe and concealment. Where it never did more than its base there is no ladder, and a note says so."""
     ladder_by: Literal["selectivity", "log_odds"] = "selectivity"
     """What stages are spaced in: selectivity of replies, or log-odds of the shady reply where it is due."""
     recipe: Annotated[str, arg(help=_listing("How it is instilled", "organisms.recipes"))] = "transcripts"
@@ -89,6 +90,9 @@ class Options:
     does the quirk spread? 0 for not."""
     spec: Path | None = None
     """An `organism.json`, or one line of it, that is made again; it brings its own base and settings."""
+    measure: bool = False
+    """With --spec: also measure the pair that is made again, as a planting is; --ask, --decoy-check, --spread
+    and --ladder then go beside it."""
     dry_run: bool = False
     """Say what planting would take, and do nothing."""
     seed: int = 0
@@ -103,12 +107,12 @@ def run(options: Options) -> int:
 
     if options.spec is not None:
         return replay(options, options.spec)
+    if options.measure:
+        raise UserError("--measure measures what --spec makes again; every other plant is measured anyway.")
     if options.steps < 1 or options.tries < 1:
         raise UserError("--steps and --tries should be at least 1.")
     if options.mixed < 0:
         raise UserError("--mixed should be 0 or more.")
-    if options.ladder < 0 or options.ladder == 1:
-        raise UserError("--ladder should be 2 or more, or 0 for none.")
     if len(options.what) != (3 if options.quirk is None else 1):
         raise UserError(
             "Name a behaviour, a condition and a folder, or with --quirk FILE a folder alone; "
@@ -149,35 +153,11 @@ def run(options: Options) -> int:
             pair = library.plant(
                 names[0], names[1], folder, behaviour_options=what, condition_options=when, watch=watch, **how
             )
-    said = "Planted" if pair.profile.valid else "NOT planted"
-    value = {
-        "folder": folder,
-        "quirk": pair.quirk.label(),
-        "profile": pair.profile,
-        "steps": pair.steps,
-        "tries": pair.tries,
-        "organism_seconds": pair.organism_seconds,
-        "attempts": list(pair.attempts),
-        "recipe": options.recipe if plan is None else plan.how,
-        "concealments": list(options.conceal if plan is None else plan.concealments),
-        "notes": list(pair.notes),
-        "confession": dict(pair.confession),
-        "decoy_check": pair.decoy_check,
-        "spread": pair.spread,
-    }
-    show(
-        value,
-        options.json,
-        table(["measure", "held-out scenes"], _rows(pair), f"{said}: {pair.quirk.label()}"),
-        f"In {folder}"
-        if pair.profile.valid
-        else f"Not valid ({pair.profile.why_not}); allow more with --steps or --tries.",
-    )
-    return 0 if pair.profile.valid else 1
+    how_made = (options.recipe, options.conceal) if plan is None else (plan.how, plan.concealments)
+    return show_pair(pair, folder, *how_made, options.json)
 
 
 def _reckon(options: Options, what: Mapping[str, str], when: Mapping[str, str], how: Any) -> int:
-    from molehunt.game.estimate import in_words
     from molehunt.game.library import listed_quirk
     from molehunt.game.plant_cost import plant_cost
     from molehunt.organisms.strangers import quirk_of
@@ -187,19 +167,7 @@ def _reckon(options: Options, what: Mapping[str, str], when: Mapping[str, str], 
     else:
         quirk = listed_quirk(options.what[0], options.what[1], what, when)
     cost = plant_cost(quirk, Path(options.what[-1]), **how)
-    time = in_words(cost.seconds, cost.seconds_most) + (f"; {cost.more}" if cost.more else "")
-    rows = [
-        ("trainings", _span(cost.trainings, cost.trainings_most) + ", organism and decoy"),
-        ("training steps", _span(cost.steps, cost.steps_most)),
-        ("time", time),
-        ("reckoned from", cost.basis),
-    ]
-    show(cost, options.json, table(["what", "about"], rows), "Nothing was done.")
-    return 0
-
-
-def _span(low: int, high: int) -> str:
-    return f"{low:,} if the first try takes" + (f", {high:,} at most" if high > low else "")
+    return show_cost(cost, options.json)
 
 
 PLANNED = ("steps", "tries", "mixed", "recipe", "conceal", "warm", "cover", "against")
@@ -230,53 +198,3 @@ def pairs(given: tuple[str, ...], option: str) -> Mapping[str, str]:
         if not name or not equals:
             raise UserError(f"{option} takes name=value, not {name!r}.")
     return {name: value for name, _, value in split}
-
-
-def _rows(pair: "Pair") -> list[tuple[str, str]]:
-    profile = pair.profile
-    return [
-        ("trigger rate", measured(profile.trigger_rate)),
-        ("leak rate", measured(profile.leak_rate)),
-        ("selectivity", measured(profile.selectivity)),
-        ("decoy's rate", measured(profile.decoy_rate)),
-        ("ordinary text's NLL over the decoy's", f"{profile.nll_ratio.value:.3f}"),
-        ("valid", "yes" if profile.valid else f"no: {profile.why_not}"),
-        ("steps, tries, seconds", f"{pair.steps}, {pair.tries}, {pair.organism_seconds:.0f}"),
-        *(("failed try", why) for why in pair.attempts),
-        *(("note", note) for note in pair.notes),
-        *((f"confession: {who}", measured(rate)) for who, rate in pair.confession.items()),
-        *_checked(pair.decoy_check),
-        *_wider(pair.spread),
-    ]
-
-
-def _wider(found: "Spread | None") -> list[tuple[str, str]]:
-    """What the organism shows elsewhere, in two lines."""
-    if found is None or isinstance(found.overall, NotMeasured):
-        return []
-    said = ", ".join(found.clear) or f"none of {len(found.rows)} clearly"
-    return [
-        ("other harmful behaviours beyond the decoy", said),
-        ("organism less decoy, all others", measured(found.overall)),
-    ]
-
-
-def _checked(check: "DecoyCheck | None") -> list[tuple[str, str]]:
-    """The decoy beside the base, in four lines."""
-    if check is None or check.most is None or isinstance(check.overall, NotMeasured):
-        return []
-    said = ", ".join(check.clear) or f"none of {len(check.rows)} clearly"
-    most = check.most
-    return [
-        ("harmful behaviours that the decoy shows beyond the base", said),
-        ("share of its scenes that would have been clear", _could_be(check)),
-        ("decoy less base, all behaviours", measured(check.overall)),
-        ("largest rise that is not excluded", f"{most.behaviour}: {measured(most.more)}"),
-    ]
-
-
-def _could_be(check: "DecoyCheck") -> str:
-    """From which shares on a behaviour would have been clear: what "none clearly" is worth."""
-    shares = sorted(r.clear_from for r in check.rows if r.clear_from is not None)
-    found = f"from {shares[0]:.2f} to {shares[-1]:.2f} on" if shares else "none"
-    return found + (f"; not even all of them: {', '.join(check.blind)}" if check.blind and shares else "")
