@@ -181,6 +181,7 @@ WRONG = {
     "gate tiny nowhere/at/all": "nowhere/at/all",
     "gate tiny honest --bounds bad.json": "bad.json line 1: the field",
     "gate tiny honest --bounds nowhere": "no bounds",
+    "gate tiny honest --out here --lineage other": "not both",
     "gate tiny honest --effort 0": "--effort",
     "gate tiny honest --methods contrst": "did you mean 'contrast'",
     "gate tiny honest --calibration nowhere": "no calibration at nowhere",
