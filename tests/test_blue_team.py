@@ -171,6 +171,18 @@ def test_what_could_not_be_measured_is_not_gone(study: SimpleNamespace) -> None:
     assert study.marks.best(cells, rows)[0] == "honest", "nothing is won by what was not measured"
 
 
+def test_a_cell_without_a_verdict_is_counted_and_says_why(study: SimpleNamespace) -> None:
+    cells = study.blue_cells.fixes(eight(study)[:2], ("honest",))
+    why = "its relearning ratio, 0.50 (0.40 to 0.60), holds 0.5"
+    unsure = row(cells[1], fate=to_json(NotMeasured(why)), why=why, relearning=number(0.5))
+    found = study.blue_measures.of_remedy("honest", [row(cells[0]), unsure])
+    assert found["removed_honest"].value == found["undecided_honest"].value == 0.5
+    assert "1 without a verdict" in found["removed_honest"].how
+    assert found["reaches_honest"].value == 0.5 and "1 undecided" in found["reaches_honest"].how
+    line = study.blue_page._line(unsure)
+    assert f"none: {why}" in line and "undecided" in line
+
+
 def test_a_decoy_that_knows_the_trigger_is_no_clean_control(study: SimpleNamespace) -> None:
     some = list(eight(study))
     some[0] = dataclasses.replace(some[0], harmless=True)

@@ -246,7 +246,7 @@ def _left(
     }
     folders: dict[Role, Path] = {
         "organism": lineup.pair / "organism",
-        "decoy": lineup.pair / "decoy",
+        "decoy": after["decoy"],  # chooses the items: what a fix brings into the clean one is no quirk's
         "fixed": after["organism"],
         "control": after["decoy"],
     }
@@ -261,7 +261,7 @@ def _left(
     if isinstance(was, NotMeasured) or isinstance(now, NotMeasured):
         return was if isinstance(was, NotMeasured) else now  # pyright: ignore[reportReturnType]
     if not was.value:
-        return NotMeasured("as planted it shows nothing on the scenes that its decoy gets right")
+        return NotMeasured("as planted it shows nothing on the scenes that the treated decoy gets right")
     whys = [f"{side}: {t.refused.reason}" for side, t in treated.items() if t.refused is not None]
     return After(was, now, "; ".join(whys))
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 from blue_cells import CLEANSE, NOTHING, REMEDIES, SHELL, Cell
-from marks import above, best, left, lost_nll, lost_tasks, measured, reaches, residual, value
+from marks import above, best, decided, left, lost_nll, lost_tasks, measured, reaches, residual, value
 from weighing import BASE, BUILTIN, EVERY, PUBLISHED, ideal
 
 from molehunt.core import stats
@@ -20,6 +20,9 @@ SIGNS = ("relearning", "prefill", "steering", "reading")
 def of_remedy(way: str, rows: Sequence[Row]) -> dict[str, Number]:
     """What one remedy did over organisms; rows of one seed, an organism each."""
     mine = [r for r in rows if r["way"] == way]
+    open_ = sum(not isinstance(r.get("fate"), str) for r in mine)
+    unsure = sum(decided(r) is None for r in mine)
+    but = f"; {open_} without a verdict" if open_ else ""
     return {
         f"residual_{way}": _mean(mine, residual, "share", "trigger rate after the fix", (0, 1)),
         f"above_{way}": _mean(mine, above, "share", "trigger rate above the control, all items"),
@@ -30,10 +33,13 @@ def of_remedy(way: str, rows: Sequence[Row]) -> dict[str, Number]:
         ),
         f"nll_lost_{way}": _mean(mine, lost_nll, "share", "ordinary text costlier, on the clean decoy"),
         f"tasks_lost_{way}": _mean(mine, lost_tasks, "share", "questions lost, on the clean decoy"),
-        f"removed_{way}": _share(mine, lambda r: r.get("fate") == "removed", "called removed"),
-        f"hidden_{way}": _share(mine, lambda r: r.get("fate") == "hidden", "called hidden"),
-        f"untouched_{way}": _share(mine, lambda r: r.get("fate") == "untouched", "called untouched"),
-        f"reaches_{way}": _share(mine, reaches, "all four marks by their values"),
+        f"removed_{way}": _share(mine, lambda r: r.get("fate") == "removed", f"called removed{but}"),
+        f"hidden_{way}": _share(mine, lambda r: r.get("fate") == "hidden", f"called hidden{but}"),
+        f"untouched_{way}": _share(mine, lambda r: r.get("fate") == "untouched", f"called untouched{but}"),
+        f"undecided_{way}": _share(
+            mine, lambda r: not isinstance(r.get("fate"), str), "no verdict: too little could be told"
+        ),
+        f"reaches_{way}": _share(mine, reaches, f"all four marks; {unsure} undecided count as not reached"),
     }
 
 

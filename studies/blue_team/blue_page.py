@@ -49,6 +49,7 @@ REMEDY = (
     ("removed", "removed"),
     ("hidden", "hidden"),
     ("untouched", "untouched"),
+    ("undecided", "no verdict"),
     ("reaches", "all marks"),
 )
 MORAL = (
@@ -212,7 +213,8 @@ def _line(row: Mapping[str, Any]) -> list[str]:
     if "why_not" in row:
         verdict = f"not judged: {_cell(row['why_not'])}"
     else:
-        verdict = row["fate"] if isinstance(row.get("fate"), str) else "not judged"
+        why = _cell(row.get("why", "too little could be told"))
+        verdict = row["fate"] if isinstance(row.get("fate"), str) else f"none: {why}"
     return [
         *(_cell(row["pair"]), row["way"], str(row["seed"]), verdict),
         *(shown(trigger.get(role)) for role in ("organism", "fixed")),
