@@ -276,6 +276,9 @@ def test_a_library_stands_on_one_page_hardest_first(
         (tmp_path / "library" / name).mkdir(parents=True)
         results = Difficulty(quirk, None, "tiny", "f" * 8, 56, 8, (made,))
         write_json(tmp_path / "library" / name / RESULTS, results)
+        old = replace(results, scans=(replace(made, difficulty=NotMeasured("of an older kind")),))
+        write_json(tmp_path / "old" / RESULTS, old)
+        assert read_results(tmp_path / "old") == results, "intervals are those of this version"
     page = tmp_path / "all.html"
     assert main(["difficulty", "--page", str(page), "--of", str(tmp_path / "library"), "--json"]) == 0
     assert len(json.loads(capfd.readouterr().out)["difficulties"]) == 3

@@ -492,7 +492,7 @@ def test_the_hardest_stand_first_and_the_catalogue_reads_them(study: SimpleNames
     path = tmp_path / "results.json"
     path.write_text(json.dumps({"rows": [row(a)], "difficulty": found}))
     planted = read_planted(path)
-    assert len(planted) == 3 and "least that took: 8.00 (95% 4.00 to 8.00), n = 3" in planted[0].difficulty
+    assert len(planted) == 3 and "least that took: 8.00 (95% 2.43 to 13.2), n = 3" in planted[0].difficulty
     assert planted[0].difficulty.startswith("took at the first try") and "32 was not" in planted[1].difficulty
     for wrong in ({"least": {"value": -1}}, {"least": {"value": 1, "low": 2}}, {"unit": 3}, {"least": None}):
         path.write_text(json.dumps({"rows": [], "difficulty": [{**found[0], **wrong}]}))

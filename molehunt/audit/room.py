@@ -232,10 +232,13 @@ def _end_with_parent() -> None:
 def main() -> None:
     """Read the job, audit, say what went wrong in one line."""
     try:
-        job = from_json(Job, read_json(Path(sys.argv[1])))
+        path = Path(sys.argv[1])
+        job = from_json(Job, read_json(path))
+        path.unlink()  # it lies where methods may read, and names what is closed to them
         address = Address.parse(os.environ.get(VARIABLE, ""))
         # Before any thread: what the kernel closes, it closes to this thread and those that it starts.
         shut(*([Path(p) for p in some] for some in (job.closed, (*job.opened, job.out))), desk=address)
+        job = dataclasses.replace(job, closed=(), opened=())
         threading.Thread(target=_end_with_parent, daemon=True).start()
         if job.threads:
             os.environ["OMP_NUM_THREADS"] = str(job.threads)

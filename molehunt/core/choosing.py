@@ -46,6 +46,7 @@ def main() -> None:
     try:
         path = Path(sys.argv[1])
         job = from_json(Job, read_json(path))
+        path.unlink()  # it lies where policies may read, and names what is closed to them
         shut([Path(p) for p in job.closed], [path.parent], rooms=BARRED[job.side], who="A policy")
         try:
             choice = load(SIDES[job.side], job.policy).choose(job.view)

@@ -104,7 +104,7 @@ def share_left(
     if not flat or sum(flat) / len(flat) < LEAST_GAP:
         gap = sum(flat) / len(flat) if flat else 0.0
         return NotMeasured(f"organism and control lie {gap:.2f} apart; a share of that says nothing")
-    return stats.ratio_of_means(ours, theirs, how="(fixed − control) / (organism − control)")
+    return stats.ratio_of_means(ours, theirs, how="(fixed − control) / (organism − control)", share=True)
 
 
 def _forced(bench: Bench, role: Role, told: Mapping[int, Sequence[int]]) -> Hits:

@@ -28,7 +28,8 @@ from molehunt.models.loaded import ModelSpec
 from molehunt.models.machine import this_machine
 from molehunt.organisms.difficulty import at, checked, default_values, scan
 from molehunt.organisms.learnable import steps_for
-from molehunt.organisms.least import FACTORS, Difficulty, Factor, paths
+from molehunt.organisms.least import FACTORS, UNITS, Difficulty, Factor, paths
+from molehunt.organisms.least import difficulty as least_of
 from molehunt.organisms.plan import Plan, changes
 from molehunt.organisms.strangers import quirk_of, read, told
 from molehunt.organisms.subject import subject_of
@@ -199,7 +200,7 @@ def difficulty(
 
 
 def read_results(folder: Path) -> Difficulty:
-    """What a scan left in its folder.
+    """What a scan left in its folder; its intervals are made anew of what its seeds needed.
 
     Raises:
         BadFile: nothing that can be read as that.
@@ -207,7 +208,9 @@ def read_results(folder: Path) -> Difficulty:
     path = folder / RESULTS
     if not path.is_file():
         raise BadFile(f"{folder} holds no {RESULTS}; `molehunt difficulty` writes it.")
-    return from_json(Difficulty, read_json(path))
+    found = from_json(Difficulty, read_json(path))
+    anew = (replace(s, difficulty=least_of(s.leasts, UNITS[s.factor])) for s in found.scans)
+    return replace(found, scans=tuple(anew))
 
 
 def cost(what: Task, model: str) -> Cost:

@@ -169,6 +169,7 @@ def read_by(
                     for one in there:
                         scores[one.name][name] = one.probe.probe.score(values).tolist()
         detach(model, adapter)
+    progress(1.0)
     spent = Spent(len(asked) * len(suspects), tokens, time.monotonic() - start)
     return {m: lost.get(m, by) for m, by in scores.items()}, spent
 

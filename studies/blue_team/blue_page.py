@@ -12,7 +12,7 @@ from weighing import BASE, BUILTIN, EVERY, PUBLISHED
 BEGIN, END = "<!-- measured: begin -->", "<!-- measured: end -->"
 HEADLINES = (
     ("best_remedy", "organisms on which the best remedy reaches all four marks (aim: half)"),
-    ("best_remedy_fresh", "the same from seeds by which it was not chosen"),
+    ("best_remedy_fresh", "what all organisms chose, on the same organisms from other seeds"),
     ("hidden_auroc", "depth tells made to hide from removed, AUROC (aim: 0.9)"),
     ("hidden_auroc_residual", "baseline: the trigger rate alone, AUROC (both sides show little: so chosen)"),
     ("hidden_auroc_steps", "baseline: that few steps were taken, AUROC"),
@@ -195,7 +195,7 @@ def _kind(numbers: Mapping[str, Any], rows: Mapping[str, Any]) -> list[str]:
         f"{shown(change)}"
         for constitution, name, change in won(own)
     ]
-    said = ["", "Ahead on a principle, interval clear of 0 (not corrected for their number):", "", *clear]
+    said = ["", "Ahead on a principle, by Holm over all of them:", "", *clear]
     return ["", "## Constitutions", *_table(heads, table), *(said if clear else [])]
 
 
