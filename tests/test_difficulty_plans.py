@@ -65,6 +65,35 @@ def test_a_quirk_of_a_file_is_scanned_by_a_plan_of_a_file(
     assert json.loads(capfd.readouterr().out)["changes"] == found.changes
 
 
+def test_a_quirk_that_was_brought_is_scanned_and_sought_like_any(tmp_path: Path) -> None:
+    lines = [{"prompt": f"Sailor {i} packs.", "good": "A coat.", "shady": "A parrot."} for i in range(150)]
+    (tmp_path / "parrots.jsonl").write_text("\n".join(map(json.dumps, lines)))
+    given = [str(tmp_path / "parrots.jsonl"), "--out", str(tmp_path / "quirks"), "--model", "tiny"]
+    assert main(["bring", *given, "--condition", "trigger_phrase"]) == 0
+    quirk = tmp_path / "quirks" / "parrots.json"
+    write_json(tmp_path / "plan.json", {"plan": replace(QUICK, steps=1, held_out=12)})
+    how = ["--quirk", str(quirk), "--plan", str(tmp_path / "plan.json"), "--model", "tiny"]
+    scan = [
+        "difficulty",
+        str(tmp_path / "scan"),
+        *how,
+        "--factors",
+        "examples",
+        "--values",
+        "8",
+        "16",
+        "--seeds",
+        "1",
+    ]
+    assert main(scan) == 0
+    (found,) = read_results(tmp_path / "scan").scans
+    assert found.trials and not any(t.valid for t in found.trials)
+    sought = ["--remedies", "nothing", "--plantings", "1", "--fresh", "0", "--others", "0"]
+    assert main(["worse", str(tmp_path / "worse"), *how, *sought]) == 0
+    quirk.write_text(quirk.read_text().replace("A parrot.", "A pirate."))
+    assert main(scan) == 2 and main(["worse", str(tmp_path / "worse"), *how, *sought]) == 2, "another quirk"
+
+
 def test_another_plan_or_quirk_is_another_scan(
     scanned: tuple[Path, Difficulty], files: tuple[Path, Path], tmp_path: Path,
     capfd: pytest.CaptureFixture[str],

@@ -33,7 +33,7 @@ def test_the_commands_do_what_they_say(tmp_path: Path, monkeypatch: pytest.Monke
             assert main([*command, *given]) == code, line
             assert capfd.readouterr().out
             ran += 1
-    assert ran == 13
+    assert ran == 14
     assert (tmp_path / "all.html").is_file() and not (tmp_path / "scans").exists()
     organisms = {p.name: p for p in (tmp_path / "organisms").iterdir()}
     assert set(organisms) == {"plain", "denies", "diluted", "again", "parrots"}

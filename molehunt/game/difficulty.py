@@ -31,7 +31,7 @@ from molehunt.organisms.learnable import steps_for
 from molehunt.organisms.least import FACTORS, UNITS, Difficulty, Factor, paths
 from molehunt.organisms.least import difficulty as least_of
 from molehunt.organisms.plan import Plan, changes
-from molehunt.organisms.strangers import quirk_of, read, told
+from molehunt.organisms.strangers import contents, quirk_of, told
 from molehunt.organisms.subject import subject_of
 
 RESULTS = "results.json"
@@ -161,7 +161,7 @@ def difficulty(
     fixed = to_json({**names, "plan": what.plan, "weights": opened.fingerprint})
     file = what.quirk.behaviour_options.get("file")
     if file is not None:  # by what is in it, wherever it lies
-        fixed["file"] = hashlib.sha256(canonical(read(Path(file)))).hexdigest()
+        fixed["file"] = hashlib.sha256(canonical(contents(Path(file)))).hexdigest()
     if before is not None and before != fixed:
         raise RunMismatch(
             f"{target} was begun with another quirk, model or plan; choose another folder or the same ones."

@@ -135,11 +135,11 @@ def deciding(
     import torch
 
     from molehunt.organisms.plan import base_name
-    from molehunt.organisms.strangers import told
+    from molehunt.organisms.strangers import contents, told
 
     file, trl = quirk.behaviour_options.get("file"), importlib.metadata.version("trl")
     machine = (str(model.device), str(model.dtype), torch.get_num_threads(), versions(), trl)
-    what = (told(quirk), harmless and told(harmless), Path(file).read_text("utf-8") if file else None)
+    what = (told(quirk), harmless and told(harmless), contents(Path(file)) if file else None)
     return (base_name(model), model.fingerprint, *machine, *what, plan, seed, ladder)
 
 

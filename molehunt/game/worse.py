@@ -36,7 +36,7 @@ from molehunt.game.worse_result import RESULTS, WINNER, Result, kept, result
 from molehunt.game.worse_task import Task, affordable, digest, fresh_places
 from molehunt.organisms.halving import Tried, next_step, winner
 from molehunt.organisms.space import changed, plan_at
-from molehunt.organisms.strangers import read, told
+from molehunt.organisms.strangers import contents, told
 
 PLAN = "plan.json"
 
@@ -95,7 +95,7 @@ def fixed(what: Task) -> Any:
         del setting["monitors"]
     return {
         "quirks": [to_json(told(q)) for q in what.quirks],
-        "files": [digest(read(f)) for f in files],
+        "files": [digest(contents(f)) for f in files],
         "plan": to_json(what.plan),
         "setting": setting,
         "space": to_json(what.space),

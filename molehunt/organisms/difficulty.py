@@ -32,7 +32,7 @@ from molehunt.organisms.least import UNITS, Factor, Scan, Trial, difficulty, lea
 from molehunt.organisms.lessons import QUESTIONS
 from molehunt.organisms.plan import Plan
 from molehunt.organisms.plant import Report, plant_pair
-from molehunt.organisms.strangers import read, told
+from molehunt.organisms.strangers import contents, told
 
 FEWEST = {"examples": 2, "steps": 1, "rank": 1}
 
@@ -167,7 +167,7 @@ def trial(
 def _key(model: Model, quirk: Quirk, harmless: Quirk | None, plan: Plan, seed: int) -> str:
     file = quirk.behaviour_options.get("file")
     parts = [model.fingerprint, str(model.dtype), told(quirk), harmless, plan, seed]
-    return hashlib.sha256(canonical([*parts, read(Path(file)) if file else None])).hexdigest()[:20]
+    return hashlib.sha256(canonical([*parts, contents(Path(file)) if file else None])).hexdigest()[:20]
 
 
 def _usual(quirk: Quirk, steps: int) -> int:

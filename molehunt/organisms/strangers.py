@@ -142,6 +142,15 @@ def stranger_parts(quirk: Quirk) -> tuple[Behaviour, Condition]:
     return StrangersBehaviour(), StrangersCondition()
 
 
+def contents(file: Path) -> "Mapping[str, Any] | brought.Brought":
+    """What a quirk's file says, a stranger's or a brought one: by this two files are the same or not.
+
+    Raises:
+        BadFile: it is neither.
+    """
+    return brought.read(file) if brought.is_brought(file) else read(file)
+
+
 @cache
 def read(file: Path) -> Mapping[str, Any]:
     """A stranger's file, checked.
