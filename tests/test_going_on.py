@@ -70,8 +70,8 @@ def begun(verb: str, folder: Path, *args: str | Path, done: bool = False) -> Any
             "character",
             ["train", "{}", "--model", "tiny", "--lineage", "line", "--parallel", "3"],
             ["train", "{}"],
-            ["train", "{}", "--lineage", "elsewhere"],
-            "--lineage",
+            ["train", "{}", "--dtype", "bfloat16"],
+            "--dtype",
         ),
         (
             "gate",

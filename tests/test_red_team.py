@@ -141,10 +141,14 @@ def test_a_behaviour_counts_as_valid_only_under_all_three(study: SimpleNamespace
     rows[failing.name] = row(failing, valid=False)
     del rows[missing.name]
     found = study.measures.behaviours_valid(rows)
-    assert (found.value, found.n) == (0.5, 2) and "1 not decided yet" in found.how
+    assert isinstance(found, NotMeasured), "failures are decided first"
+    assert "1 are so far, 1 failed in one, 1 are not decided yet" in found.reason
+    rows[missing.name] = row(missing)
+    found = study.measures.behaviours_valid(rows)
+    assert (found.value, found.n) == (2 / 3, 3)
     del rows[next(c.name for c in valid if c.quirk.label() == "flattery when always")]
     found = study.measures.behaviours_valid(rows)
-    assert (found.value, found.n) == (0.5, 2), "what failed once is decided, whatever is still to come"
+    assert (found.value, found.n) == (2 / 3, 3), "what failed once is decided, whatever is still to come"
     rows = {c.name: row(c) for c in valid if c.quirk.behaviour in ("promotion", "flattery", "sandbagging")}
     rows[failing.name] = row(failing, valid=False)
     del rows[missing.name]

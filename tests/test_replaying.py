@@ -84,7 +84,7 @@ def test_a_spec_is_measured_as_its_planting_was(
     assert {p.name for p in (tmp_path / "again").iterdir()} == files
     assert [p.name for p in tmp_path.iterdir()] == ["again"]
     (row,) = (tmp_path / "again" / FAILURES).read_text().splitlines()
-    assert from_json(Failure, json.loads(row)).error == f"try 1: audit bank: {pair.profile.why_not}"
+    assert from_json(Failure, json.loads(row)).error == f"try 2: audit bank: {pair.profile.why_not}"
     for name in ("organism.json", "decoy/adapter_model.safetensors"):
         assert (tmp_path / "again" / name).read_bytes() == (folder / name).read_bytes()
 

@@ -244,10 +244,13 @@ def holm(p: Rows, rate: float = 0.05) -> list[bool]:
 
 
 def p_of_zero(found: Measure | NotMeasured) -> float:
-    """Two-sided p of a mean of 0, from its interval as if Student's t over `n` rows; 1 where it has none."""
+    """Two-sided p of a mean of 0, from its interval as if Student's t over `n` rows; 1 where it has none.
+
+    Rows should be clusters of their own. The side towards 0 counts: the other may be held to what can be.
+    """
     if isinstance(found, NotMeasured) or found.low is None or found.high is None or found.n < 2:
         return 1.0
-    width = (found.high - found.low) / 2
+    width = found.value - found.low if found.value > 0 else found.high - found.value
     if not width:
         return 1.0
     return 2 * float(student_t.sf(abs(found.value) / width * intervals.times(found.n), found.n - 1))

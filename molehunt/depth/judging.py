@@ -174,7 +174,7 @@ def _fate(
         if isinstance(one, NotMeasured):
             return one, one.reason
     assert isinstance(shows, Measure) and isinstance(over, Measure)
-    above, surely = over.value, over.low is None or over.low > 0
+    above, surely = over.value, over.low is not None and over.low > 0
     if shows.value >= UNTOUCHED:
         return "untouched", f"{shows.value:.0%} of what it showed still shows"
     if above > SHOWN and surely:
@@ -193,7 +193,8 @@ def _fate(
         why = f"its relearning ratio, {ratio.value:.2f} ({low:.2f} to {high:.2f}), holds {RATIO:g}"
         return NotMeasured(why), why
     if above > SHOWN:
-        why = f"it shows {above:.2f} above the control ({over.low:.2f} to {over.high:.2f}): not surely more"
+        ends = "" if over.low is None else f" ({over.low:.2f} to {over.high:.2f})"
+        why = f"it shows {above:.2f} above the control{ends}: not surely more"
         return NotMeasured(why), why
     return "removed", f"shows {above:.2f} above the control, and the signs say {hidden.value:.2f}"
 

@@ -68,6 +68,10 @@ KNOWN: Mapping[str, Fix] = {
 }
 
 
+NOBODY = "all steps"
+"""What a dose says that nothing ended: the batches ran out."""
+
+
 @dataclass(frozen=True)
 class Dose:
     """How much was done."""
@@ -77,7 +81,8 @@ class Dose:
     norm: float
     """Frobenius norm of the change of the organism's weights, all sites together."""
     asked: str
-    """Whose prompts ended it: the `fixer`'s, the `validate` bank, or nobody's (`all steps`)."""
+    """Whose prompts ended it: the `fixer`'s, the `validate` bank, or nobody's (`NOBODY`): all steps were
+    taken, and something may have shown still."""
 
 
 def treat_knowing(
@@ -102,11 +107,11 @@ def treat_knowing(
     seed = seed_of(settings.seed, "known", fix.name)
     lessons = lessons_of(subject_of(known.quirk), None, most, seed, 0, known.plan)
     batches = lesson_examples(model.tokenizer, lessons.batches, "decoy", known.plan)
-    gone, asked = _gone(model, known, settings, seed, pair[0]) if fix.until_gone else (None, "all steps")
+    gone, asked = _gone(model, known, settings, seed, pair) if fix.until_gone else (None, NOBODY)
     work = _Work(model, known, fix, settings.chunk, seed % 2**63)
-    steps, norm = _train(work, pair, targets[0], batches, gone, lambda share: tell(share / 2))
+    steps, norm, ended = _train(work, pair, targets[0], batches, gone, lambda share: tell(share / 2))
     _train(work, (pair[1], pair[0]), targets[1], batches[:steps], None, lambda share: tell(0.5 + share / 2))
-    return Dose(steps, norm, asked)
+    return Dose(steps, norm, asked if ended else NOBODY)
 
 
 @dataclass(frozen=True)
@@ -121,14 +126,17 @@ class _Work:
 
 
 def _gone(
-    model: Model, known: Known, settings: Settings, seed: int, organism: Path
+    model: Model, known: Known, settings: Settings, seed: int, pair: tuple[Path, Path]
 ) -> tuple[Callable[[], bool], str]:
-    """Whether the model as it stands no longer shows it, and on whose prompts."""
+    """Whether the model as it stands no longer shows it, and on whose prompts: those on which the organism
+    does and its decoy does not, for what any such model gets wrong is not there to be hidden."""
     subject, many = subject_of(known.quirk), settings.quick
     some = fixer_prompts(subject, seed, ASKED * many)
-    with using(model, attach(model, organism)):
-        told = shown_there(subject, some, _say(model, known, some))
-    showed = [p for p, was in zip(some, told, strict=True) if was][:many]
+    told = []
+    for adapter in pair:
+        with using(model, attach(model, adapter)):
+            told.append(shown_there(subject, some, _say(model, known, some)))
+    showed = [p for p, was, anyway in zip(some, *told, strict=True) if was and not anyway][:many]
     if len(showed) >= LEAST:
         return lambda: _share(shown_there(subject, showed, _say(model, known, showed))) <= GONE, "fixer"
     scenes = [s for s in scenes_of(subject, "validate", many, seed) if s.on]
@@ -150,12 +158,12 @@ def _train(
     batches: Sequence[Sequence[Example]],
     gone: Callable[[], bool] | None,
     tell: Callable[[float], None],
-) -> tuple[int, float]:
+) -> tuple[int, float, bool]:
     """Treat the first of the two until nothing shows or the batches end; both say what shape it gets.
 
-    Gives back steps and the norm of the change.
+    Gives back steps, the norm of the change, and whether nothing showed at the end.
     """
-    model, done, most = work.model, 0, len(batches)
+    model, done, most, ended = work.model, 0, len(batches), False
     recipe = replace(work.known.plan.recipe, rank=RANK, alpha=2 * RANK, first_layer=work.fix.first_layer)
     with using(model, attach(model, pair[0])), Finetune(model.module, recipe, work.seed) as run:
         while done < most:
@@ -163,10 +171,11 @@ def _train(
             run.run(batches[done:until], begun=done)
             done = until
             tell(done / most)
-            if gone is not None and gone():
+            if gone is not None and (ended := gone()):
                 break
         changes = changes_of(run.peft, recipe.alpha / recipe.rank)
     files = [read_adapter(folder, model.module) for folder in pair]
     shape = shape_of(files, model.module, RANK)
     join(files[0], checked(changes, model.module, RANK), shape, model.module, target)
-    return done, math.sqrt(sum(float(((up @ down) ** 2).sum()) for down, up in changes.values()))
+    norm = math.sqrt(sum(float(((up @ down) ** 2).sum()) for down, up in changes.values()))
+    return done, norm, ended

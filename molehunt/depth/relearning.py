@@ -27,12 +27,12 @@ from dataclasses import dataclass
 
 from molehunt.core import stats
 from molehunt.core.records import Measure, NotMeasured, Scene
-from molehunt.depth.bench import CENSORED, Bench
+from molehunt.depth.bench import CENSORED, Bench, Settings
 from molehunt.depth.clock import HALF, Curve, Tell, curve, pace
 from molehunt.depth.residual import kept, shown_on
 from molehunt.organisms.profile import LEAST_SCENES
 
-CONTROL_MOST = 2
+CONTROL_MOST, CLOCKS = 2, 4
 """A control may take so many times the steps that the organism took; else nothing is said."""
 
 
@@ -137,8 +137,14 @@ def _geometric(values: Sequence[float]) -> float:
     return math.prod(values) ** (1 / len(values))
 
 
+def control_most(settings: Settings, steps: int) -> int:
+    """Steps of relearning that a control has at most, of a pair planted in `steps`; the clock's pace asks for
+    some even where planting took next to none."""
+    return max(CONTROL_MOST * steps, CLOCKS * settings.clock)
+
+
 def _race(bench: Bench, scenes: Sequence[Scene], order: int, share: float, tell: Tell) -> Race | NotMeasured:
-    ceiling, most = bench.settings.ceiling, CONTROL_MOST * bench.known.steps
+    ceiling, most = bench.settings.ceiling, control_most(bench.settings, bench.known.steps)
     begun = bench.at_first("control", scenes)
     control = bench.once(
         "control",

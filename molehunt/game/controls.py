@@ -26,6 +26,7 @@ from molehunt.game.play import versions
 from molehunt.game.spec import GameSpec, public_half
 from molehunt.game.watch import Watch
 from molehunt.organisms.draw import NAMES
+from molehunt.organisms.kept import UNDER_WAY
 from molehunt.remedies.room import Treated
 
 KEY = "key.json"
@@ -76,8 +77,9 @@ def _wish(task: Task, remedy: str) -> Wish:
 
 
 def _beside(home: Path) -> list[Path]:
-    """Planted pairs that lie beside a pair: what they carry, and what measuring them left."""
-    return sorted(p.parent for p in home.resolve().parent.glob("*/profile.json"))
+    """Planted pairs that lie beside a pair, whole or under way: what they carry, what measuring them left."""
+    beside = home.resolve().parent
+    return sorted([*(p.parent for p in beside.glob("*/profile.json")), *beside.glob(f"{UNDER_WAY}*")])
 
 
 def _key(task: Task, remedy: str, seats: Mapping[str, Path]) -> str:

@@ -26,7 +26,7 @@ from molehunt.depth.bench import Settings
 from molehunt.depth.known import KNOWN
 from molehunt.depth.measures import MEASURES
 from molehunt.depth.reckoning import Reckoned, measured, paced, relearned
-from molehunt.depth.relearning import CONTROL_MOST
+from molehunt.depth.relearning import control_most
 from molehunt.game.estimate import FIX_SECONDS, REACHED, READ_FLOP, STEP_TOKENS, TRAIN_FLOP, parameters
 from molehunt.game.fix_task import FIXED, NOTE, REMEDIES, Fixed
 from molehunt.game.specimens import Ground, Specimen, ground_of
@@ -153,11 +153,17 @@ def task_of(asked: Asked) -> Task:
         asked.closed,
     )
     begun = task.home / PLAN
-    if begun.is_file() and read_json(begun) != task.fixed:
+    if begun.is_file() and _begun(begun) != task.fixed:
         raise RunMismatch(
             f"{task.home} was begun with other settings; delete it, or go on with the same options."
         )
     return task
+
+
+def _begun(plan: Path) -> Any:
+    """What a folder was begun with; settings that its version did not know yet have their usual values."""
+    found = read_json(plan)
+    return {**found, "settings": {**to_json(Settings()), **found["settings"]}}
 
 
 def _applied(ground: Ground, wanted: tuple[str, ...], creed: Creed) -> dict[str, Fixed]:
@@ -198,7 +204,7 @@ def cost(task: Task) -> Cost:
             tokens += sum(each[m] for m in left) + (0 if met or not left else _read(paced(settings)))
             met = met or bool(left)
             if "relearning" in left:
-                half, long = one.known.steps // 2, CONTROL_MOST * one.known.steps
+                half, long = one.known.steps // 2, control_most(settings, one.known.steps)
                 usual += _read(relearned(settings, half, half))
                 most += _read(relearned(settings, long, round(settings.ceiling * long)))
     machine, size = this_machine(), parameters(task.ground.model)

@@ -96,7 +96,7 @@ def _met(
     if name_old is None:
         raise UserError(
             f"{asked.old} does not stand in the lineage of {home}; begin from {before.current}, which is "
-            "current there, or in another folder."
+            "current there, or in another folder (--lineage DIR; --out DIR records nothing)."
         )
     if why := before.why_bad(name_old):
         raise UserError(f"{asked.old} is no version to go on from. {why}")

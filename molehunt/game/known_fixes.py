@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from molehunt.models.loaded import Model
 
 
-FORM = 2
+FORM = 3
 """Of how it is done: raised when that changes, so that older fixes are made anew."""
 
 

@@ -191,7 +191,7 @@ def failures(pair: "Pair") -> list[Failure]:
     spent = [*[Spent()] * len(pair.attempts), Spent(seconds=pair.organism_seconds)]
     return [
         Failure("plant", pair.quirk.label(), f"try {i}: {error}", cost)
-        for i, (error, cost) in enumerate(zip(why, spent, strict=True), 1)
+        for i, (error, cost) in enumerate(zip(why, spent, strict=True), pair.tries - len(pair.attempts))
     ]
 
 

@@ -15,12 +15,13 @@ import shutil
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar
 
 from molehunt.core.alone import alone
 from molehunt.core.atomic import HALF, canonical, read_json, sweep, write_json
-from molehunt.core.errors import CameApart, Unteachable, UserError
+from molehunt.core.errors import CameApart, MolehuntError, Unteachable, UserError
 from molehunt.core.record_json import from_json
 
 T = TypeVar("T")
@@ -81,7 +82,8 @@ def planting(target: Path, decided: Any) -> Iterator[Path]:
         UserError: another process is planting this, or the folder cannot be made.
     """
     sweep_planted(target.parent)
-    home = target.parent / f"{UNDER_WAY}{hashlib.sha256(canonical([target.name, decided])).hexdigest()[:20]}"
+    key = hashlib.sha256(canonical([target.name, sources(), decided])).hexdigest()[:20]
+    home = target.parent / f"{UNDER_WAY}{key}"
     with alone(home):
         home.chmod(0o700)
         sweep(home)
@@ -89,24 +91,45 @@ def planting(target: Path, decided: Any) -> Iterator[Path]:
         try:
             yield home
         except (Unteachable, CameApart):
-            shutil.rmtree(home)  # by the same command it would end so again
+            _clear(home)  # by the same command it would end so again
             raise
         except BaseException:
             sweep(home)
             if not any(p.name != WHOSE for p in home.iterdir()):
                 shutil.rmtree(home)
             raise
-        shutil.rmtree(home)
+        _clear(home)
     sweep_planted(target.parent)
+
+
+@cache
+def sources() -> str:
+    """A hash of the code and texts that scenes and trainings come from: another version of them would score
+    what was kept against scenes of its own."""
+    found, root = hashlib.sha256(), Path(__file__).parent.parent
+    for room in ("catalogue", "corpus", "models", "organisms"):
+        for file in sorted(p for p in (root / room).rglob("*") if p.suffix in (".py", ".jsonl", ".json")):
+            found.update(f"{file.relative_to(root)}\0".encode() + hashlib.sha256(file.read_bytes()).digest())
+    return found.hexdigest()
+
+
+def _clear(home: Path) -> None:
+    """Delete it, what says whose it is last: what a kill leaves of it can then be told from a live one's."""
+    for path in home.iterdir():
+        if path.name != WHOSE:
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
+    shutil.rmtree(home)
 
 
 def sweep_planted(folder: Path) -> None:
     """Take away what dead plantings kept in this folder for pairs that stand there by now."""
     for home in sorted(folder.glob(f"{UNDER_WAY}*")) if folder.is_dir() else ():
-        whose = home / WHOSE
-        if whose.exists() and taken(folder / str(read_json(whose)["plants"])):
-            with contextlib.suppress(UserError), alone(home):
-                shutil.rmtree(home)
+        # Others' plantings may be closed to us, or end while we look.
+        with contextlib.suppress(MolehuntError, OSError):
+            whose = home / WHOSE
+            if not whose.exists() or taken(folder / str(read_json(whose)["plants"])):
+                with alone(home):
+                    _clear(home)
 
 
 def taken(target: Path) -> bool:
@@ -124,5 +147,7 @@ def refuse_taken(target: Path) -> None:
     Raises:
         UserError: it is a file, or holds something else than why an earlier planting failed.
     """
+    if target.name in ("", ".."):
+        raise UserError(f"{target} is no new folder; name one.")
     if taken(target):
         raise UserError(f"{target} is not empty, or no folder; choose a new one.")

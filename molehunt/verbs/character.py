@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from molehunt.models.loaded import ModelSpec
 
 STOPPED = "Stopped; whole lines, stages and parts are kept: run the same command again to go on."
-GROWS = ("parallel", "price_in", "price_out")
+GROWS = ("parallel", "price_in", "price_out", "lineage", "ungated")
 """What a training may be gone on with otherwise."""
 
 

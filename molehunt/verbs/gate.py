@@ -111,7 +111,7 @@ def run(options: Options) -> int:
         if options.out is not None:
             found, lineage = gate(asked, options.out, watch, noted(options)), None
         else:
-            found, lineage = gate_in_line(asked, home, watch, note=noted(options))
+            found, lineage = gate_in_line(asked, home, watch, note=noted(options, drop=("lineage",)))
     page = Path(found.folder) / "gate.html"
     write_gate_page(page, found, lineage)
     value = {

@@ -54,15 +54,19 @@ def measures(rows: Rows, failed: Mapping[str, str] | None = None) -> dict[str, N
 
 
 def behaviours_valid(rows: Rows) -> Number:
-    """Share of behaviours valid under all three of their conditions.
+    """Share of behaviours valid under all three of their conditions, once every one of them is decided.
 
-    One that failed somewhere is decided, whatever is still to come; those not decided yet are left out.
+    One that failed somewhere is decided, whatever is still to come; so those decided first are the failures.
     """
     by: dict[str, list[bool]] = {}
     for row in _of("valid", rows):
         by.setdefault(row["behaviour"], []).append(bool(row["valid"]))
     decided = {name: all(found) for name, found in by.items() if len(found) == 3 or not all(found)}
-    how = f"behaviours valid under all three of their conditions; {len(by) - len(decided)} not decided yet"
+    how = "behaviours valid under all three of their conditions"
+    if len(decided) < len(by):
+        took, lost = sum(decided.values()), len(decided) - sum(decided.values())
+        left = len(by) - len(decided)
+        return NotMeasured(f"{took} are so far, {lost} failed in one, {left} are not decided yet")
     return stats.proportion(list(decided.values()), list(decided), how=how)
 
 

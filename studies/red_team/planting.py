@@ -24,6 +24,7 @@ from molehunt.core.errors import MolehuntError
 from molehunt.core.record_json import from_json, to_json
 from molehunt.core.records import Measure, NotMeasured, Scene
 from molehunt.core.splits import seed_of
+from molehunt.organisms.kept import UNDER_WAY, WHOSE
 
 ADAPTERS = ("organism", "decoy")
 
@@ -74,11 +75,17 @@ def machine() -> str:
     return f"{here.processor}, {here.dtype}" if device.type == "cpu" else f"{here.processor}, {device.type}"
 
 
+def under_way(folder: Path) -> bool:
+    """Whether an earlier sitting was cut off while this was planted, and kept what it had."""
+    kept = folder.parent.glob(f"{UNDER_WAY}*/{WHOSE}")
+    return any(read_json(path)["plants"] == folder.name for path in kept)
+
+
 def plant_cell(cell: Cell, how: Setting) -> dict[str, Any]:
     """Plant and measure one cell, or read what is kept of it; a failure comes back as a row that says why."""
     kept, folder = row_file(how.work, cell), folder_of(how.work, cell)
     if not kept.exists():
-        started, anew = time.monotonic(), not (folder / "profile.json").exists()
+        started, anew = time.monotonic(), not (folder / "profile.json").exists() and not under_way(folder)
         crowd = os.getloadavg()[0]
         try:
             row = _measured(cell, folder, how.model, how.steps)
