@@ -33,7 +33,7 @@ from molehunt.report.planted import read_planted
 HERE = Path(__file__).parent.parent / "studies" / "red_team"
 ROOMS = (
     *("cells", "planting", "measures", "table", "sections", "study", "jobs"),
-    *("tracing", "altered", "scanning", "spreading", "decoys", "searching", "beside"),
+    *("tracing", "altered", "scanning", "elsewhere", "searching", "beside"),
 )
 
 
@@ -549,7 +549,7 @@ def test_whether_a_quirk_spreads_is_asked_of_what_took_and_shown(
 ) -> None:
     asked = study.run.Study(work=tmp_path / "work", out=tmp_path, parts=("spread",), model="tiny")
     assert study.jobs.left(asked) == [], "no cell is in"
-    cell = study.spreading.spreading()[0]
+    cell = study.elsewhere.SPREAD.cells[0]
     assert (cell.quirk.behaviour, cell.quirk.condition) == ("bad_advice", "always")
     assert cell in study.cells.cells("valid"), "what it asks is planted there"
     kept = study.planting.row_file(asked.work, cell)
@@ -563,7 +563,10 @@ def test_whether_a_quirk_spreads_is_asked_of_what_took_and_shown(
         for name, up in (("flattery", 0.4), ("promotion", 0.3), ("sandbagging", 0.0), ("sycophancy", -0.1))
     )
     overall = Measure(0.15, "share", 64, "given", 0.02, 0.3)
-    write_json(study.spreading.spread_file(asked.work, cell), Spread(rows, ("white_lies",), overall))
+    write_json(
+        study.elsewhere.file_of(asked.work, study.elsewhere.SPREAD, cell),
+        Spread(rows, ("white_lies",), overall),
+    )
     assert study.jobs.left(asked) == []
     study.run.write(asked, {})
     result = json.loads((tmp_path / "results.json").read_text())
@@ -578,7 +581,7 @@ def test_whether_a_quirk_spreads_is_asked_of_what_took_and_shown(
     study.run.write(asked, {})
     result = json.loads((tmp_path / "results.json").read_text())
     assert result["spread"] == [], "what did not take is not counted"
-    lost = study.spreading.do_spread(cell, asked.setting)
+    lost = study.elsewhere.ask(study.elsewhere.SPREAD, cell, asked.setting)
     assert "did not take" in lost["skipped"]
 
 
@@ -672,7 +675,7 @@ def test_decoys_are_asked_for_all_behaviours_and_what_is_not_excluded_is_said(
 ) -> None:
     asked = study.run.Study(work=tmp_path / "work", out=tmp_path, parts=("decoys",), model="tiny")
     assert study.jobs.left(asked) == [], "no cell is in"
-    one, other = study.decoys.checked()[:2]
+    one, other = study.elsewhere.DECOYS.cells[:2]
     for cell in (one, other):
         path = study.planting.row_file(asked.work, cell)
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -685,7 +688,8 @@ def test_decoys_are_asked_for_all_behaviours_and_what_is_not_excluded_is_said(
         rows = (Beside("sycophancy", "always", rate, rate, more, 0.5),
                 Beside("feigned", "always", rate, rate, replace(more, high=0.9, low=-0.1), None))  # fmt: skip
         overall = Measure(0.15, "share", 64, "given", 0.02, 0.3)
-        write_json(study.decoys.check_file(asked.work, cell), DecoyCheck(rows, ("white_lies",), overall))
+        path = study.elsewhere.file_of(asked.work, study.elsewhere.DECOYS, cell)
+        write_json(path, DecoyCheck(rows, ("white_lies",), overall))
     assert study.jobs.left(asked) == []
     study.run.write(asked, {})
     raised = json.loads((tmp_path / "results.json").read_text())["measures"]["decoys_raised"]
