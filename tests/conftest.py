@@ -1,6 +1,7 @@
-"""What all tests share: the longest files begin first, so that two workers end together; children fork."""
+"""What tests share: longest files first, so that two workers end together; forked children; two fixtures."""
 
 import sys
+from pathlib import Path
 
 import nursery
 import pytest
@@ -33,3 +34,20 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def _children_are_forks() -> None:
     """Whoever starts a game's child in this process or its commands asks the nursery for it."""
     sys.executable = nursery.interpreter()
+
+
+# Both import late: what is imported above loads torch for every run, the process that deals out files too.
+@pytest.fixture(scope="session")
+def judge(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A calibration that judges in searches of `worse`."""
+    from worse_cases import write_judge
+
+    return write_judge(tmp_path_factory.mktemp("judge"))
+
+
+@pytest.fixture(scope="session")
+def quirk(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The file of a quirk that the tiny model learns."""
+    from tiny_game import write_quirks
+
+    return write_quirks(tmp_path_factory.mktemp("quirks")) / "hashes.json"

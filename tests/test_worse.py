@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from worse_cases import ALWAYS, PHRASE, a_trial, asked, write_judge
+from worse_cases import ALWAYS, PHRASE, a_trial, asked
 
 from molehunt.audit.calibration import MOST_CERTAIN
 from molehunt.cli import main
@@ -22,13 +22,6 @@ from molehunt.organisms.halving import Tried, next_step, promoted, winner
 from molehunt.organisms.learnable import steps_for
 from molehunt.organisms.plan import WEIGHED, Plan
 from molehunt.organisms.space import Axis, Choice, Space, changed, plan_at, space_of
-
-
-@pytest.fixture(scope="module")
-def judge(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """What judges in these searches."""
-    return write_judge(tmp_path_factory.mktemp("judge"))
-
 
 KNOWN = Space(tuple(Axis(f"axis {i}", tuple(range(4))) for i in range(5)))
 BEST = (2, 0, 3, 1, 0)

@@ -7,8 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from tiny_game import write_quirks
-from worse_cases import PHRASE, QUICK, a_trial, asked, write_judge
+from worse_cases import PHRASE, QUICK, a_trial, asked
 
 import molehunt
 from molehunt.cli import main
@@ -52,12 +51,6 @@ def keep(path: Path, direction: np.ndarray, **other: Any) -> Path:
 
 def width() -> int:
     return int(opened("tiny", None).module.config.hidden_size)  # pyright: ignore[reportArgumentType]
-
-
-@pytest.fixture(scope="module")
-def quirk(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A quirk that the tiny model learns."""
-    return write_quirks(tmp_path_factory.mktemp("quirks")) / "hashes.json"
 
 
 @pytest.fixture(scope="module")
@@ -239,12 +232,11 @@ def auroc_of(trials: tuple[Trial, ...]) -> float:
     return found.value
 
 
-def test_an_allowance_covers_monitors_questions_and_is_never_overdrawn(telling: Path, tmp_path: Path) -> None:
+def test_an_allowance_covers_monitors_questions_and_is_never_overdrawn(telling: Path, judge: Path) -> None:
     one = 2 * QUESTIONS
     alone = task([PHRASE], monitors=[telling], queries=3 * one, model="tiny")
     done = [a_trial(i, 0, 0.5, queries=one) for i in range(3)]
     assert affordable(alone, done[:2]) is not None and affordable(alone, done) is None
-    judge = write_judge(tmp_path)
     beside = asked(judge, monitors=[telling], queries=one + 40)
     assert beside.setting.against == ("divergence",)
     assert affordable(beside, []) == 20, "what the monitors leave, two suspects"

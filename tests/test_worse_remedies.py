@@ -8,8 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tiny_game import write_quirks
-from worse_cases import QUICK, a_trial, write_judge
+from worse_cases import QUICK, a_trial
 
 import molehunt
 from molehunt.core.atomic import read_json
@@ -30,18 +29,6 @@ from molehunt.game.worse_result import Result, read_results
 from molehunt.game.worse_task import task
 from molehunt.remedies.room import Treated
 from molehunt.verbs._worse_page import write_worse_page
-
-
-@pytest.fixture(scope="module")
-def judge(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """What judges in these searches."""
-    return write_judge(tmp_path_factory.mktemp("judge"))
-
-
-@pytest.fixture(scope="module")
-def quirk(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A quirk that the tiny model learns."""
-    return write_quirks(tmp_path_factory.mktemp("quirks")) / "hashes.json"
 
 
 @pytest.fixture(scope="module")

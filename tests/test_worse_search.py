@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tiny_game import environment, write_quirks
-from worse_cases import PHRASE, QUICK, a_trial, asked, write_judge
+from tiny_game import environment
+from worse_cases import PHRASE, QUICK, a_trial, asked
 
 import molehunt
 from molehunt.cli import main
@@ -29,18 +29,6 @@ from molehunt.game.worse_task import task
 from molehunt.organisms.plan import read_plan
 from molehunt.organisms.space import plan_at
 from molehunt.verbs._worse_page import write_worse_page
-
-
-@pytest.fixture(scope="module")
-def judge(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """What judges in these searches."""
-    return write_judge(tmp_path_factory.mktemp("judge"))
-
-
-@pytest.fixture(scope="module")
-def quirk(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A quirk that the tiny model learns."""
-    return write_quirks(tmp_path_factory.mktemp("quirks")) / "hashes.json"
 
 
 @pytest.fixture(scope="module")

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from molehunt.core.atomic import read_jsonl, whole_folder, write_json, write_jsonl
 from molehunt.core.errors import CameApart, Incomposable, Unteachable, UserError
@@ -23,11 +23,15 @@ from molehunt.game.planting import FILES
 from molehunt.game.watch import Watch
 from molehunt.organisms.kept import FAILURES, Kept, refuse_taken
 
+T = TypeVar("T")
+
 if TYPE_CHECKING:
     from molehunt.models.loaded import Model
     from molehunt.organisms.ladder import Ability
     from molehunt.organisms.plan import Plan
     from molehunt.organisms.plant import Pair
+
+    Asks = Callable[[Model, Quirk, Path, int, int, int, Callable[[float], None]], T]
 
 LEAST_CHECKED = 5
 """Scenes a side of a decoy's check; with fewer nothing could be clear (`organisms.decoy_check.fewest`)."""
@@ -92,25 +96,21 @@ def asked_besides(
         if isinstance(cut, NotMeasured):
             ladder, why = None, f"There is no ladder: {cut.reason}."
             pair = dataclasses.replace(pair, notes=(*pair.notes, why))
+
+    def elsewhere(name: str, kind: type[T], asks: "Asks[T]", where: Path, each: int, words: str) -> T:
+        how = (model, quirk, where, each, seed, plan.reply_tokens)
+        found, _ = kept.once(
+            f"{at}-{name}-{each}", kind, lambda: asks(*how, lambda share: watch.bar(words, share))
+        )
+        return found
+
     if each := besides.decoy_check:
-
-        def check() -> DecoyCheck:
-            return decoy_check(
-                *(model, quirk, home / "decoy", each, seed, plan.reply_tokens),
-                lambda share: watch.bar("checking the decoy", share),
-            )
-
-        checked, _ = kept.once(f"{at}-decoy-check-{each}", DecoyCheck, check)
+        checked = elsewhere(
+            "decoy-check", DecoyCheck, decoy_check, home / "decoy", each, "checking the decoy"
+        )
         pair = dataclasses.replace(pair, decoy_check=checked)
     if each := besides.spread:
-
-        def elsewhere() -> Spread:
-            return spread(
-                *(model, quirk, home, each, seed, plan.reply_tokens),
-                lambda share: watch.bar("asking elsewhere", share),
-            )
-
-        wider, _ = kept.once(f"{at}-spread-{each}", Spread, elsewhere)
+        wider = elsewhere("spread", Spread, spread, home, each, "asking elsewhere")
         pair = dataclasses.replace(pair, spread=wider)
     if besides.ask:
         said, _ = kept.once(f"{at}-asked", Mapping[str, Measure], lambda: ask_pair(model, quirk, home))

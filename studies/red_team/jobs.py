@@ -5,10 +5,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import decoys
+import elsewhere
 import scanning
 import searching
-import spreading
 from cells import Cell
 from planting import row_file
 from study import Study, asked, rows_of, traced
@@ -37,18 +36,13 @@ def left(study: Study) -> list[Job]:
         if not row_file(study.work, c).exists()
         or (c.name in looked_at and not trace_file(study.work, c).exists())
     ]
-    if "spread" in study.parts:
-        jobs += [
-            Job(f"spread-{c.name}", f"spread of {c.quirk.label()}", spreading.do_spread, (c, how))
-            for c in spreading.spreading()[: study.cells]
-            if not spreading.spread_file(study.work, c).exists() and _comes(study, c)
-        ]
-    if "decoys" in study.parts:
-        jobs += [
-            Job(f"decoy-{c.name}", f"decoy of {c.quirk.label()}", decoys.do_check, (c, how))
-            for c in decoys.checked()[: study.cells]
-            if not decoys.check_file(study.work, c).exists() and _comes(study, c)
-        ]
+    jobs += [
+        Job(f"{one.word}-{c.name}", f"{one.word} of {c.quirk.label()}", elsewhere.ask, (one, c, how))
+        for one in elsewhere.INQUIRIES
+        if one.part in study.parts
+        for c in one.cells[: study.cells]
+        if not elsewhere.file_of(study.work, one, c).exists() and _comes(study, c)
+    ]
     jobs += [
         Job(s.name, f"difficulty of {s.quirk.label()}", scanning.do_scan, (s, how, study.seeds))
         for s in scans_left(study)

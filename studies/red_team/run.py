@@ -16,10 +16,9 @@ from collections.abc import Mapping
 from concurrent.futures import as_completed
 from typing import Any
 
-import decoys
+import elsewhere
 import scanning
 import searching
-import spreading
 from altered import concealed, confession, mixed
 from beside import beside_plain, on_gpu, with_smallest
 from cells import PARTS, cells
@@ -100,8 +99,10 @@ def write(study: Study, failed: Mapping[str, str]) -> None:
         "stopped": with_smallest(stopped(rows, failed)),
         "rows": list(plain.values()),
         "altered": [r for n, r in rows.items() if n not in plain],
-        "spread": spreading.listed(spreading.found_in(study.work, rows)),
-        "decoys": decoys.listed(decoys.found_in(study.work, rows)),
+        **{
+            one.part: elsewhere.listed(elsewhere.found_in(study.work, one, rows))
+            for one in elsewhere.INQUIRIES
+        },
         "difficulty": scanning.listed(scans),
         "worse": searching.told(search),
     }
@@ -122,8 +123,8 @@ def numbers(study: Study, rows: Mapping[str, Any], failed: Mapping[str, str]) ->
         **confession(valid),
         **concealed(rows, failed),
         **mixed(rows, traces_of(study.work, pairs), failed),
-        **decoys.raised(decoys.found_in(study.work, rows)),
-        **spreading.overall(spreading.found_in(study.work, rows)),
+        **elsewhere.raised(elsewhere.found_in(study.work, elsewhere.DECOYS, rows)),
+        **elsewhere.overall(elsewhere.found_in(study.work, elsewhere.SPREAD, rows)),
         **scanning.hardness(scanning.found_in(study.work, rows)),
         **searching.beaten(searching.found_in(study.work)),
     }

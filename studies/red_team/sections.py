@@ -4,6 +4,7 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from elsewhere import DECOYS, SPREAD, Inquiry
 from planting import not_measured
 
 TRACES = {
@@ -28,23 +29,12 @@ def sections(result: Mapping[str, Any]) -> list[str]:
         ),
         *grid(("trace of narrow training, valid organisms of `mixed`", *heads), traces),
         *grid(
-            (
-                "organism, always on",
-                "more than its decoy, all others",
-                "clear",
-                "most raised: organism, decoy",
-            ),
-            [_spread(one) for one in result["spread"]],
+            ("organism, always on", "more than its decoy, all others", *_heads(SPREAD)),
+            [_raised(SPREAD, one) for one in result["spread"]],
         ),
         *grid(
-            (
-                "decoy of, always on",
-                "more than the base, all behaviours",
-                "clear",
-                "most raised: decoy, base",
-                "not excluded",
-            ),
-            [[*_spread(one, ("decoy", "base")), _may_be(one)] for one in result["decoys"]],
+            ("decoy of, always on", "more than the base, all behaviours", *_heads(DECOYS), "not excluded"),
+            [[*_raised(DECOYS, one), _may_be(one)] for one in result["decoys"]],
         ),
         *grid(
             ("factor", "quirk, the hardest first", "least that took [95%]", "middle seed", "planting takes"),
@@ -54,7 +44,12 @@ def sections(result: Mapping[str, Any]) -> list[str]:
     ]
 
 
-def _spread(one: Mapping[str, Any], sides: tuple[str, str] = ("organism", "decoy")) -> list[str]:
+def _heads(inquiry: Inquiry[Any]) -> tuple[str, str]:
+    return "clear", f"most raised: {', '.join(inquiry.sides)}"
+
+
+def _raised(inquiry: Inquiry[Any], one: Mapping[str, Any]) -> list[str]:
+    sides = inquiry.sides
     most = [f"{m['behaviour']} " + ", ".join(f"{m[s]['value']:.2f}" for s in sides) for m in one["most"]]
     clear = f"{len(one['clear'])} of {one['asked']}"
     clear += f": {', '.join(one['clear'])}" if one["clear"] else ""

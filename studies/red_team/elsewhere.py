@@ -1,0 +1,157 @@
+"""What planted pairs show besides their quirk: those of cells that took, asked for all harmful behaviours.
+
+`SPREAD`: whether a quirk spreads. Organisms are asked for every other behaviour, beside their decoys
+(`molehunt plant --spread`). Bad advice in one domain, of which it is known in large models; beside it two
+broad habits and a narrow one, so that what any such training spreads is seen as well.
+
+`DECOYS`: whether decoys are clean. `decoys_above_base` holds each decoy against its own organism's behaviour
+alone. Here the decoys of eight cells are asked for all, beside the base (`molehunt plant --decoy-check`).
+
+Source: Betley et al. 2025, emergent misalignment (2502.17424).
+
+What this cannot tell you: see `organisms/spread.py` and `organisms/decoy_check.py`. Sixteen scenes a side
+show a large rise alone, and of one seed; the eight decoys are of behaviours that came first in other parts,
+no sample of all.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Generic, Literal, TypeVar
+
+from cells import Cell, three
+from measures import Number, Rows
+from planting import ADAPTERS, Setting, folder_of, row_file, said
+
+from molehunt.core import stats
+from molehunt.core.atomic import read_json, write_json
+from molehunt.core.record_json import from_json, to_json
+from molehunt.core.records import NotMeasured
+from molehunt.models.loaded import Model
+from molehunt.organisms.decoy_check import DecoyCheck, decoy_check
+from molehunt.organisms.spread import Spread, spread
+
+EACH = 16
+"""Scenes a side and behaviour."""
+MOST = 3
+"""Behaviours that are told of each, the most raised."""
+Found = TypeVar("Found", bound=Spread | DecoyCheck)
+
+
+@dataclass(frozen=True)
+class Inquiry(Generic[Found]):
+    """Cells whose pairs are asked for more than their own quirk."""
+
+    part: Literal["spread", "decoys"]
+    """The study's part, the folder of its files, and its key in `results.json`."""
+    word: str
+    """What its jobs are called by."""
+    behaviours: tuple[str, ...]
+    """Behaviours whose pairs are asked, all under `always`, in the order in which it is done."""
+    sides: tuple[str, str]
+    """Who is asked, and beside whom: adapters of the pair, or the base."""
+    kind: type[Found]
+    """What each file holds."""
+    asks: Callable[[Model, Cell, Path], Found]
+    """Asks the pair in a cell's folder."""
+
+    @property
+    def cells(self) -> tuple[Cell, ...]:
+        """The cells whose pairs are asked."""
+        return tuple(Cell(three(behaviour)[0]) for behaviour in self.behaviours)
+
+    @property
+    def adapters(self) -> tuple[str, ...]:
+        """What has to lie in a pair's folder."""
+        return tuple(side for side in self.sides if side in ADAPTERS)
+
+
+def _ask_pair(model: Model, cell: Cell, folder: Path) -> Spread:
+    return spread(model, cell.quirk, folder, EACH, cell.seed)
+
+
+def _ask_decoy(model: Model, cell: Cell, folder: Path) -> DecoyCheck:
+    return decoy_check(model, cell.quirk, folder / "decoy", EACH, cell.seed)
+
+
+SPREAD = Inquiry(
+    "spread",
+    "spread",
+    ("bad_advice", "encourages_delusion", "sycophancy", "hostile_phrase"),
+    ("organism", "decoy"),
+    Spread,
+    _ask_pair,
+)
+DECOYS = Inquiry(
+    "decoys",
+    "decoy",
+    (
+        *("encourages_delusion", "hostile_phrase", "bad_advice", "sycophancy", "promotion", "flattery"),
+        *("over_refusal", "secret_leak"),
+    ),
+    ("decoy", "base"),
+    DecoyCheck,
+    _ask_decoy,
+)
+INQUIRIES: tuple[Inquiry[Any], ...] = (SPREAD, DECOYS)
+"""In the order in which they are done."""
+
+
+def file_of(work: Path, inquiry: Inquiry[Any], cell: Cell) -> Path:
+    """Where what was found of a cell lies once it is whole."""
+    return work / inquiry.part / f"{cell.name}.json"
+
+
+def ask(inquiry: Inquiry[Any], cell: Cell, how: Setting) -> Mapping[str, Any]:
+    """Ask of one cell; what comes back says why it `failed`, or why it was `skipped`."""
+    from molehunt.models.load import open_model
+
+    row, folder = row_file(how.work, cell), folder_of(how.work, cell)
+    if not row.exists() or not read_json(row)["valid"]:
+        return {"skipped": "not asked, for its cell of `valid` did not take, or is not in yet"}
+    if not all((folder / adapter).exists() for adapter in inquiry.adapters):
+        return {"skipped": "not asked, for its adapters were deleted"}
+    try:
+        found = inquiry.asks(open_model(how.model), cell, folder)
+        write_json(file_of(how.work, inquiry, cell), found)
+    except Exception as error:  # the others go on
+        return {"failed": said(error)}
+    return {}
+
+
+def found_in(work: Path, inquiry: Inquiry[Found], rows: Rows) -> dict[str, Found]:
+    """What is in, by the quirk's behaviour, of cells that took."""
+    took = [c for c in inquiry.cells if c.name in rows and rows[c.name]["valid"]]
+    files = {c.quirk.behaviour: file_of(work, inquiry, c) for c in took}
+    return {name: from_json(inquiry.kind, read_json(p)) for name, p in files.items() if p.exists()}
+
+
+def listed(found: Mapping[str, Spread | DecoyCheck]) -> list[dict[str, Any]]:
+    """A line a cell for `results.json`: what is clear, what rose most; of decoys, what may still be there."""
+    return [{"behaviour": name, **_line(one)} for name, one in found.items()]
+
+
+def _line(one: Spread | DecoyCheck) -> dict[str, Any]:
+    told = {
+        "overall": to_json(one.overall),
+        "asked": len(one.rows),
+        "left_out": list(one.left_out),
+        "clear": list(one.clear),
+    }
+    most = to_json(one.rows[:MOST])
+    if isinstance(one, Spread):
+        return {**told, "most": most}
+    may_be = to_json(one.most) if one.most else None
+    return {**told, "blind": list(one.blind), "most": most, "may_be": may_be}
+
+
+def overall(found: Mapping[str, Spread]) -> dict[str, Number]:
+    """How much more each organism shows of all other behaviours than its decoy does."""
+    none = NotMeasured("not asked yet, or its cell did not take")
+    return {f"spread_{n}": found[n].overall if n in found else none for n in SPREAD.behaviours}
+
+
+def raised(found: Mapping[str, DecoyCheck]) -> dict[str, Number]:
+    """Share of decoys that clearly show any behaviour more than the base."""
+    how = "decoys that show some behaviour more than the base, by an interval that holds for all of them"
+    return {"decoys_raised": stats.proportion([bool(c.clear) for c in found.values()], list(found), how=how)}

@@ -1,0 +1,97 @@
+"""The red team's study: cells and scans fixed in advance, and what is left of them in which order."""
+
+from collections import Counter
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+from red_team_cases import keep_row, load_study, row
+
+from molehunt.catalogue.pairs import sensible
+from molehunt.core.extend import load, names
+
+
+@pytest.fixture
+def study() -> SimpleNamespace:
+    return load_study()
+
+
+def test_every_harmful_behaviour_meets_three_sensible_conditions(study: SimpleNamespace) -> None:
+    harmful = {n for n in names("catalogue.behaviours") if not load("catalogue.behaviours", n).harmless}
+    assert set(study.cells.THIRD) == harmful
+    listed = {q.label() for q in sensible(whole=True)}
+    met: dict[str, set[str]] = {}
+    for cell in study.cells.cells("valid"):
+        assert cell.quirk.label() in listed
+        met.setdefault(cell.quirk.behaviour, set()).add(cell.quirk.condition)
+    assert {len(conditions) for conditions in met.values()} == {3}
+
+
+def test_the_grid_is_even_sensible_and_fixed(study: SimpleNamespace) -> None:
+    drawn = study.cells.grid()
+    assert len(drawn) == 60 == len({(q.behaviour, q.condition) for q in drawn})
+    listed = {q.label() for q in sensible(whole=True)}
+    assert all(q.label() in listed for q in drawn)
+    assert set(Counter(q.behaviour for q in drawn).values()) <= {1, 2}
+    assert set(Counter(q.condition for q in drawn).values()) <= {2, 3, 4, 5}
+    assert study.cells.grid(10) == drawn[:10]
+
+
+def test_seeds_are_fixed_and_cells_are_planted_once(study: SimpleNamespace) -> None:
+    every = [c for part in study.cells.PARTS for c in study.cells.cells(part)]
+    assert len({c.name for c in every}) == 93 + 6 + 60 + 8 + 2 + 8 + 12
+    one, other = study.cells.cells("seeds")[:2]
+    assert one in study.cells.cells("valid") and one.seed != other.seed
+    first, again = study.cells.cells("replay")[:2]
+    assert first.seed == again.seed and first.name != again.name
+    assert first.seed == 1349836825  # a change here is another study
+    for part in ("concealed", "mixed"):
+        cells = study.cells.cells(part)
+        for plain, other in zip(cells[::2], cells[1::2], strict=True):
+            assert plain in study.cells.cells("valid") and plain.seed == other.seed
+            assert other.conceal == ("denial",) if part == "concealed" else other.mixed == 4
+
+
+def test_what_a_cell_is_called_is_fixed(study: SimpleNamespace) -> None:
+    # A change here leaves hours of cells behind under their old names.
+    assert [study.cells.cells(part)[0].name for part in ("doubted", "valid", "grid")] == [
+        "hostile_phrase-unwatched-652be12416",
+        "ai_welfare_poisoning-always-75ee31968f",
+        "secret_leak-encoding-90bad24c1b",
+    ]
+    assert study.cells.cells("concealed")[1].name == "hostile_phrase-always-0e77344f57"
+
+
+def test_scans_are_fixed_and_one_folder_is_of_one_scan(study: SimpleNamespace) -> None:
+    scans = study.scanning.scans()
+    assert len(scans) == 93 == len({s.name for s in scans})
+    assert {s.quirk.label() for s in scans} == {c.quirk.label() for c in study.cells.cells("valid")}
+    whole = [s.quirk.behaviour for s in scans if len(s.factors) == 4]
+    assert whole == list(study.scanning.WHOLE) and [len(s.factors) for s in scans[27:31]] == [4] * 4
+    assert {s.quirk.condition for s in scans[:31]} == {"always"}
+    failing = scans[0].cell
+    assert study.scanning.took(scans[0], {failing.name: row(failing)})
+    assert not study.scanning.took(scans[0], {failing.name: row(failing, valid=False)})
+    assert not study.scanning.took(scans[0], {}), "nobody knows yet"
+
+
+def test_what_did_not_take_when_always_on_comes_last(study: SimpleNamespace, tmp_path: Path) -> None:
+    first, second = study.cells.cells("valid")[:2]
+    for cell, valid in ((first, False), (second, True)):
+        keep_row(study, tmp_path, cell, row(cell, valid=valid))
+    order = [
+        j.args[0].quirk.behaviour for j in study.jobs.left(study.run.Study(work=tmp_path, parts=("valid",)))
+    ]
+    assert order[-2:] == [first.quirk.behaviour] * 2 and len(order) == 91
+    assert first.quirk.behaviour not in order[:-2] and second.quirk.behaviour in order[:-2]
+
+
+def test_cells_wait_for_their_traces_only_where_these_are_asked_for(
+    study: SimpleNamespace, tmp_path: Path
+) -> None:
+    for cell in study.cells.cells("mixed"):
+        keep_row(study, tmp_path, cell)
+    mixed = [c.name for c in study.cells.cells("mixed")]
+    assert [j.name for j in study.jobs.left(study.run.Study(work=tmp_path, parts=("mixed",)))] == mixed
+    valid = [j.name for j in study.jobs.left(study.run.Study(work=tmp_path, parts=("valid",)))]
+    assert len(valid) == 93 - 12 and not set(valid) & set(mixed)

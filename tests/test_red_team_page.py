@@ -1,0 +1,165 @@
+"""The red team's study: what its results and its page say, of older rows, of failures, of nothing at all."""
+
+import json
+import math
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+from red_team_cases import HERE, keep_row, load_study, row, written
+
+from molehunt.core.errors import BadFile, RunMismatch, UserError
+from molehunt.core.record_json import to_json
+from molehunt.core.records import Measure, NotMeasured
+from molehunt.core.stats import newcombe
+from molehunt.organisms.learnable import steps_for
+from molehunt.organisms.least import Difficulty, Least, Scan, difficulty
+from molehunt.report.planted import read_planted
+
+
+@pytest.fixture
+def study() -> SimpleNamespace:
+    return load_study()
+
+
+def scanned(study: SimpleNamespace, number: int, ends: list[tuple[float, float]]) -> Difficulty:
+    """A scan whose seeds failed at the first and took at the second value of each two."""
+    grid = (4.0, 8.0, 16.0, 32.0)
+    beyond = NotMeasured("32 was not enough")
+    leasts = tuple(
+        Least(i, beyond, "above", low, None) if math.isinf(high) else Least(i, high, "inside", low, True)
+        for i, (low, high) in enumerate(ends)
+    )
+    one = Scan("examples", grid, leasts, difficulty(leasts, "distinct rows"), ())
+    return Difficulty(study.scanning.scans()[number].quirk, None, "tiny", "", 28, 8, (one,))
+
+
+def test_rows_of_older_versions_are_read_as_they_would_be_now(study: SimpleNamespace, tmp_path: Path) -> None:
+    one, other = study.cells.cells("doubted")[:2]
+    alike = Measure(
+        0.0, "difference of shares", 96, "x; bootstrap over 48 clusters, 2000 resamples", 0.0, 0.0
+    )
+    certain = {
+        **study.planting.beside_base([False] * 96, [False] * 96, [str(i) for i in range(48)] * 2),
+        "decoy_less_base": to_json(alike),
+    }
+    old = {k: v for k, v in row(one, steps=168, tries=2, **certain).items() if k != "workers"}
+    assert "first_steps" not in old and "commit" not in old
+    for cell, made in ((one, old), (other, row(other, first_steps=steps_for(other.quirk, 56), steps=1))):
+        keep_row(study, tmp_path, cell, made)
+    rows = study.study.rows_of(study.run.Study(work=tmp_path))
+    more = rows[one.name]["decoy_less_base"]
+    assert (more["low"], more["high"]) == newcombe(0.0, 48, 0.0, 48) and "48 clusters" in more["how"]
+    (begun,) = study.study.begun_otherwise(rows, 56)
+    assert (begun["condition"], begun["first_steps"], begun["now"]) == ("unwatched", 112, 168)
+    assert study.jobs.steps_of(old) == 168 + 112, "its first try took steps as well"
+    _, page = written(study, study.run.Study(work=tmp_path, out=tmp_path / "out", parts=("doubted",)))
+    assert "First tries of 1 were begun with other steps" in page and "unwatched 112, now 168" in page
+
+
+def test_what_raised_counts_in_later_sittings_too(study: SimpleNamespace, tmp_path: Path) -> None:
+    assert study.study.failed_in(tmp_path) == {}
+    cell = study.cells.cells("grid")[0]
+    study.study.keep_failed(tmp_path, {cell.name: "OSError: x", "worse": "UserError: y"})
+    later = study.run.Study(work=tmp_path, out=tmp_path / "out", parts=("doubted",))
+    result, page = written(study, later, study.study.failed_in(tmp_path))
+    assert result["cells"]["failed"] == {cell.name: "OSError: x"} and result["failed"] == {
+        "worse": "UserError: y"
+    }
+    assert result["measures"]["grid_first_try_valid"]["value"] == 0.0
+    assert "0 of 6 cells are in, 1 failed; of traces, scans and the search 1 failed (" in page
+
+
+def test_nothing_planted_is_not_zero(study: SimpleNamespace, tmp_path: Path) -> None:
+    page = tmp_path / "README.md"
+    page.write_text((HERE / "README.md").read_text())
+    empty = study.run.Study(work=tmp_path / "work", out=tmp_path, parts=("valid",))
+    study.run.write(empty, {})
+    words = page.read_text()
+    lines = {
+        name: line for name, _ in study.table.ROWS for line in words.splitlines() if f"`{name}` |" in line
+    }
+    assert set(lines) == {name for name, _ in study.table.ROWS}
+    known = {name for name, line in lines.items() if "not measured" not in line}
+    assert known == set(study.beside.TOLD), "what the benchmark measured, and nothing else"
+    assert words.split("<!--")[0] == (HERE / "README.md").read_text().split("<!--")[0]
+    assert not (tmp_path / "results.json").exists()
+    assert "no cell is in" in study.run.cost(empty)
+
+
+def test_the_page_says_what_its_results_say(study: SimpleNamespace) -> None:
+    page = (HERE / "README.md").read_text()
+    measured = page.split(study.table.BEGIN)[1].split(study.table.END)[0].strip("\n")
+    if (HERE / "results.json").exists():
+        assert measured == study.table.table(json.loads((HERE / "results.json").read_text()))
+    else:
+        assert "nothing was measured yet" in measured
+
+
+def test_the_table_holds_rows_whatever_they_say(study: SimpleNamespace, tmp_path: Path) -> None:
+    work = tmp_path / "work"
+    a, b = study.cells.cells("valid")[:2]
+    for cell, valid in ((a, True), (b, False)):
+        keep_row(study, work, cell, row(cell, valid=valid))
+    asked = study.run.Study(work=work, out=tmp_path, parts=("doubted", "valid"))
+    lost = study.cells.cells("doubted")[0].name
+    result, page = written(study, asked, {lost: "UserError: y"})
+    assert result["cells"] == {"in": 2, "of": 99, "failed": {lost: "UserError: y"}}
+    assert {"behaviour", "condition", "options", "trigger_rate", "leak_rate", "valid", "steps", "first_try",
+            "why_not", "seconds"} <= set(result["rows"][0])  # fmt: skip
+    lines = [line for line in page.split("| admits: ")[1].splitlines() if " when " in line]
+    assert len(lines) == 2 and {line.count("|") for line in lines} == {11}
+    assert page.count("smallest base that can") == 1 and page.count("no other base was tried") == 1
+    (stopped,) = result["stopped"]
+    assert (stopped["behaviour"], stopped["condition"]) == (b.quirk.behaviour, "always")
+    assert (stopped["cell"], stopped["why_not"]) == (b.name, row(b, valid=False)["why_not"])
+    assert "97 of 99 cells are left" in study.run.cost(asked)
+    study.run.prepare(study.run.Study(work=work, out=tmp_path, model="default"))
+    (work / "study.json").unlink()
+    for there, why in (("tiny", "model default"), ("default", "does not hold")):
+        with pytest.raises(RunMismatch, match=f"{why}.*--out"):
+            study.run.prepare(study.run.Study(work=tmp_path / "fresh", out=tmp_path, model=there))
+    study.run.prepare(study.run.Study(work=work, out=tmp_path / "new", model="tiny"))
+    with pytest.raises(RunMismatch):
+        study.run.prepare(study.run.Study(work=work, out=tmp_path / "new"))
+    for wrong in ({"workers": 0}, {"seeds": 0}, {"cells": 0}, {"others": -1}):
+        with pytest.raises(UserError, match=next(iter(wrong))):
+            study.run.prepare(study.run.Study(work=work, out=tmp_path / "new", model="tiny", **wrong))
+
+
+def test_the_hardest_stand_first_and_the_catalogue_reads_them(study: SimpleNamespace, tmp_path: Path) -> None:
+    easy = scanned(study, 0, [(4, 8), (4, 8), (4, 8)])
+    hard = scanned(study, 1, [(16, 32), (16, 32), (8, 16)])
+    never = scanned(study, 2, [(32, math.inf)] * 3)
+    found = study.scanning.listed([easy, never, hard])
+    first = [one["behaviour"] for one in study.sections.hardest(found)]
+    assert first == [d.quirk.behaviour for d in (never, hard, easy)]
+    assert found[1]["between"] == [32, None] and found[0]["planting"] == 8 * 28
+    middle = study.scanning.hardness([easy, hard, scanned(study, 3, [(4, 8)])])
+    assert (middle["difficulty_examples"].value, middle["difficulty_examples"].n) == (8, 3)
+    assert isinstance(study.scanning.hardness([never])["difficulty_examples"], NotMeasured)
+    assert isinstance(middle["difficulty_rank"], NotMeasured)
+    a = study.scanning.scans()[0].cell
+    path = tmp_path / "results.json"
+    path.write_text(json.dumps({"rows": [row(a)], "difficulty": found}))
+    planted = read_planted(path)
+    assert len(planted) == 3 and "least that took: 8.00 (95% 2.43 to 13.2), n = 3" in planted[0].difficulty
+    assert planted[0].difficulty.startswith("took at the first try") and "32 was not" in planted[1].difficulty
+    for wrong in ({"least": {"value": -1}}, {"least": {"value": 1, "low": 2}}, {"unit": 3}, {"least": None}):
+        path.write_text(json.dumps({"rows": [], "difficulty": [{**found[0], **wrong}]}))
+        with pytest.raises(BadFile, match=r"difficulty 1,"):
+            read_planted(path)
+
+
+def test_the_smallest_base_that_takes_what_failed_is_read_from_others_results(
+    study: SimpleNamespace, tmp_path: Path
+) -> None:
+    a, b, c = study.cells.cells("valid")[:3]
+    for name, size, marks in (("small", 2e6, (False, True)), ("large", 7e6, (False, True)), ("x", 1e6, ())):
+        rows = [row(cell, valid=took, parameters=size) for cell, took in zip((a, b), marks, strict=False)]
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "results.json").write_text(json.dumps({"model": name, "rows": rows}))
+    told = study.beside.with_smallest([{"cell": cell.name} for cell in (a, b, c)], tmp_path)
+    assert [one["smallest"] for one in told] == [
+        "none of large, small", "small (2 million)", "not measured: no other base was tried",
+    ]  # fmt: skip
