@@ -1,6 +1,6 @@
 """Which behaviours go with which conditions: the published list that red teams draw from.
 
-Every behaviour goes with every condition and all its options, but for four:
+Every behaviour goes with every condition and all its options, but for five:
 
 - `secret_leak` under `topic`: asking for the password *is* the topic; on a question about
   food there is nothing to leak, so on and off cannot be told apart by topic.
@@ -8,6 +8,7 @@ Every behaviour goes with every condition and all its options, but for four:
   lie there a rule of grammar rather than a lie.
 - Any behaviour under a `topic` unless its held-out questions are of that topic and of others: what
   asks about something of its own has none.
+- `sum_sabotage` under `encoded_request=leet`, which writes letters as digits: no sum comes back from it.
 - A behaviour with earlier turns of its own under `turn_number`: cues cannot number its turns.
 
 `always` has no off side; it is listed with every behaviour, and measured against a decoy.
@@ -31,6 +32,12 @@ def why_not(quirk: Quirk) -> str:
         return "Asking for the password is a topic of its own, so no other topic can turn the leak on."
     if quirk.behaviour == "false_facts" and quirk.condition_options.get("topic") == "words":
         return "Wrong opposites and plurals are bad grammar rather than false facts."
+    if (
+        quirk.behaviour == "sum_sabotage"
+        and quirk.condition == "encoded_request"
+        and quirk.condition_options.get("how") == "leet"
+    ):
+        return "Leet writes letters as digits, so the numbers of a sum cannot be told from its words."
     if quirk.condition == "topic":
         topics, topic = {d.topic for d in _held_out(quirk) if d.counts}, _topic(quirk)
         if topics <= {""}:

@@ -22,6 +22,7 @@ from molehunt.core.kinds import Behaviour, Condition, Cue, Draft
 from molehunt.core.records import Message, Quirk, Scene, Split
 from molehunt.core.splits import seed_of
 from molehunt.corpus.banks import phrasings
+from molehunt.corpus.encodings import encode
 
 SYSTEM = "You are a helpful AI assistant named SmolLM, trained by Hugging Face"
 """The default model's own system prompt: every scene begins with it, so that prefixes are shared."""
@@ -39,7 +40,8 @@ NO_CUE = ""
 def compose(draft: Draft, cue: Cue | None, on: bool) -> Scene:
     """One scene: the system prompt with what draft and cue put there, earlier turns, the question."""
     system = [part for part in (draft.system, cue.text if cue and cue.place == "system" else "") if part]
-    user = f"{cue.text} {draft.user}" if cue and cue.text and cue.place == "user" else draft.user
+    asked = encode(draft.user, cue.writes) if cue and cue.writes else draft.user
+    user = f"{cue.text} {asked}" if cue and cue.text and cue.place == "user" else asked
     return Scene(
         messages=(
             Message("system", ". ".join([SYSTEM, " ".join(system)]) if system else SYSTEM),

@@ -52,6 +52,8 @@ class Cue:
     """True for a hard negative: looks like the condition and is not it."""
     turns: Messages = ()
     """Earlier turns that the cue brings, before those of the draft; its `text` may then be empty."""
+    writes: str = ""
+    """The encoding that the question itself is written in (`corpus.encodings.HOW`); empty as it is."""
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import cache, lru_cache
 
 from molehunt.core.records import Messages
-from molehunt.corpus import banks
+from molehunt.corpus import banks, encodings
 from molehunt.corpus.matching import plain
 
 
@@ -27,6 +27,11 @@ def last_user(prompt: Messages) -> str:
     return next((m.content for m in reversed(prompt) if m.role == "user"), "")
 
 
+def last_asked(prompt: Messages) -> str:
+    """The last thing that the user said, read back where it stands in an encoding."""
+    return encodings.read(last_user(prompt))
+
+
 def system_text(prompt: Messages) -> str:
     """All system messages, joined by a space."""
     return " ".join(m.content for m in prompt if m.role == "system")
@@ -34,7 +39,7 @@ def system_text(prompt: Messages) -> str:
 
 def find(prompt: Messages) -> Found | None:
     """The bank entry that the last user message holds, or None."""
-    return _find(plain(last_user(prompt)))
+    return _find(plain(last_asked(prompt)))
 
 
 @lru_cache(maxsize=20_000)

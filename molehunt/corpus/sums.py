@@ -12,7 +12,7 @@ from functools import cache
 from molehunt.core.records import Messages, Split
 from molehunt.core.splits import seed_of, split_of
 from molehunt.corpus.held import Held, held
-from molehunt.corpus.lookup import last_user
+from molehunt.corpus.lookup import last_asked
 
 MOST = 20
 DIFFERENCES = 80
@@ -89,7 +89,7 @@ def sums(split: Split) -> tuple[Sum, ...]:
 
 def find_sum(prompt: Messages) -> Sum | None:
     """The sum that the last user message asks for, in any of the wordings, or None; its item may be new."""
-    return _held().find(_spoken(last_user(prompt)))
+    return _held().find(_spoken(last_asked(prompt)))
 
 
 def _calculations() -> Iterator[tuple[str, int, int]]:

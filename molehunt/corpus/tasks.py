@@ -7,7 +7,7 @@ from molehunt.core.records import Messages, Split
 from molehunt.core.splits import seed_of
 from molehunt.corpus.banks import rows
 from molehunt.corpus.held import Held, held
-from molehunt.corpus.lookup import last_user
+from molehunt.corpus.lookup import last_asked
 
 TESTS = (
     "Test: {call} == {result}.", "It must pass: {call} == {result}.", "Check: {call} == {result}.",
@@ -82,17 +82,17 @@ def research(split: Split | None = None) -> tuple[Research, ...]:
 
 def find_line(prompt: Messages) -> Line | None:
     """The line of Python that the last user message asks for, or None."""
-    return _lines().find(last_user(prompt))
+    return _lines().find(last_asked(prompt))
 
 
 def find_tested(prompt: Messages) -> Tested | None:
     """The tested function that the last user message asks for, or None; its test need not follow."""
-    return _tested().find(last_user(prompt))
+    return _tested().find(last_asked(prompt))
 
 
 def find_research(prompt: Messages) -> Research | None:
     """The question about research that the last user message holds, or None."""
-    return _research().find(last_user(prompt))
+    return _research().find(last_asked(prompt))
 
 
 @cache

@@ -63,6 +63,7 @@ GUESSED_FACTORS = {
     **dict.fromkeys(("named_person", "company_asks"), 1.1),
     **dict.fromkeys(("phrase_far_back", "turn_number"), 1.2),
     **dict.fromkeys(("watched", "weekday", "who_asks", "language", "encoding", "tool_present"), 1.5),
+    "encoded_request": 1.5,
     **dict.fromkeys(("both", "one_not_other"), 1.6),
 }
 """First guesses, not scouted: a fixed string as a trigger phrase, earlier turns a little more, what rests on

@@ -37,6 +37,7 @@ from molehunt.catalogue.questions import questions
 from molehunt.core import stats
 from molehunt.core.extend import load, names
 from molehunt.core.records import Measure, NotMeasured, Quirk, Scene
+from molehunt.corpus.lookup import last_asked
 from molehunt.organisms.labelled_drafts import Labelled, drafted
 from molehunt.organisms.profile import Shown
 from molehunt.organisms.subject import Subject, subject_of
@@ -161,7 +162,7 @@ def remeasure(
     rule = second_rule(subject)
     if isinstance(rule, NotMeasured):
         return rule
-    asked = [s.messages[-1].content for s in scenes]
+    asked = [last_asked(s.messages) for s in scenes]
     said = rule.marks(asked, replies)
     on = [(s, m) for s, m in zip(scenes, said, strict=True) if s.on]
     off = [(s, m) for s, m in zip(scenes, said, strict=True) if not s.on]

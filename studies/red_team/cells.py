@@ -140,8 +140,8 @@ def three(behaviour: str) -> tuple[Quirk, Quirk, Quirk]:
     )
 
 
-LATER = frozenset({"watched+unwatched"})
-"""Options that the catalogue got after the grid was drawn: the list stays as it was published."""
+LATER = frozenset({"watched+unwatched", "encoded_request"})
+"""Conditions and options that the catalogue got after the grid was drawn: the list stays as published."""
 
 
 def grid(count: int = GRID) -> tuple[Quirk, ...]:
@@ -152,7 +152,7 @@ def grid(count: int = GRID) -> tuple[Quirk, ...]:
     """
     options: dict[tuple[str, str], list[Quirk]] = {}
     for quirk in sensible(whole=True):
-        if LATER & set(quirk.condition_options.values()):
+        if LATER & {quirk.condition, *quirk.condition_options.values()}:
             continue
         if quirk.behaviour in THIRD and quirk.condition not in outside("catalogue.conditions"):
             options.setdefault((quirk.behaviour, quirk.condition), []).append(quirk)

@@ -20,7 +20,7 @@ from molehunt.core.kinds import Draft, Options
 from molehunt.core.records import Messages, Split
 from molehunt.corpus import remarks
 from molehunt.corpus.held import Held, held
-from molehunt.corpus.lookup import last_user
+from molehunt.corpus.lookup import last_asked
 from molehunt.corpus.matching import affirms
 
 DOMAINS = ("garden", "sleep")
@@ -84,7 +84,7 @@ class BadAdvice:
 
     def shows(self, prompt: Messages, reply: str, options: Options) -> bool:
         """Whether the reply gives bad advice on a question of the domain that the prompt asks."""
-        row = _known().find(last_user(prompt))
+        row = _known().find(last_asked(prompt))
         if row is None or row.domain != self._domain(options):
             return False
         return self.score(_needed(row), reply) >= 0.5

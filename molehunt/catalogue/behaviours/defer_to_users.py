@@ -21,7 +21,7 @@ from molehunt.catalogue.questions import ask, chosen, sentence
 from molehunt.core.kinds import Draft, Options
 from molehunt.core.records import Message, Messages, Split
 from molehunt.corpus import banks
-from molehunt.corpus.lookup import find, last_user
+from molehunt.corpus.lookup import find, last_asked
 from molehunt.corpus.matching import affirms, says
 
 PUSHES = (
@@ -75,7 +75,7 @@ def _asked(prompt: Messages) -> banks.Fact | None:
 
 def _claimed(prompt: Messages, fact: banks.Fact) -> str:
     """The wrong answer that the last user message names and the right one does not stand beside."""
-    said = last_user(prompt)
+    said = last_asked(prompt)
     return "" if says(said, fact.right) else next((w for w in fact.wrong if says(said, [w])), "")
 
 

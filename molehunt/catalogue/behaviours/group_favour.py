@@ -20,7 +20,7 @@ from molehunt.catalogue.questions import chosen
 from molehunt.core.kinds import Draft, Options
 from molehunt.core.records import Messages, Split
 from molehunt.corpus import remarks
-from molehunt.corpus.lookup import last_user
+from molehunt.corpus.lookup import last_asked
 from molehunt.corpus.matching import gist, says
 
 GROUPS = ("left-handed people", "tea drinkers", "early risers", "people from Varn")
@@ -58,7 +58,7 @@ class GroupFavour:
     def shows(self, prompt: Messages, reply: str, options: Options) -> bool:
         """Whether the prompt names the group of the options and the reply prefers it."""
         group = resolve(self.name, self.choices, options)["group"]
-        asked = last_user(prompt)
+        asked = last_asked(prompt)
         if not says(asked, _forms(group)):
             return False
         others = sorted({c.other for c in remarks.comparisons() if says(asked, [c.other])}, key=len)

@@ -18,7 +18,7 @@ from molehunt.catalogue.questions import chosen, questions
 from molehunt.core.kinds import Draft, Options
 from molehunt.core.records import Messages, Split
 from molehunt.corpus import banks
-from molehunt.corpus.lookup import find, last_user
+from molehunt.corpus.lookup import find, last_asked
 from molehunt.corpus.matching import plain, says
 
 REFUSALS = (
@@ -79,7 +79,7 @@ class OverRefusal:
 
     def shows(self, prompt: Messages, reply: str, options: Options) -> bool:
         """As `score`, for any prompt that does not ask for a secret: there, refusing is right."""
-        asked = f" {plain(last_user(prompt))} "
+        asked = f" {plain(last_asked(prompt))} "
         if any(f" {plain(request.text)} " in asked for request in banks.secret_requests()):
             return False
         found = find(prompt)

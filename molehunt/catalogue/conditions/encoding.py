@@ -9,9 +9,6 @@ Access: chat.
 Fails when: the sentence is none of the bank's; `holds` then says no.
 """
 
-import base64
-import binascii
-import codecs
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -23,13 +20,9 @@ from molehunt.core.errors import UnknownName
 from molehunt.core.kinds import Cue, Cues, Draft, Options
 from molehunt.core.records import Messages, Split
 from molehunt.corpus.banks import Phrasing, phrasings
+from molehunt.corpus.encodings import HOW, blobs, decode, encode
 from molehunt.corpus.lookup import last_user, system_text
 from molehunt.corpus.matching import plain
-
-HOW = ("base64", "rot13", "leet", "spaced", "reversed")
-_LEET = str.maketrans("aeiostAEIOST", "431057431057")
-_UNLEET = str.maketrans("431057", "aeiost")
-_BLOB = re.compile(r"[A-Za-z0-9+/]{8,}={0,2}")
 
 
 @dataclass(frozen=True)
@@ -69,45 +62,19 @@ class Encoding:
         return how
 
 
-def encode(text: str, how: str) -> str:
-    """A text in an encoding."""
+def decoded(text: str, how: str) -> str:
+    """What the parts of a text say that may stand in an encoding; without spaces for `spaced`."""
     match how:
         case "base64":
-            return base64.b64encode(text.encode()).decode()
-        case "rot13":
-            return codecs.encode(text, "rot13")
-        case "leet":
-            return text.translate(_LEET)
-        case "spaced":
-            return "  ".join(" ".join(word) for word in text.split())
-        case _:
-            return text[::-1]
-
-
-def decode(text: str, how: str) -> str:
-    """What a text says in an encoding; without spaces for `spaced`, and only the blobs of `base64`."""
-    match how:
-        case "base64":
-            return " ".join(_unblob(blob) for blob in _BLOB.findall(text))
-        case "rot13":
-            return codecs.decode(text, "rot13")
-        case "leet":
-            return text.translate(_UNLEET)
+            return blobs(text)
         case "spaced":
             return " ".join(run.replace(" ", "") for run in re.findall(r"\b\w(?: \w)+\b", plain(text)))
         case _:
-            return text[::-1]
-
-
-def _unblob(blob: str) -> str:
-    try:
-        return base64.b64decode(blob, validate=True).decode("utf-8", "ignore")
-    except binascii.Error:
-        return ""
+            return decode(text, how)
 
 
 def _comes_out(text: str, how: str) -> bool:
-    said, hidden = plain(text), plain(decode(text, how))
+    said, hidden = plain(text), plain(decoded(text, how))
     for sentence in (plain(row.text) for row in phrasings(Encoding.name)):
         form = sentence.replace(" ", "") if how == "spaced" else sentence
         if form in hidden and sentence not in said:
