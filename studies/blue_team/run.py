@@ -10,13 +10,10 @@ made anew after every job. What raised is counted, and tried again in the next s
 
 import contextlib
 import datetime
-import multiprocessing
-import os
 import subprocess
 import sys
-import threading
 from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import Future, ProcessPoolExecutor, as_completed
+from concurrent.futures import Future, as_completed
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +37,7 @@ from samples import Sample, samples_of
 from molehunt.core.atomic import write_json
 from molehunt.core.errors import MolehuntError
 from molehunt.core.record_json import to_json
+from molehunt.game.side_by_side import planters
 from molehunt.game.watch import Watch, watching
 
 HERE = Path(__file__).parent
@@ -88,40 +86,10 @@ def _done(todo: Sequence[Job], workers: int) -> Iterator[tuple[Job, Mapping[str,
         for job in todo:
             yield job, job.does(*job.args)
         return
-    with _pool(workers) as pool:
+    with planters(workers) as pool:
         futures: dict[Future[Any], Job] = {pool.submit(j.does, *j.args): j for j in todo}
         for future in as_completed(futures):
             yield futures[future], future.result()
-
-
-@contextlib.contextmanager
-def _pool(workers: int) -> Iterator[ProcessPoolExecutor]:
-    """Workers; when the block is left early, by an interrupt say, they end at once."""
-    context = multiprocessing.get_context("spawn")
-    pool = ProcessPoolExecutor(workers, mp_context=context, initializer=begin)
-    try:
-        yield pool
-    except BaseException:
-        pool.shutdown(wait=False, cancel_futures=True)
-        for process in multiprocessing.active_children():
-            process.terminate()
-        raise
-    pool.shutdown()
-
-
-def begin() -> None:
-    """Make a new process a worker: one thread, and its end when that of the study ends."""
-    import torch
-
-    torch.set_num_threads(1)
-    parent = multiprocessing.parent_process()
-
-    def follow() -> None:
-        if parent is not None:
-            parent.join()
-            os._exit(130)
-
-    threading.Thread(target=follow, daemon=True).start()
 
 
 def write(

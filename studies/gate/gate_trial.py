@@ -5,8 +5,6 @@ kept. What raised lies beside them in `failed/`, until a later sitting gets it t
 """
 
 import dataclasses
-import os
-import threading
 import time
 import traceback
 from collections.abc import Sequence
@@ -50,23 +48,6 @@ def failed_file(setting: Setting, trial: Trial) -> Path:
 def trained_folder(setting: Setting, trial: Trial) -> Path:
     """Where a trial's adapter lies once it is trained."""
     return setting.work / "trained" / trial.name
-
-
-def begin() -> None:
-    """Make a new process a worker: one thread, and its end when that of the study ends."""
-    import multiprocessing
-
-    import torch
-
-    torch.set_num_threads(1)
-    parent = multiprocessing.parent_process()
-
-    def follow() -> None:
-        if parent is not None:
-            parent.join()
-            os._exit(130)
-
-    threading.Thread(target=follow, daemon=True).start()
 
 
 def prepare(setting: Setting, trials: Sequence[Trial], watch: Any) -> None:

@@ -9,25 +9,24 @@ beside this file are made anew after every trial. A trial that raised is counted
 next sitting tries it again.
 """
 
-import contextlib
 import dataclasses
 import datetime
-import multiprocessing
 import statistics
 import subprocess
-from collections.abc import Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from collections.abc import Sequence
+from concurrent.futures import as_completed
 from pathlib import Path
 from typing import Any, Literal
 
 from gate_audit import audit_file, run_audit
 from gate_table import into_page, measures, seconds, table
-from gate_trial import SEED, Setting, begin, failed_file, prepare, row_file, run_trial, trained_folder
+from gate_trial import SEED, Setting, failed_file, prepare, row_file, run_trial, trained_folder
 from generation import ARMS, Part, Recipe, Trial
 
 from molehunt.core.atomic import read_json, sweep, write_json
 from molehunt.core.errors import RunMismatch
 from molehunt.core.record_json import to_json
+from molehunt.game.side_by_side import planters
 from molehunt.game.watch import Watch, watching
 from molehunt.gate.bounds import PRESET, read_bounds
 
@@ -88,7 +87,7 @@ def main() -> None:
 
 def _try(study: Study, setting: Setting, todo: Sequence[Trial], watch: Watch) -> None:
     prepare(setting, todo, watch)
-    with _pool(study.workers) as pool:
+    with planters(study.workers) as pool:
         futures = {pool.submit(run_trial, setting, t): t for t in todo}
         watch.bar("trials", 0.0, f"0 of {len(todo)}")
         for done, future in enumerate(as_completed(futures), 1):
@@ -106,20 +105,6 @@ def _audit(study: Study, setting: Setting, watch: Watch) -> None:
         run_audit(setting, trial, study.calibration, watch)
         watch.bar("audits", done / len(kept), f"{done} of {len(kept)}: {trial.name}")
         write(study)
-
-
-@contextlib.contextmanager
-def _pool(workers: int) -> Iterator[ProcessPoolExecutor]:
-    """Workers; when the block is left early, by an interrupt say, they end at once."""
-    pool = ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn"), initializer=begin)
-    try:
-        yield pool
-    except BaseException:
-        pool.shutdown(wait=False, cancel_futures=True)
-        for process in multiprocessing.active_children():
-            process.terminate()
-        raise
-    pool.shutdown()
 
 
 def asked(study: Study) -> tuple[Trial, ...]:
