@@ -29,11 +29,12 @@ def auroc_change(
     names = np.asarray(clusters, dtype=object).astype(str)
     sides = len(set(names[positive])), len(set(names[~positive]))
     how = f"AUROC, ours less theirs, {m} against {n} of each"
-    if len(set(clusters)) < intervals.FEW or not len(first) or np.ptp(first - second) == 0:
+    k = len(set(clusters))
+    if k < intervals.FEW or not len(first) or np.ptp(first - second) == 0:
         (low, high), (other_low, other_high) = auroc_interval(a, *sides), auroc_interval(b, *sides)
         low, high = a - b - np.hypot(a - low, other_high - b), a - b + np.hypot(high - a, b - other_low)
         how = f"{how}; few clusters or resamples alike, so Newcombe's method 5 of both, as if unpaired"
     else:
         low, high = np.quantile(first - second, [0.025, 0.975])
         how = f"{how}; {intervals.said(clusters, draws)} with both classes in them"
-    return Measure(a - b, "difference of AUROC", m + n, how, float(low), float(high))
+    return Measure(a - b, "difference of AUROC", m + n, how, float(low), float(high), k)

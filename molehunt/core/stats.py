@@ -67,7 +67,7 @@ def mean(
         weights = intervals.resamples(clusters, seed, draws)
         low, high = np.quantile(weights @ row / weights.sum(1), [0.025, 0.975])
         ends, said = (float(low), float(high)), intervals.said(clusters, draws)
-    return held(Measure(value, unit, len(row), f"{how}; {said}", *(ends or (None, None))), within)
+    return held(Measure(value, unit, len(row), f"{how}; {said}", *(ends or (None, None)), clusters=k), within)
 
 
 def held(found: Measure, within: tuple[float, float] | None) -> Measure:
@@ -194,15 +194,15 @@ def auroc(
     if not m or not n:
         return NotMeasured(f"AUROC needs both classes; there are {m} positive and {n} negative.")
     names = np.asarray(clusters, dtype=object).astype(str)
-    sides = len(set(names[positive])), len(set(names[~positive]))
+    sides, k = (len(set(names[positive])), len(set(names[~positive]))), len(set(names))
     value, spread = ranked(row, positive, intervals.resamples(clusters, seed, draws))
-    if len(set(clusters)) < intervals.FEW or not len(spread) or np.ptp(spread) == 0:
+    if k < intervals.FEW or not len(spread) or np.ptp(spread) == 0:
         low, high = auroc_interval(value, *sides)
         by = f"{m} against {n}" if sides == (m, n) else f"{m} against {n}, clusters {sides[0]} and {sides[1]}"
-        return Measure(value, "AUROC", m + n, f"ties half; Newcombe's method 5, {by}", low, high)
+        return Measure(value, "AUROC", m + n, f"ties half; Newcombe's method 5, {by}", low, high, k)
     low, high = np.quantile(spread, [0.025, 0.975])
     how = f"ties half; {m} against {n}; {intervals.said(clusters, draws)} with both classes in them"
-    return Measure(value, "AUROC", m + n, how, float(low), float(high))
+    return Measure(value, "AUROC", m + n, how, float(low), float(high), k)
 
 
 def ranked(row: np.ndarray, positive: np.ndarray, weights: np.ndarray) -> tuple[float, np.ndarray]:
@@ -225,7 +225,7 @@ def proportion(
     if distinct == len(hits) or len(set(map(bool, hits))) == 1:
         low, high = wilson(round(np.mean(hits) * distinct), distinct)
         by = "Wilson" if distinct == len(hits) else f"Wilson over {distinct} clusters"
-        return Measure(float(np.mean(hits)), "share", len(hits), f"{how}; {by}", low, high)
+        return Measure(float(np.mean(hits)), "share", len(hits), f"{how}; {by}", low, high, distinct)
     rows = [float(h) for h in hits]
     return mean(rows, clusters, unit="share", how=how, seed=seed, draws=draws, within=(0, 1))
 
@@ -244,16 +244,18 @@ def holm(p: Rows, rate: float = 0.05) -> list[bool]:
 
 
 def p_of_zero(found: Measure | NotMeasured) -> float:
-    """Two-sided p of a mean of 0, from its interval as if Student's t over `n` rows; 1 where it has none.
+    """Two-sided p of a mean of 0, from its interval as if Student's t over its clusters; 1 where it has none.
 
-    Rows should be clusters of their own. The side towards 0 counts: the other may be held to what can be.
+    Records that don't tell their clusters count rows. The side towards 0 counts: the other may be held to
+    what can be.
     """
-    if isinstance(found, NotMeasured) or found.low is None or found.high is None or found.n < 2:
+    if isinstance(found, NotMeasured) or found.low is None or found.high is None:
         return 1.0
+    k = found.n if found.clusters is None else found.clusters
     width = found.value - found.low if found.value > 0 else found.high - found.value
-    if not width:
+    if not width or k < 2:
         return 1.0
-    return 2 * float(student_t.sf(abs(found.value) / width * intervals.times(found.n), found.n - 1))
+    return 2 * float(student_t.sf(abs(found.value) / width * intervals.times(k), k - 1))
 
 
 def balanced_accuracy(said: Sequence[bool], truth: Sequence[bool]) -> float | NotMeasured:

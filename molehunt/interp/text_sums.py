@@ -121,4 +121,4 @@ def _spread(value: float, unit: str, n: int, drawn: np.ndarray, how: str, texts:
         return Measure(value, unit, n, f"{how}; {why}, no interval")
     low, high = np.quantile(some, [0.025, 0.975])
     said = f"{how}; bootstrap over {texts} {of}, {DRAWS} resamples"
-    return Measure(value, unit, n, said, float(low), float(high))
+    return Measure(value, unit, n, said, float(low), float(high), texts)

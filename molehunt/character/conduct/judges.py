@@ -179,7 +179,7 @@ def kappa(
     low, high = np.nanquantile(spread, [0.025, 0.975])
     how = f"Cohen's kappa; bootstrap over {count} clusters, {stats.DRAWS} resamples"
     value = _kappa(cells, np.ones(len(cells)))
-    return Measure(value, "kappa", len(cells), how, float(min(low, value)), float(max(high, value)))
+    return Measure(value, "kappa", len(cells), how, float(min(low, value)), float(max(high, value)), count)
 
 
 def question(reply: Reply) -> str:
