@@ -358,6 +358,15 @@ def test_four_cases_of_one_sign_win_no_principle_of_many(study: SimpleNamespace)
     assert [name for _, name, _ in study.blue_measures.won(one)] == ["sure"]
 
 
+def test_ten_forms_of_three_cases_win_no_principle_of_four(study: SimpleNamespace) -> None:
+    ids = [str(i // 10) for i in range(30)]
+    forms = stats.mean([v for v in (0.4, 0.5, 0.6) for _ in range(10)], ids, unit="nats", how="x")
+    unsure = [{"change": to_json(stats.mean([-0.5, 0.6], ["a", "b"], unit="nats", how="x"))}] * 3
+    rows = dict(zip("abc", unsure, strict=True)) | {"forms": {"change": to_json(forms)}}
+    # p = 0.013 of three cases, above 0.05 / 4; by thirty rows it was 0.0003.
+    assert study.blue_measures.won({"kind-person": {"apart": {"principles": rows}}}) == []
+
+
 def test_a_fix_that_changes_every_word_is_seen_though_the_behaviour_never_shows(
     study: SimpleNamespace, tmp_path: Path
 ) -> None:

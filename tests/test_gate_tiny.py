@@ -211,6 +211,37 @@ def test_mistakes_get_a_sentence_and_change_nothing(home: Path, versions: Path, 
     assert after == before
 
 
+def test_names_are_checked_before_the_first_of_the_line_or_any_weights_are_opened(
+    home: Path, versions: Path, tmp_path: Path, monkeypatch, capfd
+) -> None:
+    from molehunt.models.standalone import save_whole
+
+    monkeypatch.chdir(tmp_path)
+    known = line.read_lineage(home)
+    held = {n: known.versions[n] for n in ("v0", "v1", "v2")}  # `next` is in none of them
+    held["v0"] = replace(held["v0"], base="gone/from/here")
+    line.write_lineage(tmp_path / "lost", line.Lineage(held, known.events[:4]))
+    save_whole(open_model("tiny"), tmp_path / "broken")
+    (tmp_path / "broken" / "model.safetensors").write_bytes(b"no weights")
+    bounds = f"--bounds {versions / 'small.json'} --no-audit"
+    before = {p: p.read_bytes() for p in tmp_path.rglob("*") if p.is_file()}
+    for words, said in {
+        f"{versions / 'next'} {versions / 'honest'} --lineage lost": "does not stand in the lineage of lost",
+        f"{versions / 'apart'} {versions / 'next'} --lineage lost": "no version to go on from",
+        f"{versions / 'honest'} {versions / 'next'} --lineage lost": "gone/from/here",
+        "broken nowhere/at/all --lineage new": "nowhere/at/all",
+        "nowhere/at/all broken --lineage new": "nowhere/at/all",
+        "broken tiny --lineage new": "broken",
+    }.items():
+        assert main(["gate", *words.split(), *bounds.split()]) == 2, words
+        out, err = capfd.readouterr()
+        told = [row for row in err.splitlines() if row.startswith("molehunt: ")]
+        assert out == "" and len(told) == 1 and said in told[0], (words, err)
+    (tmp_path / "lost" / ".lock").unlink(missing_ok=True)
+    after = {p: p.read_bytes() for p in tmp_path.rglob("*") if p.is_file()}
+    assert after == before and not (tmp_path / "new").exists()
+
+
 PAGE = (Path(__file__).parent.parent / "docs" / "104_gate.md").read_text("utf-8")
 
 

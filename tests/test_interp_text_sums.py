@@ -10,7 +10,7 @@ from molehunt.interp.resampling import resamples
 from molehunt.interp.sae import Code
 from molehunt.interp.text_sums import TextSums, recovered
 
-ROWS, WIDTH, CONTEXTS = 120, 6, 20
+ROWS, WIDTH, CONTEXTS = 240, 6, 40
 
 
 def rows(documents: int) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]:
@@ -35,7 +35,7 @@ def seen(told: tuple[torch.Tensor, ...], each: int) -> dict[str, Measure | NotMe
     return sums.measures("rows", seed=3)
 
 
-@pytest.mark.parametrize(("documents", "of"), [(10, "documents"), (2, "contexts")])
+@pytest.mark.parametrize(("documents", "of"), [(36, "documents"), (2, "contexts")])
 def test_intervals_are_those_of_the_rows_drawn_again(documents: int, of: str) -> None:
     told = rows(documents)
     x, error, active, context, document = (t.double().numpy() for t in told)
@@ -80,11 +80,11 @@ def test_one_text_has_no_interval_and_none_no_number() -> None:
 
 def test_loss_recovered_is_drawn_again_by_document() -> None:
     draw = np.random.default_rng(0)
-    read = [Context(i, i % 9, tuple(range(3 + i % 4))) for i in range(18)]
+    read = [Context(i, i % 36, tuple(range(3 + i % 4))) for i in range(72)]
     tokens = np.array([len(c.ids) - 1 for c in read])
-    losses = tokens[:, None] * (np.array([1.0, 1.5, 6.0]) + draw.random((18, 3)))
+    losses = tokens[:, None] * (np.array([1.0, 1.5, 6.0]) + draw.random((72, 3)))
     drawn = []
-    for weights in resamples(9, 0):
+    for weights in resamples(36, 0):
         plain, spliced, zero = (weights[[c.document for c in read]][:, None] * losses).sum(0)
         drawn.append((zero - spliced) / (zero - plain))
     got = recovered(read, losses, "resid_post.0")
@@ -93,3 +93,19 @@ def test_loss_recovered_is_drawn_again_by_document() -> None:
     worse = recovered(read, losses[:, [2, 1, 0]], "resid_post.0")
     assert isinstance(worse, NotMeasured) and "do not make the model worse" in worse.reason
     assert isinstance(recovered([], np.zeros((0, 3)), "resid_post.0"), NotMeasured)
+
+
+@pytest.mark.parametrize(("documents", "least"), [(8, 0.9), (20, 0.9)])
+def test_few_texts_cover_what_all_texts_would_say(documents: int, least: float) -> None:
+    """The bootstrap held the share recovered 85% of the time from 8 texts, 89% from 20."""
+    draw, held, true = np.random.default_rng(0), 0, None
+    for count in (20_000, *[documents] * 300):
+        read = [Context(i, i, (0, 1)) for i in range(count)]
+        plain, zero = draw.normal(3, 0.5, count), draw.normal(5, 1, count)
+        spliced = 0.1 * zero * np.exp(draw.normal(0, 0.4, count))
+        got = recovered(read, np.stack([plain, plain + spliced, plain + zero], 1), "resid_post.0")
+        assert isinstance(got, Measure) and got.low is not None and got.high is not None
+        true = got.value if true is None else true
+        held += count == documents and got.low <= true <= got.high
+    # 95% if texts were normal; 300 trials have a standard error of 1.3 points.
+    assert held / 300 >= least and "each left out in turn" in got.how

@@ -249,7 +249,7 @@ def test_an_allowance_covers_monitors_questions_and_is_never_overdrawn(telling: 
     "narrow.safetensors -> reads 3 numbers at resid_post.1",
     "deep.safetensors -> resid_post.99",
     "good.safetensors good.safetensors -> one probe twice",
-    "good.safetensors --remedies honest -> two searches",
+    "good.safetensors --remedies honest -> against the other with --plan FOLDER/winner.json",
     "good.safetensors --queries 9 -> below one planting",
     "good.safetensors --calibration judge.json -> nobody audits",
     "good.safetensors --against divergence -> No calibration",

@@ -1,6 +1,6 @@
 """Ratios of two means over the same groups of rows: the tokens of each passage, say.
 
-The groups of both are resampled together. Fewer than ten get Fieller's interval, fewer than three none.
+The groups of both are resampled together. Fewer than thirty get Fieller's interval, fewer than three none.
 Resamples in which theirs have a mean of 0 have no ratio and are left out, and counted; there is no interval
 where so many were left out (`LEFT_OUT`) that the upper end might lie among them. A ratio that is the same in
 every group has an interval without a width (`stats.has_a_width`), as weights beside themselves should, unless

@@ -10,12 +10,17 @@ from typing import Any, Literal, TypeVar
 from molehunt.core.errors import BadFile
 
 T = TypeVar("T")
+LATER: Mapping[str, Any] = {"later": True}
+"""Metadata of a field that records from before lack: left out where it is None, so that theirs, written anew,
+are the same bytes. What was logged of them is a hash of these."""
 
 
 def to_json(record: Any) -> Any:
     """Records to plain JSON values; a union member that is a record carries its name in `is`."""
     if dataclasses.is_dataclass(record) and not isinstance(record, type):
-        body = {f.name: to_json(getattr(record, f.name)) for f in dataclasses.fields(record)}
+        body = {
+            f.name: to_json(getattr(record, f.name)) for f in dataclasses.fields(record) if _said(f, record)
+        }
         return {"is": type(record).__name__, **body}
     if isinstance(record, Mapping):
         return {str(k): to_json(v) for k, v in record.items()}
@@ -31,6 +36,10 @@ def from_json(kind: type[T], value: Any) -> T:
         BadFile: a field is missing or unknown, or a value has the wrong shape.
     """
     return _read(kind, value, kind.__name__)
+
+
+def _said(field: dataclasses.Field[Any], record: Any) -> bool:
+    return "later" not in field.metadata or getattr(record, field.name) is not None
 
 
 def _read(kind: Any, value: Any, where: str) -> Any:

@@ -9,6 +9,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from molehunt.core.record_json import LATER
+
 Role = Literal["system", "user", "assistant"]
 Split = Literal["plant", "validate", "audit"]
 AccessLevel = Literal["chat", "scored", "open_weights"]
@@ -43,6 +45,9 @@ class Measure:
     how: str
     low: float | None = None
     high: float | None = None
+    clusters: int | None = field(default=None, metadata=LATER)
+    """On how many clusters the interval rests, where `n` counts rows of which several may share one; None
+    where each row is its own, and in records from before this was told."""
 
 
 @dataclass(frozen=True)

@@ -21,7 +21,7 @@ from molehunt.core.lineage import Edge, Lineage
 from molehunt.core.records import NotMeasured
 from molehunt.core.store import Run
 from molehunt.game.gating import RESULTS, Gated, Wish, hold_against, keep, opened
-from molehunt.game.named import Name, meant
+from molehunt.game.named import Name, meant, open_named
 from molehunt.game.overseer import Overseen
 from molehunt.game.watch import Watch
 from molehunt.models.checkpoint import checkpoint_of
@@ -47,17 +47,21 @@ def gate_in_line(
     watch = watch or Watch(None)
     there = (home / line.FILE).is_file()
     before = line.read_lineage(home) if there else None
-    old, new, *others = opened(asked, *(() if before is None else (first_of(before, home),)))
+    old, new = opened(asked)
+    first = None
+    if before is not None:  # whoever may not come to this gate hears so before the first version is opened
+        _, name_old, _ = _met(before, asked, home, old, new, made_by)
+        first = None if name_old == before.first else _first(before, home, asked.dtype, (old, new))
     with Run(home).held():
+        if (home / line.FILE).is_file() != there:
+            raise UserError(f"Another gate began or took away the lineage of {home}; run this one again.")
         before = line.read_lineage(home) if there else line.begun(checkpoint_of(old, home), _now())
-        first = _as_it_was(before, others[0]) if others else old
         known, name_old, name_new = _met(before, asked, home, old, new, made_by)
         how = f"{asked.seed}-{asked.bounds.sha256[:8]}-{asked.way[:8]}"
         folder = home / "gates" / f"{name_old}-{name_new}-{how}"
-        since = None if known.first == name_old else first
         names = (name_old, name_new)
         with under_way(home, note):
-            found = hold_against(asked, old, new, since, home / "answers", folder, names, watch)
+            found = hold_against(asked, old, new, first, home / "answers", folder, names, watch)
             if found.passed and (stopped := _stopped(known, name_new, asked)) is not None:
                 raise _no_second_try(stopped)  # another audit, or none, lets it off what this one said
             keep(found)
@@ -133,7 +137,8 @@ def first_of(known: Lineage, home: Path) -> Name:
     return replace(meant(where, first.base, first.revision or None), said=known.first)
 
 
-def _as_it_was(known: Lineage, first: LocalModel) -> LocalModel:
+def _first(known: Lineage, home: Path, dtype: str, beside: tuple[LocalModel, LocalModel]) -> LocalModel:
+    (first,) = open_named([first_of(known, home)], dtype, beside)
     if first.fingerprint != known.versions[known.first].fingerprint:
         raise UserError(
             f"{known.first}, the first of the line, is not what it was; restore its weights, or open it in "

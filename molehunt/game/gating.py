@@ -22,7 +22,7 @@ from molehunt.core.atomic import write_json
 from molehunt.core.errors import UserError
 from molehunt.core.records import NotMeasured
 from molehunt.core.store import Run, stage_key
-from molehunt.game.named import Name, meant, open_named
+from molehunt.game.named import meant, open_named
 from molehunt.game.overseer import Overseen, oversee
 from molehunt.game.spec import METHODS, GameSpec
 from molehunt.game.watch import Watch
@@ -128,18 +128,17 @@ def gate(asked: Wish, out: Path, watch: Watch | None = None, note: Mapping[str, 
     return found
 
 
-def opened(asked: Wish, *others: Name) -> tuple[LocalModel, ...]:
-    """Old and new and others, ready to speak.
+def opened(asked: Wish) -> tuple[LocalModel, LocalModel]:
+    """Old and new, ready to speak.
 
     Raises:
         UserError: old and new are the same weights, or read text in different pieces.
     """
-    two = [meant(asked.old, asked.base), meant(asked.new, asked.base)]
-    old, new, *rest = open_named([*two, *others], asked.dtype)
+    old, new = open_named([meant(asked.old, asked.base), meant(asked.new, asked.base)], asked.dtype)
     if old.fingerprint == new.fingerprint:
         raise UserError(f"{asked.old} and {asked.new} are the same weights; there is nothing to compare.")
     same_tokens(old, new)
-    return old, new, *rest
+    return old, new
 
 
 def hold_against(

@@ -65,17 +65,23 @@ def refuse_no_run(said: str) -> None:
         raise BadFile(f"{folder} {what}; a suspect is named as RUN:NAME, with RUN the folder of a game.")
 
 
-def open_named(names: Sequence[Name], dtype: str = "auto") -> tuple[LocalModel, ...]:
-    """All of them, ready to speak; those on one base share it.
+def open_named(
+    names: Sequence[Name], dtype: str = "auto", beside: Sequence[LocalModel] = ()
+) -> tuple[LocalModel, ...]:
+    """All of them, ready to speak; those on one base share it, also with those that are open `beside` them.
+
+    Every name is looked at before one is loaded: a slip in the last should not cost the others' minutes.
 
     Raises:
         ModelUnfit: a model fails what must be proven. Others as `open_model`.
     """
     from molehunt.models.adapter_files import read_adapter
     from molehunt.models.check import fit_to_speak
-    from molehunt.models.load import open_model
+    from molehunt.models.load import look, open_model
 
-    bases = {}
+    bases = {(m.model.spec.id, m.model.spec.revision): m.model for m in beside}
+    for name in names:
+        look(ModelSpec(name.id, name.revision))
     for name in names:
         key = (name.id, name.revision)
         if key not in bases:

@@ -120,7 +120,10 @@ def task(
     if not 0 < fix_effort < math.inf:
         raise UserError(f"--fix-effort is {fix_effort}; it should be above 0, and finite.")
     if remedies and monitors:
-        raise UserError("--remedies and --monitors are two searches: where remedies count monitors don't.")
+        raise UserError(
+            "--remedies and --monitors are two searches, for a share that is taken away and log-odds have no "
+            "common measure; search against one, then against the other with --plan FOLDER/winner.json."
+        )
     named = tuple(against or METHODS)
     GameSpec(suspects=2, methods=named, effort=effort).checked()
     methods = named if (_by_verdict(remedies, closed) if remedies else against or not monitors) else ()

@@ -12,7 +12,9 @@
    between random halves of A's texts read.
 
 Intervals resample whole documents, or contexts where there are fewer than 8 documents. A norm is never
-negative, so its interval lies above 0 by construction; for "is there anything", read p and agreement.
+negative, so its interval lies above 0 by construction; for "is there anything", read p and agreement. Noise
+of single texts adds to a norm, and resamples add it once more: where it is as large as the difference itself,
+or texts are few, the interval lies too high.
 
 Source: Minder et al. 2025 (2510.13900), "Narrow finetuning leaves clearly readable traces in activation
 differences"; nostalgebraist 2020 for the lens.

@@ -67,7 +67,7 @@ def calibration_error(
     counts = np.random.default_rng(seed).multinomial(k, np.full(k, 1 / k), size=DRAWS)
     low, high = np.quantile([_error(p, truth, c[which]) for c in counts], [0.025, 0.975])
     how = f"{how}; bootstrap over {k} clusters, {DRAWS} resamples"
-    return Measure(value, "probability", len(p), how, float(low), float(high))
+    return Measure(value, "probability", len(p), how, float(low), float(high), k)
 
 
 def _error(p: np.ndarray, truth: np.ndarray, weight: np.ndarray) -> float:

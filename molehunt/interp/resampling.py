@@ -74,13 +74,13 @@ def ratio(
     if texts < intervals.FEW:
         low, high = intervals.of_mean(sums, counts) or (None, None)
         by = "too few for an interval" if low is None else "Student's t"
-        return Measure(value, unit, int(total), f"{how}; {texts} {of}, {by}", low, high)
+        return Measure(value, unit, int(total), f"{how}; {texts} {of}, {by}", low, high, texts)
     weights = resamples(texts, seed)
     drawn = weights @ counts
     some = drawn > 0
     low, high = np.quantile((weights @ sums)[some] / drawn[some], [0.025, 0.975])
     said = f"{how}; bootstrap over {texts} {of}, {DRAWS} resamples"
-    return Measure(value, unit, int(total), said, float(low), float(high))
+    return Measure(value, unit, int(total), said, float(low), float(high), texts)
 
 
 def norms(gram: np.ndarray, weights: np.ndarray) -> np.ndarray:

@@ -7,19 +7,20 @@ Tokens of one text are alike, so what is resampled is documents, or contexts whe
     recovered = (L_zero − L_spliced) / (L_zero − L_plain), L a mean loss of the next token, in nats
 
 each sum over the texts drawn; so only sums over texts are kept, and no row. Intervals are the middle 95% of
-2,000 draws.
+2,000 draws; of fewer than thirty texts Student's t, each text left out in turn (`core/intervals.py`).
 
 What this cannot tell you: how text of another kind fares. The share of dead latents has no interval here:
 texts drawn again can only lose latents that fired, never wake one.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from molehunt.core import intervals
 from molehunt.core.records import Measure, NotMeasured
 from molehunt.interp.reading import Context
 from molehunt.interp.resampling import DRAWS, clusters, folded, ratio, resamples
@@ -70,14 +71,12 @@ class TextSums:
         which, of = clusters(self._documents, list(self._at))
         rows, active, _, _ = sums = folded(np.stack(self._sums), which).T
         every = np.stack([*sums, *folded(np.stack(self._totals), which).T], 1)
-        texts = len(every)
         l0 = ratio(active, rows, unit="latents a row", how=how, seed=seed, of=of)
         value = float(explained(every.sum(0)[None])[0])
         if not np.isfinite(value):
             return {"variance_explained": NotMeasured("the activations do not vary"), "l0": l0}
         said = (value, "share", int(rows.sum()))
-        drawn = explained(resamples(texts, seed) @ every) if texts > 1 else np.full(1, np.nan)
-        return {"variance_explained": _spread(*said, drawn, how, texts, of), "l0": l0}
+        return {"variance_explained": _spread(*said, every, explained, how, of, seed), "l0": l0}
 
 
 def recovered(
@@ -95,11 +94,13 @@ def recovered(
             f"zeros at {address} do not make the model worse: {zero:.3f} against {plain:.3f} nats"
         )
     how = f"{plain:.4f} nats plain, {spliced:.4f} spliced, {zero:.4f} with zeros at {address}"
-    value, texts = float((zero - spliced) / (zero - plain)), len(sums)
-    drawn = resamples(texts, seed) @ sums if texts > 1 else np.full((1, 3), np.nan)
-    worse = drawn[:, 2] - drawn[:, 0]
-    share = np.divide(drawn[:, 2] - drawn[:, 1], worse, out=np.full(len(drawn), np.nan), where=worse > 0)
-    return _spread(value, "share", count, share, how, texts, of)
+    return _spread(float((zero - spliced) / (zero - plain)), "share", count, sums, _share, how, of, seed)
+
+
+def _share(sums: np.ndarray) -> np.ndarray:
+    """Of the loss by zeros, what splicing keeps, from rows of sums [draws, 3]; no number where zeros help."""
+    worse = sums[:, 2] - sums[:, 0]
+    return np.divide(sums[:, 2] - sums[:, 1], worse, out=np.full(len(sums), np.nan), where=worse > 0)
 
 
 def explained(sums: np.ndarray) -> np.ndarray:
@@ -113,12 +114,31 @@ def explained(sums: np.ndarray) -> np.ndarray:
     return 1 - np.divide(left, spread, out=np.full(len(sums), np.nan), where=spread > FLAT * square)
 
 
-def _spread(value: float, unit: str, n: int, drawn: np.ndarray, how: str, texts: int, of: str) -> Measure:
-    """A number with the middle 95% of what was drawn, where half of the draws or more gave one."""
-    some = drawn[np.isfinite(drawn)]
-    if texts < 2 or len(some) < DRAWS / 2:
-        why = "one text" if texts < 2 else "most draws give no number"
-        return Measure(value, unit, n, f"{how}; {why}, no interval")
-    low, high = np.quantile(some, [0.025, 0.975])
-    said = f"{how}; bootstrap over {texts} {of}, {DRAWS} resamples"
-    return Measure(value, unit, n, said, float(low), float(high))
+def _spread(
+    value: float,
+    unit: str,
+    n: int,
+    sums: np.ndarray,
+    number: Callable[[np.ndarray], np.ndarray],
+    how: str,
+    of: str,
+    seed: int,
+) -> Measure:
+    """A number of sums over texts [texts, ...] with its interval, where half of the draws give one."""
+    texts = len(sums)
+    if texts < intervals.LEAST:
+        why = "one text" if texts < 2 else "two texts"
+        return Measure(value, unit, n, f"{how}; {why}, no interval", clusters=texts)
+    if texts < intervals.FEW:
+        ends = intervals.jackknife(np.array(value), number(sums.sum(0) - sums))
+        said = f"{how}; Student's t over {texts} {of}, each left out in turn"
+    else:
+        drawn = number(resamples(texts, seed) @ sums)
+        some = drawn[np.isfinite(drawn)]
+        ends = np.quantile(some, [0.025, 0.975]) if len(some) >= DRAWS / 2 else None
+        said = f"{how}; bootstrap over {texts} {of}, {DRAWS} resamples"
+    if ends is None:
+        return Measure(
+            value, unit, n, f"{how}; many draws of texts give no number, no interval", clusters=texts
+        )
+    return Measure(value, unit, n, said, float(ends[0]), float(ends[1]), texts)

@@ -51,9 +51,9 @@ class Options:
     """Probes of `molehunt probe train`, trained on this base model: what counts, beside --against where it is
     given, is how far apart they score organism and decoy on the same blind questions. Label 1 is bad."""
     remedies: tuple[str, ...] = ()
-    """Blind remedies to be outlived (`molehunt fix` lists them), in place of auditors: what counts is the
-    share of what it showed that the most thorough takes away. Where one goes by verdicts --against audits
-    first."""
+    """Blind remedies to be outlived (`molehunt fix` lists them), in place of auditors and monitors: what
+    counts is the share of what it showed that the most thorough takes away. Where one goes by verdicts
+    --against audits first. Not beside --monitors: search against one, then against the other with --plan."""
     constitution: str = "kind-person"
     """What remedies go by: a preset or a file, as `molehunt constitution` lists and checks them."""
     fix_effort: float = 1.0

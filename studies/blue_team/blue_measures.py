@@ -264,7 +264,8 @@ def _kept(number: Any) -> Number:
     """A number as it stands in a row, as a record again."""
     if not measured(number):
         return NotMeasured(number["reason"] if isinstance(number, Mapping) else "it was not asked")
-    return Measure(number["value"], number["unit"], number["n"], number["how"], number["low"], number["high"])
+    given = (number[part] for part in ("value", "unit", "n", "how", "low", "high"))
+    return Measure(*given, clusters=number.get("clusters"))
 
 
 def _mean(rows: Sequence[Row], read: Any, unit: str, how: str, within: Any = None) -> Number:

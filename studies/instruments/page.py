@@ -25,8 +25,8 @@ and their probes share most of what they were trained on.
 Eight pairs tell a large fading from none, and no more. Labels are counted words: a feature of ideas gets
 none, or a poor one. Replies that are placed on the assistant axis are short, and their words differ where the
 quirk shows; only the rows with the same replies speak of the weights alone.
-An interval over fewer than ten pairs or features whose `how` in `results.json` says bootstrap was made before
-Student's t took that place (`molehunt/core/intervals.py`), and is too narrow.
+An interval over fewer than thirty pairs or features whose `how` in `results.json` says bootstrap was made
+before Student's t took that place (`molehunt/core/intervals.py`), and is too narrow.
 """
 
 

@@ -27,7 +27,7 @@ import numpy as np
 
 from molehunt.character.allowed import allowed
 from molehunt.character.bank import Case
-from molehunt.core import stats
+from molehunt.core import intervals, stats
 from molehunt.core.errors import UserError
 from molehunt.core.records import Measure, NotMeasured
 from molehunt.models.readers import LOCAL, Answerer, open_local, open_reader
@@ -163,7 +163,11 @@ def can_tell(found: Measure | NotMeasured) -> bool:
 def kappa(
     one: Sequence[Verdict], other: Sequence[Verdict], clusters: Sequence[str], seed: int = 0
 ) -> Measure | NotMeasured:
-    """Cohen's kappa of two judges where both spoke, clusters resampled."""
+    """Cohen's kappa of two judges where both spoke, clusters resampled.
+
+    Fewer than thirty clusters get Wilson's interval of the agreement, with clusters as the sample and chance
+    as it was found: judges who seldom differ may not differ in any of a few clusters, nor in a resample.
+    """
     rows = [
         (bool(a), bool(b), c)
         for a, b, c in zip(one, other, clusters, strict=True)
@@ -173,13 +177,18 @@ def kappa(
         return NotMeasured("kappa needs four replies that both judged, and both verdicts among them")
     cells = np.array([[a, b] for a, b, _ in rows], dtype=float)
     _, which = np.unique([c for _, _, c in rows], return_inverse=True)
-    count = int(which.max()) + 1
+    count, value = int(which.max()) + 1, _kappa(cells, np.ones(len(cells)))
+    if count < intervals.FEW:
+        chance = float(np.prod(cells.mean(0)) + np.prod(1 - cells.mean(0)))
+        agreed = intervals.wilson_of(float((cells[:, 0] == cells[:, 1]).mean()), count)
+        low, high = ((end - chance) / (1 - chance) for end in agreed)
+        how = f"Cohen's kappa; Wilson's interval of the agreement over {count} clusters, chance as found"
+        return Measure(value, "kappa", len(cells), how, min(low, value), max(high, value), count)
     drawn = np.random.default_rng(seed).multinomial(count, np.full(count, 1 / count), size=stats.DRAWS)
     spread = [_kappa(cells, row[which].astype(float)) for row in drawn]
     low, high = np.nanquantile(spread, [0.025, 0.975])
     how = f"Cohen's kappa; bootstrap over {count} clusters, {stats.DRAWS} resamples"
-    value = _kappa(cells, np.ones(len(cells)))
-    return Measure(value, "kappa", len(cells), how, float(min(low, value)), float(max(high, value)))
+    return Measure(value, "kappa", len(cells), how, float(min(low, value)), float(max(high, value)), count)
 
 
 def question(reply: Reply) -> str:

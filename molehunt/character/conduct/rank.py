@@ -5,13 +5,15 @@ are p = σ(log-odds), averaged over clusters; the strengths θ minimise the cros
 
     P(i over j) = σ(θ_i − θ_j),   Σ θ = 0,
 
-by Newton's method with a small ridge. Intervals resample clusters. The **cycle rate** is the share of
+by Newton's method with a small ridge. Intervals resample clusters, or leave each out in turn where there are
+few (`core/intervals.py`). The **cycle rate** is the share of
 triples, cluster by cluster, in which i beats j, j beats k and k beats i; 1/4 where preferences are tossed.
 
 Source: Bradley and Terry 1952 (Biometrika 39:324); cycles as in value conflicts (2509.25369).
 
 What this cannot tell you: that there is one order. Strengths are the nearest order to preferences that may
-have none: read the cycle rate beside them.
+have none: read the cycle rate beside them. And noise draws the agreement of two orders toward 0: its interval
+reaches as far above the value as below, and still holds a perfect agreement no more than 91% of the time.
 """
 
 from collections.abc import Mapping, Sequence
@@ -22,7 +24,7 @@ import numpy as np
 from scipy.special import expit
 from scipy.stats import rankdata
 
-from molehunt.core import stats
+from molehunt.core import intervals, stats
 from molehunt.core.records import Measure, NotMeasured
 
 RIDGE = 1e-3
@@ -38,7 +40,8 @@ class Ranked:
     """Nats above the mean of all."""
     cycles: Measure | NotMeasured
     drawn: np.ndarray
-    """[resamples, things], the strengths of each resample."""
+    """[resamples, things], the strengths of each resample; none of too few clusters to resample."""
+    clusters: int
 
 
 def ranked(
@@ -47,19 +50,28 @@ def ranked(
     """Strengths from log-odds [clusters, pairs], pairs in the order of `combinations(names, 2)`."""
     missing = NotMeasured(f"fewer than two clusters or things: {how}")
     if len(odds) < 2 or len(names) < 2:
-        return Ranked(dict.fromkeys(names, missing), missing, np.zeros((0, len(names))))
-    p = expit(odds)
+        return Ranked(dict.fromkeys(names, missing), missing, np.zeros((0, len(names))), len(odds))
+    p, k = expit(odds), len(odds)
     best = strengths(len(names), p.mean(0)[None])[0]
-    rng = np.random.default_rng(seed)
-    weights = rng.multinomial(len(p), np.full(len(p), 1 / len(p)), size=draws) / len(p)
-    drawn = strengths(len(names), weights @ p)
-    low, high = np.quantile(drawn, [0.025, 0.975], axis=0)
-    said = f"Bradley–Terry, {how}; bootstrap over {len(p)} clusters, {draws} resamples"
-    found: dict[str, Measure | NotMeasured] = {
-        name: Measure(float(best[i]), "nats above the mean", odds.size, said, float(low[i]), float(high[i]))
-        for i, name in enumerate(names)
-    }
-    return Ranked(found, _cycles(len(names), odds, how, seed), drawn)
+    drawn = np.zeros((0, len(names)))
+    if k >= intervals.SPARSE:
+        weights = np.random.default_rng(seed).multinomial(k, np.full(k, 1 / k), size=draws) / k
+        drawn = strengths(len(names), weights @ p)
+    if k >= intervals.FEW:
+        ends, by = (
+            np.quantile(drawn, [0.025, 0.975], axis=0),
+            f"bootstrap over {k} clusters, {draws} resamples",
+        )
+    else:
+        ends = intervals.jackknife(best, strengths(len(names), (p.sum(0) - p) / (k - 1)))
+        by = f"Student's t over {k} clusters, each left out in turn"
+        by = f"{k} clusters are too few for an interval" if ends is None else by
+    found: dict[str, Measure | NotMeasured] = {}
+    for i, name in enumerate(names):
+        low, high = (None, None) if ends is None else (float(ends[0][i]), float(ends[1][i]))
+        said = f"Bradley–Terry, {how}; {by}"
+        found[name] = Measure(float(best[i]), "nats above the mean", odds.size, said, low, high, k)
+    return Ranked(found, _cycles(len(names), odds, how, seed), drawn, k)
 
 
 def strengths(count: int, p: np.ndarray) -> np.ndarray:
@@ -81,19 +93,27 @@ def strengths(count: int, p: np.ndarray) -> np.ndarray:
 
 
 def agreement(one: Ranked, other: Ranked) -> Measure | NotMeasured:
-    """Rank correlation of two orders of the same things; resamples are paired as they come."""
-    if not len(one.drawn) or not len(other.drawn) or list(one.strengths) != list(other.strengths):
-        return NotMeasured("one of the two orders is missing")
+    """Rank correlation of two orders of the same things; resamples are paired as they come.
+
+    The interval is the percentiles' and their mirror image about the value, whichever reaches farther; none
+    where one of the two rests on fewer than ten clusters, from which either holds too seldom.
+    """
     best = [[m.value for m in r.strengths.values() if isinstance(m, Measure)] for r in (one, other)]
+    if not best[0] or not best[1] or list(one.strengths) != list(other.strengths):
+        return NotMeasured("one of the two orders is missing")
     value = _spearman(*map(np.array, best))
     if value is None:
         return NotMeasured("one of the two has no order: all its things are as strong")
+    k, how = min(one.clusters, other.clusters), f"Spearman over {len(best[0])} things"
     pairs = zip(one.drawn, other.drawn, strict=False)
     drawn = [r for a, b in pairs if (r := _spearman(a, b)) is not None]
-    low, high = np.quantile(drawn, [0.025, 0.975]) if drawn else (None, None)
-    how = f"Spearman over {len(best[0])} things; both resampled, {len(drawn)} resamples that have an order"
-    ends = (None, None) if low is None or high is None else (float(low), float(high))
-    return Measure(value, "correlation", len(best[0]), how, *ends)
+    if not drawn:
+        how = f"{how}; {k} clusters are too few for an interval"
+        return Measure(value, "correlation", len(best[0]), how, clusters=k)
+    low, high = np.quantile(drawn, [0.025, 0.975])
+    ends = min(low, 2 * value - high), max(high, 2 * value - low)
+    how = f"{how}; both resampled and mirrored, {len(drawn)} resamples that have an order"
+    return Measure(value, "correlation", len(best[0]), how, *map(float, np.clip(ends, -1, 1)), clusters=k)
 
 
 def _spearman(one: np.ndarray, other: np.ndarray) -> float | None:

@@ -87,13 +87,15 @@ def slope(moved: Sequence[Moved], kind: str, seed: int = 0, draws: int = DRAWS) 
     if len(names) < intervals.FEW:
         low, high = intervals.of_mean(sums[:, 0], sums[:, 1]) or (None, None)
         by = "too few for an interval" if low is None else "Student's t"
-        return Measure(value, "ratio", len(moved), f"{how}; {len(names)} stories, {by}", low, high)
+        return Measure(
+            value, "ratio", len(moved), f"{how}; {len(names)} stories, {by}", low, high, len(names)
+        )
     rng = np.random.default_rng(seed)
     weights = rng.multinomial(len(names), np.full(len(names), 1 / len(names)), size=draws)
     drawn = weights @ sums
     low, high = np.quantile(drawn[:, 0] / drawn[:, 1], [0.025, 0.975])
     said = f"{how}; bootstrap over {len(names)} stories, {draws} resamples"
-    return Measure(value, "ratio", len(moved), said, float(low), float(high))
+    return Measure(value, "ratio", len(moved), said, float(low), float(high), len(names))
 
 
 def intended(r: int, side: int) -> float:
