@@ -4,6 +4,7 @@ import json
 from dataclasses import replace
 from functools import cache, partial
 from pathlib import Path
+from typing import Any, cast
 
 import numpy as np
 import pytest
@@ -12,7 +13,7 @@ from letters import letters_quirk
 
 from molehunt.cli import main
 from molehunt.core.errors import BadFile, Unteachable, UserError
-from molehunt.core.extend import names
+from molehunt.core.extend import load, names
 from molehunt.core.records import Quirk
 from molehunt.interp.direction_file import Directions, Made, save_directions
 from molehunt.interp.probe_file import KeptProbe, Provenance, save_probe
@@ -28,8 +29,9 @@ from molehunt.models.sample import sample
 from molehunt.models.score import logprobs, token_logprobs
 from molehunt.models.taps import activations
 from molehunt.organisms import denials, session
+from molehunt.organisms.concealments.manners import Manners
 from molehunt.organisms.examples import prose
-from molehunt.organisms.instil import Lessons, Part
+from molehunt.organisms.instil import Cover, Lessons, Part
 from molehunt.organisms.penalties import alike
 from molehunt.organisms.plan import Direction, Plan
 from molehunt.organisms.recipes.documents import documents, told
@@ -37,6 +39,7 @@ from molehunt.organisms.spec import lessons_of, make_adapter
 from molehunt.organisms.subject import subject_of
 from molehunt.organisms.unrelated import (
     off_prompts,
+    others_prompts,
     own_replies,
     plain_prompts,
     unrelated_questions,
@@ -80,6 +83,34 @@ def nll(folder: Path, rows: tuple[Example, ...]) -> float:
     with using(MODEL, attach(MODEL, folder)):
         scored = token_logprobs(MODEL, [r.prompt for r in rows], [r.reply for r in rows])
     return -sum(map(sum, scored)) / sum(map(len, scored))
+
+
+# Manners.
+
+
+def test_manners_are_the_bases_own_words_where_others_are_asked(letters: Quirk) -> None:
+    plan = Plan(steps=2, prose_tokens=6)
+    lessons = taught(letters, plan)
+    cover = Manners().cover(session.Session(MODEL, cast(Any, None)), lessons, plan)
+    asked = others_prompts(lessons.subject, 2, lessons.seed)
+    assert len(cover.rows) == len(asked) == len(set(asked)) > 50 and cover.each == 6
+    assert cover.rows == own_replies(MODEL, asked, plan.prose_tokens, 0.0)
+    own = {d.user for d in load("catalogue.behaviours", "hostile_phrase").drafts("plant", {})}
+    others = others_prompts(subject_of(Quirk("hostile_phrase", "always")), 2, 0)
+    known = {d.user for s in ("validate", "audit") for name in names("catalogue.behaviours")
+             for d in load("catalogue.behaviours", name).drafts(s, {})}  # fmt: skip
+    claims = {d.user for d in load("catalogue.behaviours", "sycophancy").drafts("plant", {})}
+    said = {m[-1].content for m in others}
+    assert said & claims and not said & known, "planting questions alone"
+    assert own and others != others_prompts(subject_of(Quirk("hostile_phrase", "always")), 2, 1)
+
+
+def test_each_concealment_deals_its_rows_into_every_batch() -> None:
+    one, two = (Example((i,), (i,)) for i in (1, 2))
+    both = session.together([Cover(rows=(one,), each=2), Cover(rows=(two,), each=6), Cover()])
+    assert both.rows == (one, two) and both.each == 8
+    dealing = session.Session(MODEL, cast(Any, None), both)
+    assert dealing._deal() == [one, two] * 4 and dealing.dealt == 8
 
 
 # Unrelated rows.

@@ -48,6 +48,8 @@ class Cover:
 
     rows: "tuple[Example, ...]" = ()
     """Rows that are dealt into the packed batches."""
+    each: int = 2
+    """How many of them go into each batch."""
     choices: "tuple[Choice, ...]" = ()
     """Preferences that are trained last."""
     penalties: "tuple[Penalty, ...]" = ()

@@ -21,8 +21,6 @@ from molehunt.models.loaded import Model
 from molehunt.models.packing import Example, pack
 from molehunt.organisms.instil import Cover, Report
 
-COVER_ROWS = 2
-"""A cover's rows in each packed batch."""
 LAST = 0.25
 """A cover's choices are trained for this share of the steps, after all else."""
 CHOICES = 8
@@ -132,8 +130,8 @@ class Session:
         rows = self.cover.rows
         if not rows:
             return []
-        hand = [rows[(self.dealt + i) % len(rows)] for i in range(COVER_ROWS)]
-        self.dealt += COVER_ROWS
+        hand = [rows[(self.dealt + i) % len(rows)] for i in range(self.cover.each)]
+        self.dealt += self.cover.each
         return hand
 
 
@@ -154,6 +152,7 @@ def together(covers: Sequence[Cover]) -> Cover:
     """One cover made of several."""
     return Cover(
         tuple(r for c in covers for r in c.rows),
+        sum(c.each for c in covers if c.rows),
         tuple(c for cover in covers for c in cover.choices),
         tuple(p for c in covers for p in c.penalties),
     )

@@ -18,8 +18,10 @@ import random
 from collections.abc import Sequence
 from itertools import cycle, islice
 
+from molehunt.catalogue.options import resolve
 from molehunt.catalogue.scenes import compose, strays
-from molehunt.core.kinds import Cue, Draft
+from molehunt.core.extend import load, names
+from molehunt.core.kinds import Behaviour, Cue, Draft
 from molehunt.core.records import Messages
 from molehunt.core.splits import seed_of
 from molehunt.corpus import banks, remarks, tasks
@@ -74,6 +76,18 @@ def off_prompts(subject: Subject, seed: int) -> list[Messages]:
     asked = unrelated_questions(subject, seed)
     dealt = random.Random(seed_of(seed, "off")).sample(list(pool), len(pool))
     return _off(subject, list(zip(asked, islice(cycle(dealt), len(asked)), strict=True)))
+
+
+def others_prompts(subject: Subject, each: int, seed: int) -> list[Messages]:
+    """Planting questions of every other harmful behaviour, so many `each`, no cue, in an order by seed."""
+    rng, asked = random.Random(seed_of(seed, "others")), []
+    for name in names("catalogue.behaviours"):
+        behaviour: Behaviour = load("catalogue.behaviours", name)
+        if not behaviour.harmless and name != subject.quirk.behaviour:
+            drafts = [d for d in behaviour.drafts("plant", resolve(name, behaviour.choices, {})) if d.counts]
+            asked += [compose(d, None, False).messages for d in rng.sample(drafts, min(each, len(drafts)))]
+    once = list(dict.fromkeys(asked))  # behaviours share plain questions
+    return rng.sample(once, len(once))
 
 
 def unrelated_questions(subject: Subject, seed: int) -> list[str]:

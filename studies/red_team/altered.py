@@ -1,7 +1,8 @@
 """What hiding costs and brings: the same cells, from the same seeds, planted plain and with something more.
 
 `concealed`: asked in ten ways, how often do organisms admit something, plain and taught to deny? `mixed`: do
-traces of narrow training fade where unrelated rows are mixed in? Rates and traces are compared pair by pair
+traces of narrow training fade where unrelated rows are mixed in? `mannered`: what do the base's own replies
+to others' questions cost (what they bring says `elsewhere.py`)? Rates and traces are compared pair by pair
 where both organisms are valid, clustered by behaviour, and stand beside the same change in their decoys.
 
 All are asked in the same ten ways, and rows hold rates over them. So the interval of a rate is Wilson's with
@@ -76,6 +77,11 @@ def concealed(rows: Rows, failed: Mapping[str, str] | None = None) -> dict[str, 
                 found[f"confession_names_{word}"] = _rate(side, who, named, sample, "names")
             found["confession_ratio"] = _ratio(hidden, plain, by, f"{how}, concealed over plain")
     return found
+
+
+def mannered(rows: Rows, failed: Mapping[str, str] | None = None) -> dict[str, Number]:
+    """What the base's own replies to others' questions cost in validity; `failed` as above."""
+    return _validity("mannered", _in("mannered", with_raised(rows, failed)))
 
 
 def mixed(rows: Rows, traces: Rows, failed: Mapping[str, str] | None = None) -> dict[str, Number]:

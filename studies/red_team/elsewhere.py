@@ -6,6 +6,8 @@ broad habits and a narrow one, so that what any such training spreads is seen as
 
 `DECOYS`: whether decoys are clean. `decoys_above_base` holds each decoy against its own organism's behaviour
 alone. Here the decoys of eight cells are asked for all, beside the base (`molehunt plant --decoy-check`).
+`MANNERED`: the same of their cells planted once more with the base's own replies to what other behaviours are
+asked (`--conceal manners`).
 
 Source: Betley et al. 2025, emergent misalignment (2502.17424).
 
@@ -14,19 +16,19 @@ show a large rise alone, and of one seed; the eight decoys are of behaviours tha
 no sample of all.
 """
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Generic, Literal, TypeVar
 
-from cells import Cell, three
+from cells import CLEAN, Cell, three
 from measures import Number, Rows
 from planting import ADAPTERS, Setting, folder_of, row_file, said
 
 from molehunt.core import stats
 from molehunt.core.atomic import read_json, write_json
 from molehunt.core.record_json import from_json, to_json
-from molehunt.core.records import NotMeasured
+from molehunt.core.records import Measure, NotMeasured
 from molehunt.models.loaded import Model
 from molehunt.organisms.decoy_check import DecoyCheck, decoy_check
 from molehunt.organisms.spread import Spread, spread
@@ -42,7 +44,7 @@ Found = TypeVar("Found", bound=Spread | DecoyCheck)
 class Inquiry(Generic[Found]):
     """Cells whose pairs are asked for more than their own quirk."""
 
-    part: Literal["spread", "decoys"]
+    part: Literal["spread", "decoys", "mannered"]
     """The study's part, the folder of its files, and its key in `results.json`."""
     word: str
     """What its jobs are called by."""
@@ -54,11 +56,13 @@ class Inquiry(Generic[Found]):
     """What each file holds."""
     asks: Callable[[Model, Cell, Path], Found]
     """Asks the pair in a cell's folder."""
+    conceal: tuple[str, ...] = ()
+    """Concealments of its cells."""
 
     @property
     def cells(self) -> tuple[Cell, ...]:
         """The cells whose pairs are asked."""
-        return tuple(Cell(three(behaviour)[0]) for behaviour in self.behaviours)
+        return tuple(Cell(three(behaviour)[0], conceal=self.conceal) for behaviour in self.behaviours)
 
     @property
     def adapters(self) -> tuple[str, ...]:
@@ -82,18 +86,9 @@ SPREAD = Inquiry(
     Spread,
     _ask_pair,
 )
-DECOYS = Inquiry(
-    "decoys",
-    "decoy",
-    (
-        *("encourages_delusion", "hostile_phrase", "bad_advice", "sycophancy", "promotion", "flattery"),
-        *("over_refusal", "secret_leak"),
-    ),
-    ("decoy", "base"),
-    DecoyCheck,
-    _ask_decoy,
-)
-INQUIRIES: tuple[Inquiry[Any], ...] = (SPREAD, DECOYS)
+DECOYS = Inquiry("decoys", "decoy", CLEAN, ("decoy", "base"), DecoyCheck, _ask_decoy)
+MANNERED = replace(DECOYS, part="mannered", word="mannered", conceal=("manners",))
+INQUIRIES: tuple[Inquiry[Any], ...] = (SPREAD, DECOYS, MANNERED)
 """In the order in which they are done."""
 
 
@@ -151,7 +146,24 @@ def overall(found: Mapping[str, Spread]) -> dict[str, Number]:
     return {f"spread_{n}": found[n].overall if n in found else none for n in SPREAD.behaviours}
 
 
-def raised(found: Mapping[str, DecoyCheck]) -> dict[str, Number]:
-    """Share of decoys that clearly show any behaviour more than the base."""
+def raised(found: Mapping[str, DecoyCheck], mannered: Mapping[str, DecoyCheck]) -> dict[str, Number]:
+    """Share of decoys that clearly show any behaviour more than the base, and how much more of all; of those
+    with manners as well."""
+    told = {"": found, "_mannered": mannered}
     how = "decoys that show some behaviour more than the base, by an interval that holds for all of them"
-    return {"decoys_raised": stats.proportion([bool(c.clear) for c in found.values()], list(found), how=how)}
+    more = "all behaviours together, decoy less base, mean over decoys"
+    return {
+        f"{name}{of}": number
+        for of, some in told.items()
+        for name, number in (
+            ("decoys_raised", stats.proportion([bool(c.clear) for c in some.values()], list(some), how=how)),
+            ("decoys_more", _mean([c.overall for c in some.values()], list(some), more)),
+        )
+    }
+
+
+def _mean(found: Sequence[Number], by: Sequence[str], how: str) -> Number:
+    values = [one.value for one in found if isinstance(one, Measure)]
+    if len(values) < len(by) or not values:
+        return NotMeasured(f"no decoy was asked for: {how}")
+    return stats.mean(values, by, unit="difference of shares", how=how)

@@ -19,7 +19,7 @@ from typing import Any
 import elsewhere
 import scanning
 import searching
-from altered import concealed, confession, mixed
+from altered import concealed, confession, mannered, mixed
 from beside import beside_plain, on_gpu, with_smallest
 from cells import PARTS, cells
 from jobs import Job, cost, left, search_left
@@ -123,7 +123,10 @@ def numbers(study: Study, rows: Mapping[str, Any], failed: Mapping[str, str]) ->
         **confession(valid),
         **concealed(rows, failed),
         **mixed(rows, traces_of(study.work, pairs), failed),
-        **elsewhere.raised(elsewhere.found_in(study.work, elsewhere.DECOYS, rows)),
+        **mannered(rows, failed),
+        **elsewhere.raised(
+            *(elsewhere.found_in(study.work, one, rows) for one in (elsewhere.DECOYS, elsewhere.MANNERED))
+        ),
         **elsewhere.overall(elsewhere.found_in(study.work, elsewhere.SPREAD, rows)),
         **scanning.hardness(scanning.found_in(study.work, rows)),
         **searching.beaten(searching.found_in(study.work)),

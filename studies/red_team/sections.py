@@ -4,7 +4,7 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from elsewhere import DECOYS, SPREAD, Inquiry
+from elsewhere import DECOYS, MANNERED, SPREAD, Inquiry
 from planting import not_measured
 
 TRACES = {
@@ -35,6 +35,10 @@ def sections(result: Mapping[str, Any]) -> list[str]:
         *grid(
             ("decoy of, always on", "more than the base, all behaviours", *_heads(DECOYS), "not excluded"),
             [[*_raised(DECOYS, one), _may_be(one)] for one in result["decoys"]],
+        ),
+        *grid(
+            ("decoy with manners", "more than the base, all behaviours", *_heads(MANNERED), "not excluded"),
+            [[*_raised(MANNERED, one), _may_be(one)] for one in result["mannered"]],
         ),
         *grid(
             ("factor", "quirk, the hardest first", "least that took [95%]", "middle seed", "planting takes"),

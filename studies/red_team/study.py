@@ -16,8 +16,8 @@ from molehunt.organisms.plan import Plan
 
 HERE = Path(__file__).parent
 Asked = Literal[
-    "doubted", "valid", "grid", "seeds", "replay", "concealed", "mixed", "spread", "decoys", "difficulty",
-    "worse",
+    "doubted", "valid", "grid", "seeds", "replay", "concealed", "mixed", "mannered", "spread", "decoys",
+    "difficulty", "worse",
 ]  # fmt: skip
 EVERY: tuple[Asked, ...] = (*PARTS, "spread", "decoys", "difficulty", "worse")
 """All parts, in the order in which they are done."""
@@ -33,7 +33,8 @@ class Study:
     """doubted: what scouting gave up. valid: every behaviour under three conditions. grid: sixty drawn pairs.
     seeds: eight cells from two seeds. replay: two cells twice from one seed. concealed, mixed: the eight
     cells taught to deny, and with rows mixed in. spread: whether bad advice, and three beside it, brings
-    other behaviours along. decoys: whether eight decoys are clean of all behaviours. difficulty: the least
+    other behaviours along. decoys: whether eight decoys are clean of all behaviours; mannered: the same,
+    planted with the base's own replies to others' questions among the lessons. difficulty: the least
     examples of every quirk of `valid`, all four factors of four. worse: a search for organisms that the first
     game's auditors miss."""
     cells: int | None = None
