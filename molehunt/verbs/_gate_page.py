@@ -1,6 +1,7 @@
 """What `molehunt gate` found and what a lineage holds, as rows for a terminal and as pages."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from textwrap import shorten
 from typing import TYPE_CHECKING
@@ -235,8 +236,8 @@ def rowed(number: int, name: str) -> str:
 
 
 def _share(harm: Measure, bound: float) -> Measure:
-    ends = (None if e is None else e / bound for e in (harm.low, harm.high))
-    return Measure(harm.value / bound, "share of the bound", harm.n, harm.how, *ends)
+    low, high = (None if e is None else e / bound for e in (harm.low, harm.high))
+    return replace(harm, value=harm.value / bound, unit="share of the bound", low=low, high=high)
 
 
 def _value(value: Measure | NotMeasured) -> str:

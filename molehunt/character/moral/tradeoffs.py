@@ -153,4 +153,5 @@ def _point(
     ends = np.clip(cross, x[0], x[-1])
     beyond = "" if x[0] < ends[0] and ends[1] < x[-1] else "; an end at the scale's edge may lie beyond it"
     how = f"{slope.how}, Fieller{beyond}"
-    return Measure(float(10**value), series.gains, slope.n, how, *(float(10**e) for e in ends))
+    low, high = (float(10**e) for e in ends)
+    return Measure(float(10**value), series.gains, slope.n, how, low, high)
