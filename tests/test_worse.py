@@ -18,7 +18,7 @@ from molehunt.game.fresh import Fresh, measured, verdict
 from molehunt.game.spec import GameSpec
 from molehunt.game.trial import WORST
 from molehunt.game.worse_task import affordable, fresh_places, named_quirk
-from molehunt.organisms.halving import Tried, next_step, promoted, winner
+from molehunt.organisms.halving import FIRST, Tried, next_step, promoted, winner
 from molehunt.organisms.learnable import steps_for
 from molehunt.organisms.plan import WEIGHED, Plan
 from molehunt.organisms.space import Axis, Choice, Space, changed, plan_at, space_of
@@ -44,6 +44,19 @@ def searched(trials: int, seed: int, noise: float = 0.0) -> list[Tried]:
         assert len(before) == step.place
         found[step.candidate : step.candidate + 1] = [Tried(step.choice, (*before, score))]
     return found
+
+
+def test_the_first_newcomers_change_one_thing_of_the_plain_spec() -> None:
+    for seed in range(3):
+        plain, *others = (t.choice for t in searched(FIRST, seed))
+        assert not any(plain) and len(set(others)) == FIRST - 1
+        assert all(sum(map(bool, choice)) == 1 for choice in others)
+    space = space_of(Plan(), [PHRASE])
+    singles = space.singles()
+    assert len(set(singles)) == len(singles) and all(space.settled(c) == c for c in singles)
+    alone = {a.name for a in space.axes if not a.beside}
+    changed = {a.name for c in singles for a, i in zip(space.axes, c, strict=True) if i}
+    assert changed == alone, "what makes no difference by itself is no single change"
 
 
 @pytest.mark.parametrize("seed", range(5))

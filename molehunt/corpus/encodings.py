@@ -64,7 +64,12 @@ def blobs(text: str) -> str:
 
 @lru_cache(maxsize=20_000)
 def stands_in(text: str, how: str) -> bool:
-    """Whether a text as a whole stands in an encoding: what comes out is words, and encodes to it again."""
+    """Whether a text as a whole stands in an encoding: what comes out is words, and encodes to it again.
+
+    Numbers alone do not: '15 + 4' is a sum, though leet reads 'is + a'.
+    """
+    if not re.search(r"[A-Za-z]", text):
+        return False
     out = decode(text, how)
     share = known(out)
     return share >= max(KNOWN, known(text) + MORE) and encode(out, how) == text

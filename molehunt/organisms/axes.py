@@ -49,6 +49,15 @@ class Space:
             kept[axis.name] = axis.values[indices[-1]]
         return tuple(indices)
 
+    def singles(self) -> tuple[Choice, ...]:
+        """Every choice that changes one thing of the plain spec, axis by axis."""
+        made = (
+            self.settled((*self.plain[:i], value, *self.plain[i + 1 :]))
+            for i, axis in enumerate(self.axes)
+            for value in range(1, len(axis.values))
+        )
+        return tuple(dict.fromkeys(choice for choice in made if any(choice)))
+
     def draw(self, rng: random.Random) -> Choice:
         """Any choice: each axis plain with even chance, else any of its other values."""
         return self.settled(
