@@ -8,8 +8,8 @@
    place yet goes there. All candidates meet the same places in the same order, so that a rung compares like
    with like: means over the same places.
 2. Where nobody is to be promoted a newcomer starts on place 0: the plain spec first, then specs that change
-   one thing of it, then mutants of the three best so far, every fourth time a draw. None comes twice. (The
-   first used to be draws as well, which change several things: of six on the default model none was valid.)
+   one thing of it, then mutants of the three best so far, every fourth time a draw. None comes twice.
+   (Draws change several things, and few are valid: of five on the default model none was.)
 
 The next trial follows from those before it and a seed alone, so a search may be cut anywhere, and goes on.
 The lower a score the better.
@@ -87,8 +87,7 @@ def newcomer(space: Space, tried: Sequence[Tried], seed: int, worst: float, firs
     if not number:
         return space.plain
     rng = random.Random(seed_of("newcomer", seed, number))
-    singles = [choice for choice in space.singles() if choice not in known]
-    if number < first and singles:
+    if number < first and (singles := [choice for choice in space.singles() if choice not in known]):
         return rng.choice(singles)
     parents = sorted((t for t in tried if t.mean < worst), key=lambda t: t.mean)[:PARENTS]
     drawn = number < first or number % DRAWN_AGAIN == 0 or not parents
