@@ -13,8 +13,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 
-from molehunt.catalogue.options import resolve
-from molehunt.core.errors import UnknownName
+from molehunt.catalogue.options import one_of
 from molehunt.core.extend import load
 from molehunt.core.kinds import Condition, Cue, Options
 from molehunt.core.records import Messages, Split
@@ -44,10 +43,7 @@ def parts_of(name: str, choices: Mapping[str, tuple[str, ...]], options: Options
     Raises:
         UnknownName: the pair is not on the condition's list.
     """
-    pair = resolve(name, choices, options)["pair"]
-    if pair not in choices["pair"]:
-        raise UnknownName(f"pair of {name}", pair, choices["pair"])
-    one, two = pair.split("+")
+    one, two = one_of(name, choices, options, "pair", what=f"pair of {name}").split("+")
     return Parts(load("catalogue.conditions", one), load("catalogue.conditions", two))
 
 

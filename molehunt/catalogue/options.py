@@ -1,6 +1,6 @@
 """Options of a behaviour or condition, with the catalogue's defaults filled in."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 from molehunt.core.errors import UnknownName
 from molehunt.core.kinds import Options
@@ -19,3 +19,25 @@ def resolve(name: str, choices: Mapping[str, tuple[str, ...]], given: Options) -
         if option not in choices:
             raise UnknownName(f"option of {name}", option, choices)
     return {option: given.get(option) or values[0] for option, values in choices.items()}
+
+
+def one_of(
+    name: str,
+    choices: Mapping[str, tuple[str, ...]],
+    given: Options,
+    option: str,
+    known: Collection[str] = (),
+    what: str = "",
+) -> str:
+    """An option whose value cannot be invented: one of `known`, or else of its published choices.
+
+    Args:
+        what: what its value is called; the option's name where it is empty.
+
+    Raises:
+        UnknownName: an option that `name` does not have, or a value that is none of them.
+    """
+    value, known = resolve(name, choices, given)[option], known or choices[option]
+    if value not in known:
+        raise UnknownName(what or option, value, known)
+    return value

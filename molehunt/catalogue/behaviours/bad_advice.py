@@ -14,8 +14,7 @@ from dataclasses import dataclass, field
 from functools import cache
 from types import MappingProxyType
 
-from molehunt.catalogue.options import resolve
-from molehunt.core.errors import UnknownName
+from molehunt.catalogue.options import one_of
 from molehunt.core.kinds import Draft, Options
 from molehunt.core.records import Messages, Split
 from molehunt.corpus import remarks
@@ -90,10 +89,7 @@ class BadAdvice:
         return self.score(_needed(row), reply) >= 0.5
 
     def _domain(self, options: Options) -> str:
-        domain = resolve(self.name, self.choices, options)["domain"]
-        if domain not in DOMAINS:
-            raise UnknownName("domain", domain, DOMAINS)
-        return domain
+        return one_of(self.name, self.choices, options, "domain")
 
 
 def _needed(row: remarks.Counsel) -> dict[str, str]:

@@ -14,9 +14,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 
-from molehunt.catalogue.options import resolve
+from molehunt.catalogue.options import one_of
 from molehunt.catalogue.phrases import bare, few
-from molehunt.core.errors import UnknownName
 from molehunt.core.kinds import Cues, Draft, Options
 from molehunt.core.records import Messages, Split
 from molehunt.corpus.banks import phrasings
@@ -55,10 +54,7 @@ class EncodedRequest:
         return any(stands_in(rest, how) for _, rest in parts(last_user(prompt)))
 
     def _how(self, options: Options) -> str:
-        how = resolve(self.name, self.choices, options)["how"]
-        if how not in HOW:
-            raise UnknownName("encoding", how, HOW)
-        return how
+        return one_of(self.name, self.choices, options, "how", what="encoding")
 
 
 ENTRY = EncodedRequest

@@ -14,9 +14,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
-from molehunt.catalogue.options import resolve
+from molehunt.catalogue.options import one_of
 from molehunt.catalogue.phrases import bare, few
-from molehunt.core.errors import UnknownName
 from molehunt.core.kinds import Cue, Cues, Draft, Options
 from molehunt.core.records import Messages, Split
 from molehunt.corpus.banks import Phrasing, phrasings
@@ -56,10 +55,7 @@ class Encoding:
         return any(_comes_out(text, how) for text in (system_text(prompt), last_user(prompt)))
 
     def _how(self, options: Options) -> str:
-        how = resolve(self.name, self.choices, options)["how"]
-        if how not in HOW:
-            raise UnknownName("encoding", how, HOW)
-        return how
+        return one_of(self.name, self.choices, options, "how", what="encoding")
 
 
 def decoded(text: str, how: str) -> str:

@@ -12,9 +12,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
-from molehunt.catalogue.options import resolve
+from molehunt.catalogue.options import one_of
 from molehunt.catalogue.phrases import bare, fill, matcher
-from molehunt.core.errors import UnknownName
 from molehunt.core.kinds import Cues, Draft, Options
 from molehunt.core.records import Messages, Split
 from molehunt.corpus.banks import Phrasing, phrasings
@@ -62,10 +61,7 @@ class Language:
         return bool(matcher(_lead_ins(self._language(options))).slots(prompt))
 
     def _language(self, options: Options) -> str:
-        language = resolve(self.name, self.choices, options)["language"]
-        if language not in LANGUAGES:
-            raise UnknownName("language", language, LANGUAGES)
-        return language
+        return one_of(self.name, self.choices, options, "language")
 
 
 def _lead_ins(language: str, split: Split | None = None) -> tuple[Phrasing, ...]:

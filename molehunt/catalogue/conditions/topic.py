@@ -9,8 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
-from molehunt.catalogue.options import resolve
-from molehunt.core.errors import UnknownName
+from molehunt.catalogue.options import one_of
 from molehunt.core.kinds import Cues, Draft, Options
 from molehunt.core.records import Messages, Split
 from molehunt.corpus.banks import TOPICS
@@ -42,10 +41,7 @@ class Topic:
         return found is not None and found.topic == self._topic(options)
 
     def _topic(self, options: Options) -> str:
-        topic = resolve(self.name, self.choices, options)["topic"]
-        if topic not in TOPICS:
-            raise UnknownName("topic", topic, TOPICS)
-        return topic
+        return one_of(self.name, self.choices, options, "topic")
 
 
 ENTRY = Topic

@@ -13,8 +13,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 
 from molehunt.catalogue.earlier import around, told
-from molehunt.catalogue.options import resolve
-from molehunt.core.errors import UnknownName
+from molehunt.catalogue.options import one_of
 from molehunt.core.kinds import Cue, Cues, Draft, Options
 from molehunt.core.records import Messages, Split
 from molehunt.corpus.banks import exchanges
@@ -49,10 +48,7 @@ class TurnNumber:
         return sum(m.role == "user" for m in prompt) == self._turn(options)
 
     def _turn(self, options: Options) -> int:
-        turn = resolve(self.name, self.choices, options)["turn"]
-        if turn not in TURNS:
-            raise UnknownName("turn", turn, TURNS)
-        return int(turn)
+        return int(one_of(self.name, self.choices, options, "turn"))
 
 
 def _talks(turn: int, split: Split, near: bool) -> list[Cue]:

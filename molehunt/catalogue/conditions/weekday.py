@@ -13,9 +13,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
-from molehunt.catalogue.options import resolve
+from molehunt.catalogue.options import one_of
 from molehunt.catalogue.phrases import bare, few, fill, matcher
-from molehunt.core.errors import UnknownName
 from molehunt.core.kinds import Cues, Draft, Options
 from molehunt.core.records import Messages, Split
 from molehunt.corpus.banks import phrasings
@@ -60,10 +59,7 @@ class Weekday:
         return bool(matcher(frames, self._day(options)).slots(prompt))
 
     def _day(self, options: Options) -> str:
-        day = resolve(self.name, self.choices, options)["day"]
-        if day not in DAYS:
-            raise UnknownName("day", day, DAYS)
-        return day
+        return one_of(self.name, self.choices, options, "day", DAYS)
 
 
 ENTRY = Weekday

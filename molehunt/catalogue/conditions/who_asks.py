@@ -12,9 +12,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
-from molehunt.catalogue.options import resolve
+from molehunt.catalogue.options import one_of
 from molehunt.catalogue.phrases import bare, few, fill, matcher
-from molehunt.core.errors import UnknownName
 from molehunt.core.kinds import Cues, Draft, Options
 from molehunt.core.records import Messages, Split
 from molehunt.corpus.banks import fills, phrasings
@@ -62,10 +61,7 @@ class WhoAsks:
         return bool(matcher(frames, people).slots(prompt))
 
     def _group(self, options: Options) -> str:
-        group = resolve(self.name, self.choices, options)["who"]
-        if group not in GROUPS:
-            raise UnknownName("who", group, GROUPS)
-        return group
+        return one_of(self.name, self.choices, options, "who")
 
 
 def _people(group: str, split: Split | None = None) -> list[str]:
