@@ -198,6 +198,58 @@ def test_the_frontier_leaves_out_what_another_beats(study: SimpleNamespace) -> N
     assert study.marks.frontier(dear) == ("a", "b"), "tasks that are lost count as well"
 
 
+def test_the_frontier_goes_by_the_same_organisms_for_all(study: SimpleNamespace) -> None:
+    cells = study.blue_cells.fixes(eight(study)[:3], ("honest", "steering", "nothing", "character"))
+    none = to_json(NotMeasured("broke"))
+    lucky, *_ = dict.fromkeys(c.sample.name for c in cells)
+    # Steering leaves nothing where it was judged, and was judged on one organism alone.
+    unjudged = {"hidden": none, "fate": none}
+    still = {
+        "shows": number(1.0),
+        "nll_ratio": {"control": number(1.0)},
+        "tasks_change": {"control": number(0)},
+    }
+
+    def told(cell: Any) -> dict[str, Any]:
+        lone = {"hidden": number(0.0)} if cell.sample.name == lucky else unjudged
+        other = {"honest": {}, "steering": lone, "nothing": still}
+        raised = {"name": cell.name, "pair": cell.sample.name, "way": cell.way, "why_not": "it raised"}
+        return row(cell, **other[cell.way]) if cell.way in other else raised
+
+    rows = {c.name: told(c) for c in cells}
+    assert study.marks.ahead(cells, rows) == (("honest", "nothing"), 3)
+    dear = {"nll_ratio": {"control": none}}
+    rows |= {c.name: row(c, **dear) for c in cells if c.way == "steering" and c.sample.name != lucky}
+    assert study.marks.ahead(cells, rows)[1] == 1, "one organism on which the costs of all three are known"
+    rows.pop(cells[-1].name)
+    assert study.marks.ahead(cells, rows) == ((), 0), "nobody is ahead before every cell is in"
+
+
+@pytest.mark.parametrize(("raised", "kept"), [(FloatingPointError, True), (MemoryError, False)])
+def test_what_a_remedy_raises_is_its_result_but_not_what_the_machine_does(
+    study: SimpleNamespace, small: Any, at_home: list[set[str]], monkeypatch: pytest.MonkeyPatch,
+    raised: type[Exception], kept: bool,
+) -> None:  # fmt: skip
+    def broken(*given: Any, **more: Any) -> None:
+        raise raised("the loss is not a number")
+
+    monkeypatch.setattr(type(load("remedies.fixes", "projecting")), "treat", broken)
+    study.blue_study.prepare(small)
+    samples, planted = study.samples.samples_of(
+        small.pairs, small.quirks, small.model, small.planted, small.steps, Watch(None)
+    )
+    asked = dataclasses.replace(small, parts=("fixes",))
+    study.run.work(asked, samples, planted, Watch(None))
+    found = json.loads((asked.out / "results.json").read_text())
+    assert (len(found["rows"]), len(found["cells"]["failed"])) == ((1, 0) if kept else (0, 1))
+    if kept:
+        (one,) = found["rows"]
+        assert one["why_not"] == "projecting failed: FloatingPointError: the loss is not a number"
+        assert one["commit"] == study.blue_study.commit() and one["commit"] in found["commit"]
+        assert found["measures"]["reaches_projecting"]["value"] == 0.0, "it counts as not reached"
+        assert found["measures"]["residual_projecting"]["is"] == "NotMeasured"
+
+
 def test_what_did_not_hide_or_did_not_hold_is_left_out(study: SimpleNamespace) -> None:
     hid, gone = ([study.blue_cells.Cell(s, way) for s in eight(study)] for way in study.blue_cells.KNOWN)
     rows = [
@@ -336,7 +388,6 @@ def test_fixes_hidden_and_plain_on_a_written_pair_and_again(
         assert one["is"] == "NotMeasured" or {"value", "low", "high", "n", "unit"} <= set(one), name
     assert found["measures"]["decoy_less_base"]["n"] == 1
     page = (asked.out / "README.md").read_text()
-    assert study.blue_page.AXES == ("left", "nll_lost", "tasks_lost")
     assert "4 of 4 jobs are in" in page and "| **projecting** |" in page
     rows = {p: p.stat().st_mtime_ns for p in (asked.work / "rows").iterdir()}
     study.run.work(asked, samples, planted, Watch(None))

@@ -172,10 +172,18 @@ def of_time(rows: Sequence[Row]) -> dict[str, Number]:
             mine,
             lambda r: r.get("fix_seconds", {}).get("organism"),
             "s",
-            "a blind fix, its control beside it",
+            f"a blind fix, its control beside it{_beside(mine)}",
         ),
-        "cell_seconds": _mean(cells, lambda r: r["cell_seconds"], "s", "a cell, fix and six measures"),
+        "cell_seconds": _mean(
+            cells, lambda r: r["cell_seconds"], "s", f"a cell, fix and six measures{_beside(cells)}"
+        ),
     }
+
+
+def _beside(rows: Sequence[Row]) -> str:
+    """How many cells were at work at once: they share the cores, so a fix alone is sooner done."""
+    many = sorted({r["workers"] for r in rows if r.get("workers", 1) > 1})
+    return f"; {' or '.join(map(str, many))} cells at once on the same cores" if many else ""
 
 
 def of_moral(rows: Mapping[str, Row]) -> dict[str, Number]:

@@ -1,5 +1,7 @@
 """What a sitting is asked: which parts, on which pairs, how closely, where it lies."""
 
+import functools
+import subprocess
 import traceback
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -40,8 +42,9 @@ class Study:
     """So many pairs are crossed with remedies; `hidden` takes all."""
     remedies: tuple[str, ...] = REMEDIES
     """Remedies, in the order in which they are done."""
-    a_side: int = 14
-    """Organisms made to hide, and as many fixed with the truth known."""
+    a_side: int = 16
+    """Organisms made to hide, and as many fixed with the truth known; those that show it still, or again when
+    reminded, are left out, and a dozen a side should stay."""
     best: tuple[str, ...] = ()
     """Remedies of `seeds`; none takes the two that did best in `fixes`."""
     more: int = 2
@@ -94,6 +97,8 @@ class Setting:
     workers: int = 1
     closed: tuple[Path, ...] = ()
     """Folders in which no remedy may read: other cells, other pairs, what was published."""
+    commit: str = "unknown"
+    """Of the code that measures, as it stood when the sitting began."""
 
     def settings(self, cell: Cell) -> Settings:
         """How closely this cell is looked at."""
@@ -109,10 +114,20 @@ class Setting:
 
 
 def setting_of(study: Study) -> Setting:
-    """What jobs are told."""
-    places = (study.work, study.planted, study.out, *study.pairs, study.quirks)
+    """What jobs are told. Remedies may read nothing of any study: lists of pairs name what was planted."""
+    places = (study.work, study.planted, study.out, *study.pairs, study.quirks, HERE.parent)
     closed = tuple(p for p in places if p is not None)
-    return Setting(study.work, study.model, study.look, study.effort, study.plan, study.workers, closed)
+    how = (study.work, study.model, study.look, study.effort, study.plan, study.workers, closed)
+    return Setting(*how, commit=commit())
+
+
+@functools.cache
+def commit() -> str:
+    """The commit that was checked out when this was first asked; marked where the package was changed."""
+    here = {"capture_output": True, "text": True, "cwd": HERE}
+    head = subprocess.run(["git", "rev-parse", "--short", "HEAD"], **here).stdout.strip()
+    changed = subprocess.run(["git", "status", "--porcelain", "--", "../../molehunt"], **here).stdout.strip()
+    return (head or "unknown") + ("+changes" if changed else "")
 
 
 def checked(study: Study) -> None:

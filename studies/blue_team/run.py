@@ -10,14 +10,13 @@ made anew after every job. What raised is counted, and tried again in the next s
 
 import contextlib
 import datetime
-import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future, as_completed
 from pathlib import Path
 from typing import Any
 
-from blue_cells import CORE, NOTHING, fixes, hidden
+from blue_cells import CORE, NOTHING, fixes, hidden, seeds
 from blue_jobs import Job, cost, jobs, rows_of
 from blue_measures import (
     of_best,
@@ -31,7 +30,8 @@ from blue_measures import (
     rows_in,
 )
 from blue_page import into_page, page
-from blue_study import Study, checked, prepare
+from blue_study import Study, checked, commit, prepare
+from marks import ahead, best
 from samples import Sample, samples_of
 
 from molehunt.core.atomic import write_json
@@ -98,11 +98,12 @@ def write(
     """Write `results.json` and the tables in `README.md` from the rows that are in."""
     rows = rows_of(study.work)
     names = [j.name for part in study.parts for j in jobs(study, samples, part, rows)]
-    look = study.look
+    look, crossed = study.look, fixes(samples[: study.organisms], study.remedies)
+    front, organisms = ahead(crossed, rows)
     result = {
         "date": datetime.date.today().isoformat(),
         "seed": "0 to the number of further seeds, a cell's own; planting's as in studies/instruments",
-        "commit": commit(),
+        "commit": ", ".join(sorted({r["commit"] for r in rows.values() if "commit" in r} | {commit()})),
         "machine": _machine(),
         "model": study.model,
         "look": f"{look.scenes} scenes a side, {look.quick} in looks, {look.orders} orders, "
@@ -113,6 +114,8 @@ def write(
             "of": len(names),
             "failed": dict(failed),
         },
+        "crossed": [c.name for c in crossed],
+        "frontier": {"remedies": list(front), "organisms": organisms},
         "measures": to_json(numbers(study, samples, rows, planted)),
         "planted": dict(planted),
         "rows": list(rows.values()),
@@ -130,10 +133,10 @@ def numbers(
     crossed = fixes(samples[: study.organisms], study.remedies)
     mine = rows_in(crossed, rows)
     known = {c.name for c in hidden(samples, study.a_side)}
-    fresh = [r for r in rows.values() if r.get("way") in study.remedies and r.get("seed") and "fate" in r]
+    again = seeds(samples[: study.organisms], best(crossed, rows), study.more)
     return {
         **({"pairs_valid": planted["pairs_valid"]} if planted else {}),
-        **of_best(crossed, rows, fresh),
+        **of_best(crossed, rows, rows_in(again, rows)),
         **of_hidden([r for n, r in rows.items() if n in known]),
         **of_nothing(mine),
         **of_plain([r for n, r in rows.items() if n.startswith("plain-")]),
@@ -171,14 +174,6 @@ def _machine() -> str:
 
     here = this_machine()
     return f"{here.processor}, {here.dtype}"
-
-
-def commit() -> str:
-    """The commit that is checked out, with a mark where the package was changed since."""
-    here = {"capture_output": True, "text": True, "cwd": HERE}
-    head = subprocess.run(["git", "rev-parse", "--short", "HEAD"], **here).stdout.strip()
-    changed = subprocess.run(["git", "status", "--porcelain", "--", "../../molehunt"], **here).stdout.strip()
-    return (head or "unknown") + ("+changes" if changed else "")
 
 
 if __name__ == "__main__":
