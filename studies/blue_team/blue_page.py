@@ -134,8 +134,8 @@ def _remedies(
         for w in sorted(known, key=most_left)
     ]
     said = (
-        "Bold: on the frontier, no other remedy leaves less *and* costs ordinary text and tasks less, over the "
-        f"{frontier['organisms']} organisms on which the costs of all are known."
+        "Bold: on the frontier, no other remedy leaves less *and* costs ordinary text and tasks less, over "
+        f"the {frontier['organisms']} organisms on which the costs of all are known."
         if frontier["organisms"]
         else "Which of them are on the frontier is said once every remedy has met every organism."
     )

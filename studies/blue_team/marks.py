@@ -109,8 +109,8 @@ def best(cells: Sequence[Cell], rows: Mapping[str, Row]) -> tuple[str, ...]:
 def ahead(cells: Sequence[Cell], rows: Mapping[str, Row]) -> tuple[tuple[str, ...], int]:
     """Remedies on the frontier of what they leave and what they cost, and on how many organisms that is told.
 
-    None before every cell is in. All go by the same organisms, those on which each one's costs are known; what
-    a remedy leaves counts as all of it where it is not. Who is known on none is held against nobody.
+    None before every cell is in. All go by the same organisms, those on which each one's costs are known;
+    what a remedy leaves counts as all of it where it is not. Who is known on none is held against nobody.
     """
     if not cells or any(c.name not in rows for c in cells):
         return (), 0
