@@ -29,6 +29,7 @@ from study import Study, asked, begun_otherwise, failed_in, keep_failed, prepare
 from table import into_page, table
 from tracing import traces_of
 
+from molehunt.core.alone import alone
 from molehunt.core.atomic import canonical, write_json
 from molehunt.core.errors import MolehuntError
 from molehunt.core.record_json import to_json
@@ -45,10 +46,16 @@ def main() -> None:
         if study.dry_run:
             print(cost(study))
             return
-        prepare(study)
+        with alone(study.work):  # a second sitting would sweep away what the first has half made
+            prepare(study)
+            work(study)
     except MolehuntError as error:
         print(error, file=sys.stderr)
         raise SystemExit(2) from None
+
+
+def work(study: Study) -> None:
+    """Do what is missing in a folder that was prepared."""
     failed, todo = failed_in(study.work), left(study)
     write(study, failed)
     with watching() as watch:
@@ -63,12 +70,11 @@ def main() -> None:
             keep_failed(study.work, failed)
             write(study, failed)
 
-        if todo:
-            watch.bar("jobs", 0.0, f"0 of {len(todo)}")
-            with contextlib.closing(each(todo, study.workers)) as ended:
-                for done, (job, told) in enumerate(ended, 1):
-                    kept(job, told)
-                    watch.bar("jobs", done / len(todo), f"{done} of {len(todo)}: {job.label}")
+        watch.bar("jobs", 0.0 if todo else 1.0, f"0 of {len(todo)}")
+        with contextlib.closing(each(todo, study.workers)) as ended:
+            for done, (job, told) in enumerate(ended, 1):
+                kept(job, told)
+                watch.bar("jobs", done / len(todo), f"{done} of {len(todo)}: {job.label}")
         for job in search_left(study):
             kept(job, job.does(*job.args, watch))
 
