@@ -33,7 +33,7 @@ def scanned(study: SimpleNamespace, number: int, ends: list[tuple[float, float]]
         Least(i, beyond, "above", low, None) if math.isinf(high) else Least(i, high, "inside", low, True)
         for i, (low, high) in enumerate(ends)
     )
-    one = Scan("examples", grid, leasts, difficulty(leasts, "distinct rows"), ())
+    one = Scan("examples", grid, leasts, difficulty(leasts, "examples"), ())
     return Difficulty(study.scanning.scans()[number].quirk, None, "tiny", "", 28, 8, (one,))
 
 
