@@ -12,7 +12,6 @@ import contextlib
 import datetime
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import Future, as_completed
 from pathlib import Path
 from typing import Any
 
@@ -30,14 +29,15 @@ from blue_measures import (
     rows_in,
 )
 from blue_page import into_page, page
-from blue_study import Study, checked, commit, prepare
+from blue_study import Study, checked, commit, failed_in, keep_failed, prepare
 from marks import ahead, best
 from samples import Sample, samples_of
 
+from molehunt.core.alone import alone
 from molehunt.core.atomic import write_json
 from molehunt.core.errors import MolehuntError
 from molehunt.core.record_json import to_json
-from molehunt.game.side_by_side import planters
+from molehunt.game.side_by_side import each
 from molehunt.game.watch import Watch, watching
 
 HERE = Path(__file__).parent
@@ -53,8 +53,8 @@ def main() -> None:
         if study.dry_run:
             print(_cost(study))
             return
-        prepare(study)
-        with watching() as watch:
+        with alone(study.work), watching() as watch:
+            prepare(study)
             samples, planted = samples_of(
                 study.pairs, study.quirks, study.model, study.planted, study.steps, watch
             )
@@ -66,16 +66,18 @@ def main() -> None:
 
 def work(study: Study, samples: Sequence[Sample], planted: Mapping[str, Any], watch: Watch) -> None:
     """Every part that was asked for."""
-    failed: dict[str, str] = {}
+    failed = failed_in(study.work)
     write(study, samples, planted, failed)
     for part in study.parts:
         rows = rows_of(study.work)
         todo = [j for j in jobs(study, samples, part, rows) if j.name not in rows]
         watch.bar(part, 0.0 if todo else 1.0, f"0 of {len(todo)}")
         for done, (job, told) in enumerate(_done(todo, study.workers), 1):
+            failed.pop(job.name, None)
             if "failed" in told:
                 failed[job.name] = str(told["failed"])
                 watch.say(f"{job.name}: {told['failed']}")
+            keep_failed(study.work, failed)
             watch.bar(part, done / len(todo), f"{done} of {len(todo)}: {job.name}")
             write(study, samples, planted, failed)
 
@@ -86,10 +88,8 @@ def _done(todo: Sequence[Job], workers: int) -> Iterator[tuple[Job, Mapping[str,
         for job in todo:
             yield job, job.does(*job.args)
         return
-    with planters(workers) as pool:
-        futures: dict[Future[Any], Job] = {pool.submit(j.does, *j.args): j for j in todo}
-        for future in as_completed(futures):
-            yield futures[future], future.result()
+    with contextlib.closing(each(todo, workers)) as ended:
+        yield from ended
 
 
 def write(
