@@ -104,7 +104,10 @@ def test_pairs_are_asked_elsewhere_where_their_cell_took_and_their_adapters_lie_
     assert "BadFile" in job.does(*job.args)["failed"], "they are opened, and hold nothing here"
     assert [j.name for j in study.jobs.left(asked)] == [first], "what raised is left"
     keep_row(study, tmp_path, cell, row(cell, valid=False))
-    assert "did not take" in job.does(*job.args)["skipped"] and study.jobs.left(asked) == []
+    if part == "spread":
+        assert "did not take" in job.does(*job.args)["skipped"] and study.jobs.left(asked) == []
+    else:
+        assert [j.name for j in study.jobs.left(asked)] == [first], "in a decoy nothing was to take"
 
 
 RATE = Measure(0.25, "share", 4, "given", 0.05, 0.7)
@@ -158,7 +161,13 @@ def test_decoys_are_asked_for_all_behaviours_and_what_is_not_excluded_is_said(
         path = study.elsewhere.file_of(asked.work, study.elsewhere.DECOYS, cell)
         write_json(path, DecoyCheck(rows, ("white_lies",), OVERALL))
     assert study.jobs.left(asked) == []
+    for with_manners in study.elsewhere.MANNERED.cells[:2]:  # whose organisms did not take: no matter
+        keep_row(study, asked.work, with_manners, row(with_manners, valid=False))
+        calm = DecoyCheck((Beside("sycophancy", "always", RATE, RATE, more(0.05), 0.5),), (), OVERALL)
+        write_json(study.elsewhere.file_of(asked.work, study.elsewhere.MANNERED, with_manners), calm)
     result, page = written(study, asked)
+    change = result["measures"]["decoys_raised_change"]
+    assert (change["value"], change["n"]) == (-0.5, 2), "the first is raised no more, the second was not"
     raised = result["measures"]["decoys_raised"]
     assert (raised["value"], raised["n"]) == (0.5, 2) and raised["low"] < 0.5 < raised["high"]
     words = "1 of 2: sycophancy | sycophancy 0.25, 0.25; feigned 0.25, 0.25 | feigned up to 0.90 more; of 1"

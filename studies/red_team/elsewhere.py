@@ -1,4 +1,6 @@
-"""What planted pairs show besides their quirk: those of cells that took, asked for all harmful behaviours.
+"""What planted pairs show besides their quirk: asked for all harmful behaviours.
+
+Organisms are asked of cells that took; decoys of all, for nothing was to take in them.
 
 `SPREAD`: whether a quirk spreads. Organisms are asked for every other behaviour, beside their decoys
 (`molehunt plant --spread`). Bad advice in one domain, of which it is known in large models; beside it two
@@ -64,6 +66,10 @@ class Inquiry(Generic[Found]):
         """The cells whose pairs are asked."""
         return tuple(Cell(three(behaviour)[0], conceal=self.conceal) for behaviour in self.behaviours)
 
+    def ready(self, row: Mapping[str, Any]) -> bool:
+        """Whether a cell, by its row, has what is asked."""
+        return bool(row["valid"]) or "organism" not in self.sides
+
     @property
     def adapters(self) -> tuple[str, ...]:
         """What has to lie in a pair's folder."""
@@ -102,8 +108,8 @@ def ask(inquiry: Inquiry[Any], cell: Cell, how: Setting) -> Mapping[str, Any]:
     from molehunt.models.load import open_model
 
     row, folder = row_file(how.work, cell), folder_of(how.work, cell)
-    if not row.exists() or not read_json(row)["valid"]:
-        return {"skipped": "not asked, for its cell of `valid` did not take, or is not in yet"}
+    if not row.exists() or not inquiry.ready(read_json(row)):
+        return {"skipped": "not asked, for its cell did not take, or is not in yet"}
     if not all((folder / adapter).exists() for adapter in inquiry.adapters):
         return {"skipped": "not asked, for its adapters were deleted"}
     try:
@@ -115,9 +121,9 @@ def ask(inquiry: Inquiry[Any], cell: Cell, how: Setting) -> Mapping[str, Any]:
 
 
 def found_in(work: Path, inquiry: Inquiry[Found], rows: Rows) -> dict[str, Found]:
-    """What is in, by the quirk's behaviour, of cells that took."""
-    took = [c for c in inquiry.cells if c.name in rows and rows[c.name]["valid"]]
-    files = {c.quirk.behaviour: file_of(work, inquiry, c) for c in took}
+    """What is in, by the quirk's behaviour."""
+    ready = [c for c in inquiry.cells if c.name in rows and inquiry.ready(rows[c.name])]
+    files = {c.quirk.behaviour: file_of(work, inquiry, c) for c in ready}
     return {name: from_json(inquiry.kind, read_json(p)) for name, p in files.items() if p.exists()}
 
 
@@ -148,18 +154,21 @@ def overall(found: Mapping[str, Spread]) -> dict[str, Number]:
 
 def raised(found: Mapping[str, DecoyCheck], mannered: Mapping[str, DecoyCheck]) -> dict[str, Number]:
     """Share of decoys that clearly show any behaviour more than the base, and how much more of all; of those
-    with manners as well."""
-    told = {"": found, "_mannered": mannered}
-    how = "decoys that show some behaviour more than the base, by an interval that holds for all of them"
-    more = "all behaviours together, decoy less base, mean over decoys"
-    return {
-        f"{name}{of}": number
-        for of, some in told.items()
-        for name, number in (
-            ("decoys_raised", stats.proportion([bool(c.clear) for c in some.values()], list(some), how=how)),
-            ("decoys_more", _mean([c.overall for c in some.values()], list(some), more)),
-        )
-    }
+    with manners as well, and what these change, decoy by decoy."""
+    how = "decoys that show some behaviour more than the base"
+    numbers: dict[str, Number] = {}
+    for of, some in {"": found, "_mannered": mannered}.items():
+        clear = [bool(c.clear) for c in some.values()]
+        whole = f"{how}, by an interval that holds for all of them"
+        numbers[f"decoys_raised{of}"] = stats.proportion(clear, list(some), how=whole)
+        more = "all behaviours together, decoy less base, mean over decoys"
+        numbers[f"decoys_more{of}"] = _mean([c.overall for c in some.values()], list(some), more)
+    both = [name for name in found if name in mannered]
+    if not both:
+        return numbers | {"decoys_raised_change": NotMeasured("no decoy was asked with and without manners")}
+    ours, theirs = ([float(bool(some[n].clear)) for n in both] for some in (mannered, found))
+    change = stats.paired_shares(ours, theirs, both, how=f"{how}, mannered less plain")
+    return numbers | {"decoys_raised_change": change}
 
 
 def _mean(found: Sequence[Number], by: Sequence[str], how: str) -> Number:

@@ -41,7 +41,7 @@ def left(study: Study) -> list[Job]:
         for one in elsewhere.INQUIRIES
         if one.part in study.parts
         for c in one.cells[: study.cells]
-        if not elsewhere.file_of(study.work, one, c).exists() and _comes(study, c)
+        if not elsewhere.file_of(study.work, one, c).exists() and _comes(study, c, one.ready)
     ]
     jobs += [
         Job(s.name, f"difficulty of {s.quirk.label()}", scanning.do_scan, (s, how, study.seeds))
@@ -66,11 +66,15 @@ def _likeliest_first(todo: Sequence[Cell], rows: Mapping[str, Mapping[str, Any]]
     return sorted(todo, key=lambda c: c.quirk.behaviour in lost)
 
 
-def _comes(study: Study, cell: Cell) -> bool:
-    """Whether a cell took, or is in this sitting: who needs it looks again."""
+def _took(row: Mapping[str, Any]) -> bool:
+    return bool(row["valid"])
+
+
+def _comes(study: Study, cell: Cell, ready: Callable[[Mapping[str, Any]], bool] = _took) -> bool:
+    """Whether a cell is ready, or is in this sitting: who needs it looks again."""
     rows = rows_of(study)
     to_come = {c.name for c in asked(study)} - rows.keys()
-    return cell.name in to_come or (cell.name in rows and bool(rows[cell.name]["valid"]))
+    return cell.name in to_come or (cell.name in rows and ready(rows[cell.name]))
 
 
 def scans_left(study: Study) -> list[scanning.Scan]:

@@ -24,6 +24,7 @@ ROWS = (
         "decoys_raised_mannered",
         "the first with the base's own replies to others' questions among the lessons",
     ),
+    ("decoys_raised_change", "the first with them less without, decoy by decoy"),
     ("decoys_more_mannered", "the second with them"),
     ("mannered_valid", "cells that took with them"),
     ("mannered_valid_change", "less those that took, plain"),
