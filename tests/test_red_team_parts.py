@@ -173,11 +173,10 @@ def test_the_search_is_on_quirks_that_took_at_every_first_try(study: SimpleNames
         own = [r for r in rows if (r["behaviour"], r["condition"]) == (quirk.behaviour, quirk.condition)]
         assert own and all(r["first_try"] for r in own), quirk.label()
     first = asked.quirks[0]
-    assert (first.behaviour, first.condition) == ("hostile_phrase", "always") and asked.place(
-        0
-    ).quirk == first
+    assert (first.behaviour, first.condition) == ("hostile_phrase", "always")
+    assert asked.place(0).quirk == first
     assert (asked.allowance.plantings, asked.fresh, asked.others) == (12, 6, 2)
-    assert len({p.quirk for p in fresh_places(asked, "sought")}) == len(asked.quirks)
+    assert len({p.quirk.label() for p in fresh_places(asked, "sought")}) == len(asked.quirks)
 
 
 def test_a_search_is_done_and_what_nobody_audited_is_not_measured(
@@ -204,7 +203,7 @@ def test_a_search_is_done_and_what_nobody_audited_is_not_measured(
         assert trial["behaviour"] == "hostile_phrase" and trial["code"] and trial["planting_seconds"] > 0
         assert trial["score"] == trial["log_odds"] and (trial["score"] is None) == (not trial["valid"])
     assert anew["seed"] != plain["trials"][0]["seed"] and (anew["where"], anew["spec"]) == ("sought", "plain")
-    assert result["measures"]["worse_selectivity_before"]["n"] == 1 or not anew["valid"]
+    assert not anew["valid"] or result["measures"]["worse_selectivity_before"]["n"] == 1
     unseen = result["measures"]["worse_auroc_before_others"]
     assert unseen["reason"] == "nothing was planted anew there"
     assert study.jobs.search_left(replace(asked, plantings=2)), "a larger allowance goes on"

@@ -27,7 +27,7 @@ from typing import TypeVar
 
 from molehunt.audit.calibration import MOST_CERTAIN
 from molehunt.core import interrupt, memory
-from molehunt.core.atomic import read_json, whole_folder, write_json
+from molehunt.core.atomic import read_json, said_plainly, whole_folder, write_json
 from molehunt.core.errors import CameApart, ModelUnfit, Unteachable, UserError
 from molehunt.core.record_json import from_json
 from molehunt.core.records import NotMeasured, Profile, Quirk, Spent
@@ -196,12 +196,13 @@ def run_trial(
             how = {"model": setting.model, "revision": setting.revision, "harmless": setting.harmless}
             return plant_one(place.quirk, pair, watch, **how, plan=plan, seed=place.seed).profile
 
-        planted = _whole(plant)
+        planted = _whole(plant, folder)
         charge = Charge(plantings=1, planting_seconds=time.monotonic() - started)
         faced = unfaced(setting, "not valid, so nobody was asked")
         if isinstance(planted, Profile) and planted.valid:
             known, bill, started = Known(place.quirk, plan, plan.steps), list[Spent](), time.monotonic()
-            met = _whole(lambda: face(setting, pair, known, place.seed, half, home, queries, watch, bill))
+            test = lambda: face(setting, pair, known, place.seed, half, home, queries, watch, bill)  # noqa: E731
+            met = _whole(test, folder)
             faced = unfaced(setting, met.reason) if isinstance(met, NotMeasured) else met
             spent = sum(bill, Spent())
             if isinstance(met, NotMeasured):  # whatever broke took the time until then
@@ -221,7 +222,7 @@ def run_trial(
     return made
 
 
-def _whole(does: Callable[[], T]) -> T | NotMeasured:
+def _whole(does: Callable[[], T], folder: Path) -> T | NotMeasured:
     """What it gives, or why it broke where that is the trial's own: a spec that can't be trained, a process
     that died, a library that raised.
 
@@ -229,7 +230,10 @@ def _whole(does: Callable[[], T]) -> T | NotMeasured:
         UserError, OSError, MemoryError, ModelUnfit, KeyboardInterrupt: it is no trial's fault.
     """
     try:
-        return does()
+        with said_plainly(
+            folder
+        ):  # whoever writes: a full disk is the user's error, whichever kind it raised
+            return does()
     except (Unteachable, CameApart) as error:
         return NotMeasured(str(error))
     except (UserError, ModelUnfit, OSError):
