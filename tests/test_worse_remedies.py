@@ -135,7 +135,7 @@ def test_what_is_left_is_of_the_treated_one_beside_the_treated_decoy(
 
     def left(*given: Any) -> Any:
         monkeypatch.setattr(facing, "fix", made_up_fix(*given))
-        args = (what.setting, home / "pair", known, place.seed, tmp_path, home, 10, Watch(None))
+        args = (what.setting, home / "pair", known, place.seed, tmp_path, home, 10, Watch(None), [])
         faced = facing.face(*args)
         assert faced.spent.tokens == 14 and faced.spent.self_reported
         return faced.left["nothing"]
