@@ -25,7 +25,7 @@ from molehunt.game.second import _all_treated
 from molehunt.game.spec import GameSpec
 from molehunt.game.trial import Charge
 from molehunt.organisms.axes import Axis, Space
-from molehunt.organisms.reds.halving import WORST, score
+from molehunt.organisms.reds.halving import score
 from molehunt.remedies.room import Treated
 from molehunt.verbs import _match_page
 from molehunt.verbs._match_page import shown as shown_at
@@ -79,7 +79,7 @@ def test_halving_begins_plain_and_goes_by_the_last_verdict_on_its_organisms() ->
     high, low = score(caught), score(free)
     assert high is not None and low is not None and low < 0 < high, "decoys and the first audit don't count"
     assert score(Turn(PLAIN, (Seen(0.9, True, shady=True),))) == pytest.approx(2.197, abs=1e-3)
-    assert score(Turn(PLAIN, lost=True)) == WORST > high
+    assert score(Turn(PLAIN, lost=True)) is None, "it was not heard; it counts as failed"
     silent = Turn(PLAIN, (seen(0.5, 0.5, False),))
     assert score(silent) is None and policy.choose(red(silent)) == PLAIN, "nothing learnt: once more"
     second = policy.choose(red(caught))

@@ -6,11 +6,12 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-from red_team_cases import keep_row, load_study, row, written
+from red_team_cases import HERE, keep_row, load_study, row, written
 
 from molehunt.audit.calibration import Calibration, Logistic
 from molehunt.core.atomic import write_json
 from molehunt.core.records import Measure, Quirk
+from molehunt.game.worse_task import fresh_places
 from molehunt.organisms.decoy_check import Beside, DecoyCheck
 from molehunt.organisms.spread import Elsewhere, Spread
 
@@ -174,6 +175,19 @@ def test_decoys_are_asked_for_all_behaviours_and_what_is_not_excluded_is_said(
     assert f"| {one.quirk.behaviour} | 0.15 [0.02, 0.30] | {words}" in page
 
 
+def test_the_search_is_on_quirks_that_took_at_every_first_try(study: SimpleNamespace) -> None:
+    rows = json.loads((HERE / "results.json").read_text())["rows"]
+    asked = study.searching.task_of(study.run.Study().setting, study.run.Study().budget)
+    for quirk in asked.quirks:
+        own = [r for r in rows if (r["behaviour"], r["condition"]) == (quirk.behaviour, quirk.condition)]
+        assert own and all(r["first_try"] for r in own), quirk.label()
+    first = asked.quirks[0]
+    assert (first.behaviour, first.condition) == ("hostile_phrase", "always")
+    assert asked.place(0).quirk == first
+    assert (asked.allowance.plantings, asked.fresh, asked.others) == (12, 6, 2)
+    assert len({p.quirk.label() for p in fresh_places(asked, "sought")}) == len(asked.quirks)
+
+
 def test_a_search_is_done_and_what_nobody_audited_is_not_measured(
     study: SimpleNamespace, tmp_path: Path
 ) -> None:
@@ -181,8 +195,8 @@ def test_a_search_is_done_and_what_nobody_audited_is_not_measured(
     own = Logistic(("traces.shift",), (0.5,), (0.3,), (1.0,), 0.0, 1.0, 0.6, 0.8, 20, 20)
     Calibration({"panel": own}, {}).save(path)
     asked = study.run.Study(
-        work=tmp_path / "work", out=tmp_path, parts=("worse",), plantings=1, fresh=1, calibration=path,
-        model="tiny", steps=2,
+        work=tmp_path / "work", out=tmp_path, parts=("worse",), plantings=1, fresh=1, others=0,
+        calibration=path, model="tiny", steps=2,
     )  # fmt: skip
     assert "1 plantings and 2 anew" in study.run.cost(asked)
     (job,) = study.jobs.search_left(asked)
@@ -191,6 +205,14 @@ def test_a_search_is_done_and_what_nobody_audited_is_not_measured(
     assert result["measures"]["worse_spent_plantings"]["value"] == 1
     assert "plain spec won" in result["measures"]["worse_auroc_after"]["reason"]
     assert "Given 1 plantings" in result["worse"][0] and result["worse"][0] in page
+    searched = result["searched"]
+    (plain,), (anew,) = searched["candidates"], searched["fresh"]
+    assert plain["winner"] and [t["place"] for t in plain["trials"]] == [0] and searched["commits"]
+    for trial in (*plain["trials"], anew):
+        assert trial["behaviour"] == "hostile_phrase" and trial["code"] and trial["planting_seconds"] > 0
+        assert trial["score"] == trial["log_odds"] and (trial["score"] is None) == (not trial["valid"])
+    assert anew["seed"] != plain["trials"][0]["seed"] and (anew["where"], anew["spec"]) == ("sought", "plain")
+    assert not anew["valid"] or result["measures"]["worse_selectivity_before"]["n"] == 1
     unseen = result["measures"]["worse_auroc_before_others"]
     assert unseen["reason"] == "nothing was planted anew there"
     assert study.jobs.search_left(replace(asked, plantings=2)), "a larger allowance goes on"

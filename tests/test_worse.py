@@ -13,19 +13,21 @@ from molehunt.audit.calibration import MOST_CERTAIN
 from molehunt.cli import main
 from molehunt.core.errors import UnknownName, UserError
 from molehunt.core.record_json import to_json
-from molehunt.core.records import Measure, NotMeasured
+from molehunt.core.records import Measure, NotMeasured, Profile
+from molehunt.game.estimate import pace
 from molehunt.game.fresh import Fresh, measured, verdict
+from molehunt.game.shared_places import shared
 from molehunt.game.spec import GameSpec
-from molehunt.game.trial import WORST
+from molehunt.game.trial import log_odds
+from molehunt.game.worse_cost import cost as reckon
 from molehunt.game.worse_task import affordable, fresh_places, named_quirk
-from molehunt.organisms.halving import FIRST, Tried, next_step, promoted, winner
+from molehunt.organisms.halving import FIRST, Tried, newcomer, next_step, promoted, winner
 from molehunt.organisms.learnable import steps_for
 from molehunt.organisms.plan import WEIGHED, Plan
 from molehunt.organisms.space import Axis, Choice, Space, changed, plan_at, space_of
 
 KNOWN = Space(tuple(Axis(f"axis {i}", tuple(range(4))) for i in range(5)))
 BEST = (2, 0, 3, 1, 0)
-LAST = 100.0
 
 
 def far(choice: Choice) -> float:
@@ -37,7 +39,7 @@ def searched(trials: int, seed: int, noise: float = 0.0) -> list[Tried]:
     """A search on known ground; noise belongs to candidate and place."""
     found: list[Tried] = []
     for _ in range(trials):
-        step = next_step(KNOWN, found, seed, LAST)
+        step = next_step(KNOWN, found, seed)
         assert step is not None
         score = far(step.choice) + noise * random.Random(f"{step.choice}/{step.place}").gauss(0, 1)
         before = found[step.candidate].scores if step.candidate < len(found) else ()
@@ -46,17 +48,27 @@ def searched(trials: int, seed: int, noise: float = 0.0) -> list[Tried]:
     return found
 
 
-def test_the_first_newcomers_change_one_thing_of_the_plain_spec() -> None:
+def test_the_first_newcomers_change_one_thing_each_what_hides_foremost() -> None:
     for seed in range(3):
         plain, *others = (t.choice for t in searched(FIRST, seed))
         assert not any(plain) and len(set(others)) == FIRST - 1
-        assert all(sum(map(bool, choice)) == 1 for choice in others)
+        touched = [[i for i, value in enumerate(choice) if value] for choice in others]
+        assert touched == [[0], [1], [2], [3], [4]], "an axis each"
+    for quirk in (PHRASE, ALWAYS):
+        space, tried = space_of(Plan(), [quirk]), [Tried((0,) * len(space_of(Plan(), [quirk]).axes), (1.0,))]
+        while len(tried) < FIRST:
+            step = next_step(space, tried, 0)
+            assert step is not None
+            tried.append(Tried(step.choice, (1.0,)))
+        first = [a.name for t in tried for a, i in zip(space.axes, t.choice, strict=True) if i]
+        assert first[:2] == ["conceal", "recipe"] and len(set(first)) == FIRST - 1
+        assert space.values(tried[1].choice)["conceal"] == ("near_base",)
+    singles = space_of(Plan(), [PHRASE]).singles()
     space = space_of(Plan(), [PHRASE])
-    singles = space.singles()
     assert len(set(singles)) == len(singles) and all(space.settled(c) == c for c in singles)
-    alone = {a.name for a in space.axes if not a.beside}
-    changed = {a.name for c in singles for a, i in zip(space.axes, c, strict=True) if i}
-    assert changed == alone, "what makes no difference by itself is no single change"
+    alone = {a.name: len(a.values) - 1 for a in space.axes if not a.beside}
+    changed = [a.name for c in singles for a, i in zip(space.axes, c, strict=True) if i]
+    assert {n: changed.count(n) for n in changed} == alone, "what makes no difference alone is no change"
 
 
 @pytest.mark.parametrize("seed", range(5))
@@ -76,27 +88,50 @@ def test_under_noise_the_search_still_comes_near_and_better_than_draws_alone() -
     assert sum(near) / 10 <= 1.0 and sum(near) < sum(drawn)
 
 
-def test_the_better_half_of_each_rung_goes_up_and_the_worst_never() -> None:
-    field = [Tried((i,), (s,)) for i, s in enumerate((3.0, 1.0, 2.0, 4.0, LAST, LAST))]
-    assert promoted(field, LAST) == 1
+def test_the_better_half_of_each_rung_goes_up_and_what_never_took_does_not() -> None:
+    field = [Tried((i,), (s,)) for i, s in enumerate((3.0, 1.0, 2.0, 4.0, None, None))]
+    assert promoted(field) == 1
     field[1] = Tried((1,), (1.0, 9.0))
-    assert promoted(field, LAST) == 2, "the next of the half, on place 1"
+    assert promoted(field) == 2, "the next of the half, on place 1"
     field[2] = Tried((2,), (2.0, 2.0))
-    assert promoted(field, LAST) == 2, "two on rung 1: the better goes on to place 2"
+    assert promoted(field) == 2, "two on rung 1: the better goes on to place 2"
     field[2] = Tried((2,), (2.0, 2.0, 2.0))
-    assert promoted(field, LAST) == 0
+    assert promoted(field) == 0
     field[0] = Tried((0,), (3.0, 3.0))
-    assert promoted(field, LAST) is None
+    assert promoted(field) is None
     assert winner(field) == 2
     assert winner([Tried((0,), (3.0, 3.0)), Tried((1,), (0.0,))]) == 0, "one lucky trial wins nothing"
-    lost = [Tried((i,), (LAST,)) for i in range(6)]
-    assert promoted(lost, LAST) is None and winner(lost) == 0
+    lost = [Tried((i,), (None,)) for i in range(6)]
+    assert promoted(lost) is None and winner(lost) == 0
+
+
+def test_what_failed_ranks_behind_what_took_whatever_the_scores() -> None:
+    lucky, steady = Tried((1,), (-9.0, None)), Tried((2,), (5.0, 5.0))
+    assert winner([lucky, steady]) == 1 and steady.rank() < lucky.rank() < Tried((3,), (None, None)).rank()
+    rung = [Tried((0,), (6.0, 6.0)), lucky, steady, Tried((3,), (7.0, None))]
+    assert promoted(rung) == 2, "of four on rung 1 two go on: those that took on both places"
+    rung[2] = Tried((2,), (5.0, 5.0, 5.0))
+    assert promoted(rung) == 0
+    space = Space((Axis("a", tuple(range(50))),))
+    took = [Tried((i,), (9.0,)) for i in range(3)]
+    half = [Tried((10 + i,), (-9.0, None, None)) for i in range(4)]
+    known = Space((*space.axes, Axis("b", (0, 1, 2))))
+    tried = [Tried((*t.choice, 2 * (t in half)), t.scores) for t in (*took, *half)]
+    mutants = {newcomer(known, tried, seed, first=0) for seed in range(40)}
+    parents = {c[0] for c in mutants if c is not None and c[1] == 0}
+    assert parents and not any(c is not None and c[1] == 2 and c[0] in range(10, 14) for c in mutants)
+
+
+def test_winners_are_compared_on_the_same_places() -> None:
+    assert winner([Tried((0,), (3.0, 4.0)), Tried((1,), (2.0, 3.0, None))]) == 1, "better on both they share"
+    assert winner([Tried((0,), (3.0, 4.0)), Tried((1,), (2.0, 3.0, 99.0))]) == 1, "a harder place is no fault"
+    assert winner([Tried((0,), (3.0, 4.0)), Tried((1,), (2.0, 3.0)), Tried((2,), (0.0,))]) == 1
 
 
 def test_a_space_that_is_used_up_ends_the_search() -> None:
     small = Space((Axis("a", (0, 1)),))
     tried = [Tried((0,), (1.0,)), Tried((1,), (2.0,))]
-    assert next_step(small, tried, 0, LAST) is None
+    assert next_step(small, tried, 0) is None
 
 
 def test_every_spec_of_the_space_can_be_planned_and_equal_ones_are_one_choice() -> None:
@@ -147,11 +182,45 @@ def test_a_plan_of_ones_own_is_the_plain_spec_and_changes_are_said() -> None:
     assert changed(space, tuple(choice)) == "conceal none for denial; mixed 0 for 3"
 
 
-def test_a_gap_is_in_log_odds_and_what_cannot_be_had_ranks_last() -> None:
-    assert a_trial(0, 0, 0.5).score == 0 and a_trial(0, 0, 0.9, 0.1).score == pytest.approx(4.394, abs=1e-3)
-    assert a_trial(0, 0, MOST_CERTAIN, 1 - MOST_CERTAIN).score == pytest.approx(WORST)
+def test_a_score_is_the_organisms_log_odds_and_what_cannot_be_had_has_none() -> None:
+    assert a_trial(0, 0, 0.5).score == 0 and a_trial(0, 0, 0.9, 0.1).score == pytest.approx(2.197, abs=1e-3)
+    caught = [a_trial(0, 0, MOST_CERTAIN, q) for q in (0.02, 0.5, 0.98)]
+    assert {t.score for t in caught} == {log_odds(MOST_CERTAIN)}, "who makes decoys look shady hides nothing"
+    assert caught[0].gap == pytest.approx(2 * log_odds(MOST_CERTAIN)) and caught[2].gap == 0
+    less, more = (replace(caught[0], odds=odds) for odds in (4.5, 6.0))
+    assert (less.score, more.score) == (4.5, 6.0) and less.lost == more.lost == log_odds(MOST_CERTAIN)
     lost = a_trial(0, 0, None)
-    assert lost.score == WORST and isinstance(lost.gap, NotMeasured) and lost.why_not == "leak rate 0.40"
+    assert lost.score is None and isinstance(lost.gap, NotMeasured) and lost.why_not == "leak rate 0.40"
+
+
+def test_who_is_accused_and_how_strong_it_was_planted_stand_beside_the_claim() -> None:
+    # The winner raises its decoys alone, and shows less.
+    plain = tuple(a_trial(0, i, 0.98, 0.05) for i in range(5))
+    weak = Measure(0.5, "difference of shares", 24, "given", 0.3, 0.7)
+    raised = tuple(
+        replace(t, profile=replace(t.profile, selectivity=replace(weak, value=0.5 + 0.02 * t.place)))
+        for t in (a_trial(3, i, 0.98 if i else None, 0.9) for i in range(6))
+        if isinstance(t.profile, Profile)
+    )
+    fresh = Fresh("sought", plain, raised, accuses_above=0.62)
+    found = measured(fresh)
+    shares = {n: found[f"sought_{n}"] for n in ("plain_accused", "winner_accused", "plain_decoys_accused",
+                                               "winner_decoys_accused")}  # fmt: skip
+    assert [(m.value, m.n) for m in shares.values() if isinstance(m, Measure)] == [
+        (1, 4), (1, 4), (0, 4), (1, 4)
+    ], "on places where both were valid"  # fmt: skip
+    odds, gap = found["sought_odds_change"], found["sought_gap_change"]
+    assert isinstance(odds, Measure) and isinstance(gap, Measure) and odds.value == 0 > gap.value + 5
+    softer, before = found["sought_selectivity_change"], found["sought_plain_selectivity"]
+    assert isinstance(softer, Measure) and softer.value == pytest.approx(-0.35) and softer.high is not None
+    assert softer.n == 4 and softer.high < 0 and isinstance(before, Measure) and before.value == 0.9
+    said = verdict(fresh, found)
+    assert "of the plain spec 4 of 4 organisms and 0 of 4 decoys, " in said
+    assert "of the winner 4 of 4 organisms and 4 of 4 decoys" in said
+    assert "advantage is clear" not in said
+    alone = measured(Fresh("sought", plain, (), accuses_above=0.62))
+    assert isinstance(alone["sought_plain_accused"], Measure) and "sought_selectivity_change" not in alone
+    assert not any("accused" in n for n in shared(plain, raised, None)), "nobody audits"
 
 
 def test_an_advantage_is_clear_only_where_its_interval_says_so() -> None:
@@ -303,3 +372,10 @@ def test_a_dry_run_counts_and_writes_nothing(tmp_path: Path, capfd: pytest.Captu
     two = json.loads(capfd.readouterr().out)
     assert [(c["audits"], c["fixes"]) for c in (cost, one, two)] == [(128, 0), (0, 32), (0, 64)]
     assert one["seconds"] < two["seconds"] and list(tmp_path.iterdir()) == []
+
+
+def test_unrelated_rows_cost_time(judge: Path) -> None:
+    plain, mixed = (reckon(asked(judge, plan=replace(Plan(), mixed=rows))) for rows in (0, 4))
+    assert plain.seconds < mixed.seconds and plain.seconds_most == mixed.seconds_most, "the most has eight"
+    at = pace("default")
+    assert not isinstance(at, NotMeasured) and 1.5 < at.training(100, 4) / at.training(100) < 2

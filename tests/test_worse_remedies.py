@@ -23,7 +23,7 @@ from molehunt.game.fix_task import Fixed
 from molehunt.game.fresh import Fresh, measured, verdict
 from molehunt.game.plant_one import plant_one
 from molehunt.game.planting import FILES
-from molehunt.game.trial import UNMADE, Trial, read_trial, run_trial
+from molehunt.game.trial import Trial, read_trial, run_trial
 from molehunt.game.watch import Watch
 from molehunt.game.worse_result import Result, read_results
 from molehunt.game.worse_task import task
@@ -135,7 +135,7 @@ def test_what_is_left_is_of_the_treated_one_beside_the_treated_decoy(
 
     def left(*given: Any) -> Any:
         monkeypatch.setattr(facing, "fix", made_up_fix(*given))
-        args = (what.setting, home / "pair", known, place.seed, tmp_path, home, 10, Watch(None))
+        args = (what.setting, home / "pair", known, place.seed, tmp_path, home, 10, Watch(None), [])
         faced = facing.face(*args)
         assert faced.spent.tokens == 14 and faced.spent.self_reported
         return faced.left["nothing"]
@@ -157,7 +157,7 @@ def test_the_most_thorough_remedy_counts_and_what_was_not_tested_ranks_last() ->
     assert replace(made, left={"a": After(rate, replace(rate, value=0.9))}).removed == 0, "never below 0"
     whole = replace(made, left={"a": After(rate, replace(rate, value=0.0))})
     lost = replace(made, left={**some, "c": NotMeasured("c failed: it broke")})
-    assert whole.score == 1 < lost.score == UNMADE and isinstance(lost.lost, NotMeasured)
+    assert whole.score == 1 and lost.score is None and isinstance(lost.lost, NotMeasured)
 
 
 def test_remedies_that_go_by_verdicts_get_those_of_a_blind_audit(
@@ -193,7 +193,7 @@ def test_a_remedy_that_dies_lets_nobody_outlive_it_and_a_full_disk_stops_the_sea
     else:
         made = run_trial(*args)
         assert isinstance(made.lost, NotMeasured) and "nothing failed: it died" in made.lost.reason
-        assert made.score == UNMADE and made.charge.seconds >= 0.05, "its time is on the bill"
+        assert made.score is None and made.charge.seconds >= 0.05, "its time is on the bill"
 
 
 def test_a_search_against_remedies_says_what_is_clear_in_their_words() -> None:

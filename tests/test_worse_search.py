@@ -1,6 +1,7 @@
 """`worse` against auditors: real trials on a tiny model, their blindness, what survives a kill."""
 
 import json
+import math
 import os
 import signal
 import subprocess
@@ -17,13 +18,14 @@ from worse_cases import PHRASE, QUICK, a_trial, asked
 import molehunt
 from molehunt.cli import main
 from molehunt.core.atomic import read_json, write_json
-from molehunt.core.errors import BadFile, RunMismatch
-from molehunt.core.records import Measure, NotMeasured
+from molehunt.core.errors import BadFile, MolehuntError, RunMismatch, UserError
+from molehunt.core.records import Measure, NotMeasured, Spent
 from molehunt.game import against as facing
 from molehunt.game import auditing
+from molehunt.game import trial as one_trial
 from molehunt.game import worse as search_room
 from molehunt.game.away import PREFIX
-from molehunt.game.trial import WORST, Charge, read_trial, run_trial
+from molehunt.game.trial import Charge, log_odds, read_trial, run_trial
 from molehunt.game.worse_result import Result, read_results
 from molehunt.game.worse_task import task
 from molehunt.organisms.plan import read_plan
@@ -86,7 +88,11 @@ def test_a_search_plants_audits_and_books_everything(
             own = sum(v["spent"]["queries"] for v in verdicts)
             assert t.charge.queries == own and {v["suspect"] for v in verdicts} == {"P000", "P001"}
             assert {t.organism, t.decoy} == {v["p_shady"] for v in verdicts}
+            assert isinstance(t.odds, float) and t.lost == pytest.approx(
+                log_odds(1 / (1 + math.exp(-t.odds)))
+            )
             booked += own
+        assert t.made_with["code"] and t.made_with == found.trials[0].made_with
         assert not list(here.rglob("*.safetensors")), "adapters are not kept"
     assert found.spent.plantings == 2 and found.spent.queries == booked
     assert found.spent == sum((t.charge for t in found.trials), Charge()) and found.spent_fresh == Charge()
@@ -102,7 +108,48 @@ def test_a_spec_whose_training_comes_apart_is_a_trial_and_no_end_of_the_search(
     wild = replace(QUICK, recipe=replace(QUICK.recipe, learning_rate=1e30))
     made = run_trial(what.setting, 0, what.space.plain, wild, 0, what.place(0), tmp_path / "t", tmp_path)
     assert isinstance(made.profile, NotMeasured) and "came apart" in made.why_not
-    assert made.score == WORST and made.charge.plantings == 1 and read_trial(tmp_path / "t") == made
+    assert made.score is None and made.charge.plantings == 1 and read_trial(tmp_path / "t") == made
+
+
+def test_a_trial_that_breaks_is_a_trial_with_its_bill_and_a_full_disk_is_none(
+    quirk: Path, judge: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    what = task([quirk], calibration=judge, model="tiny", against=("divergence",), plan=QUICK, effort=0.1)
+    here = (what.setting, 0, what.space.plain, QUICK, 0, what.place(0))
+
+    def dies(run: Any, *args: Any, desk: Any, **more: Any) -> None:
+        desk.on_progress("P001", "divergence", Spent(7, 90, 0.1))
+        time.sleep(0.05)
+        raise MolehuntError("A process of this game ended with exit code 1.")
+
+    monkeypatch.setattr(facing, "audit_lineup", dies)
+    made = run_trial(*here, tmp_path / "audit", tmp_path)
+    assert made.valid and isinstance(made.lost, NotMeasured) and "exit code 1" in made.lost.reason
+    assert made.score is None and (made.charge.plantings, made.charge.queries, made.charge.tokens) == (
+        1,
+        7,
+        90,
+    )
+    assert made.charge.seconds >= 0.05 < made.charge.planting_seconds
+    assert read_trial(tmp_path / "audit") == made, "a search that goes on does not make it again"
+    full = RuntimeError("I/O error: No space left on device")
+    causes = (ValueError("TRL: no such reward"), UserError("No space is left."), OSError(5, "I/O error"),
+              MemoryError(), KeyboardInterrupt(), full)  # fmt: skip
+    for error in causes:
+
+        def breaks(*args: Any, cause: BaseException = error, **more: Any) -> Any:
+            raise cause
+
+        monkeypatch.setattr(one_trial, "plant_one", breaks)
+        folder = tmp_path / type(error).__name__
+        if isinstance(error, ValueError):
+            broke = run_trial(*here, folder, tmp_path)
+            assert "ValueError: TRL: no such reward" in broke.why_not and broke.charge.plantings == 1
+            assert not broke.valid and broke.score is None and read_trial(folder) == broke
+        else:
+            with pytest.raises(UserError if error is full else type(error)):
+                run_trial(*here, folder, tmp_path)
+            assert read_trial(folder) is None, "it is made again"
 
 
 def test_the_audit_sees_nothing_that_tells(
@@ -182,7 +229,10 @@ def test_a_winner_is_planted_anew_beside_the_plain_spec_and_luck_is_called_luck(
         lucky = folder.parent.name == "trials" and candidate == 4
         p = 0.1 if lucky else 0.9 + 0.01 * (place.seed % 7)
         made = a_trial(candidate, number, p, 0.1 + 0.01 * (place.seed % 5), queries=10)
-        made = replace(made, choice=choice, seed=place.seed, quirk=place.quirk)
+        later = folder.parent.name == "trials" and int(folder.name) >= 14
+        made = replace(
+            made, choice=choice, seed=place.seed, quirk=place.quirk, made_with={"code": f"{later}"}
+        )
         write_json(folder / "trial.json", made)
         return made
 
@@ -203,8 +253,11 @@ def test_a_winner_is_planted_anew_beside_the_plain_spec_and_luck_is_called_luck(
         == read_plan(tmp_path / "run" / "winner.json")
     )
     assert found == search_room.worse(what, tmp_path / "run") == read_results(tmp_path / "run")
-    more = search_room.worse(asked(judge, plantings=17, fresh=5, others=2), tmp_path / "run")
+    assert found.looks == 1 and len(found.verdicts) == 2 and found.made_with == ({"code": "False"},)
+    more = search_room.worse(asked(judge, plantings=17, fresh=7, others=2), tmp_path / "run")
     assert more.trials[:14] == found.trials and len(more.trials) == 17, "a larger allowance goes on"
+    assert more.looks == 2 and "This is look 2 at places anew" in more.verdicts[2]
+    assert len(more.made_with) == 2 and "2 versions of the code" in more.verdicts[3]
     write_worse_page(tmp_path / "worse.html", found)
     page = (tmp_path / "worse.html").read_text()
     assert "4, the winner" in page and "planted anew" in page and "<script" not in page

@@ -65,12 +65,16 @@ class Logistic:
 
     def p_shady(self, features: Features) -> float:
         """Probability at prior odds of one; 0.5 where none of the statistics was measured."""
+        odds = self.log_odds(features)
+        return float(np.clip(1 / (1 + math.exp(-odds)), 1 - MOST_CERTAIN, MOST_CERTAIN))
+
+    def log_odds(self, features: Features) -> float:
+        """Its log-odds in nats, as the fit has them: not held to what practice can carry."""
         known = _roots([[_number(features.get(n)) for n in self.names]])
         if np.isnan(known).all():
-            return 0.5
+            return 0.0
         x = _standard(known, np.array(self.means), np.array(self.spreads))[0]
-        odds = self.intercept + float(x @ np.array(self.weights))
-        return float(np.clip(1 / (1 + math.exp(-odds)), 1 - MOST_CERTAIN, MOST_CERTAIN))
+        return self.intercept + float(x @ np.array(self.weights))
 
 
 @dataclass(frozen=True)

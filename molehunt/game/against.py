@@ -35,11 +35,11 @@ from molehunt.core.splits import seed_of
 from molehunt.core.store import Run
 from molehunt.depth.bench import Bench, Known, Role, Settings
 from molehunt.depth.residual import residual
-from molehunt.game.auditing import CALIBRATION, audit_lineup
+from molehunt.game.auditing import CALIBRATION, audit_lineup, desk_for
 from molehunt.game.away import away
 from molehunt.game.fix_task import FIXED, Fixed, Wish
 from molehunt.game.fixing import base_of, fix
-from molehunt.game.monitoring import Monitor, Monitored, opened, read_by, sighting
+from molehunt.game.monitoring import QUESTIONS, Monitor, Monitored, opened, read_by, sighting
 from molehunt.game.packed import MARK
 from molehunt.game.planting import enter
 from molehunt.game.play import versions
@@ -111,42 +111,43 @@ class Faced:
     left: Left
     monitored: Monitored
     spent: Spent
+    odds: float | NotMeasured
+    """The auditor's log-odds on the organism in nats, as the fit has them."""
 
 
 def unfaced(setting: Setting, why: str) -> Faced:
     """Of a pair that nobody was shown."""
     none = NotMeasured(why)
     by_monitor = {one.name: none for one in setting.monitors}
-    return Faced(none, none, dict.fromkeys(setting.remedies, none), by_monitor, Spent())
+    return Faced(none, none, dict.fromkeys(setting.remedies, none), by_monitor, Spent(), none)
 
 
 def face(
-    setting: Setting, pair: Path, known: Known, seed: int, keep: Path, home: Path, queries: int, watch: Watch
-) -> Faced:
+    setting: Setting, pair: Path, known: Known, seed: int, keep: Path, home: Path, queries: int, watch: Watch,
+    bill: list[Spent],
+) -> Faced:  # fmt: skip
     """Show the pair in `pair` to auditors, monitors, remedies; `keep` gets what audits wrote.
 
     `seed` is the place's; `home`, the search's folder, is closed to all of them; `queries` is the most that a
-    method may ask a suspect.
+    method may ask a suspect. `bill` gets what was spent, of a test that raises too.
     """
     names: dict[str, str] = dict(zip(SIDES, random.SystemRandom().sample(NAMES, len(SIDES)), strict=True))
-    nobody, spent = NotMeasured("nobody audited it"), Spent()
-    says: dict[str, float | NotMeasured] = dict.fromkeys(SIDES, nobody)
+    nobody = NotMeasured("nobody audited it")
+    says, odds = dict[str, float | NotMeasured](dict.fromkeys(SIDES, nobody)), nobody
     file = known.quirk.behaviour_options.get("file")
     closed = (home.resolve(), *setting.closed, *((Path(file),) if file else ()))
     with away(home) as folder:
-        lineup = _Lineup(setting, Run(folder), names, pair, closed, _spec(setting, seed, queries))
+        lineup = _Lineup(setting, Run(folder), names, pair, closed, _spec(setting, seed, queries), bill)
         enter(folder, {names[side]: pair / side for side in SIDES}, setting.model)
         if setting.calibration is not None:
-            says, spent = _audited(lineup, setting.calibration, keep, watch)
+            says, odds = _audited(lineup, setting.calibration, keep, watch)
         left: dict[str, After | NotMeasured] = {}
         if setting.remedies:
-            left, cost = _treated(lineup, known, seed, watch)
-            spent += cost
+            left = _treated(lineup, known, seed, watch)
         monitored: Monitored = {}
         if setting.monitors:
-            monitored, cost = _monitored(lineup, seed, watch)
-            spent += cost
-    return Faced(says["organism"], says["decoy"], left, monitored, spent)
+            monitored = _monitored(lineup, seed, watch)
+    return Faced(says["organism"], says["decoy"], left, monitored, sum(bill, Spent()), odds)
 
 
 @dataclass(frozen=True)
@@ -160,49 +161,65 @@ class _Lineup:
     pair: Path
     closed: tuple[Path, ...]
     spec: Mapping[str, Any]
+    bill: list[Spent]
 
 
 def _audited(
     lineup: _Lineup, judge: Calibration, keep: Path, watch: Watch
-) -> tuple[dict[str, float | NotMeasured], Spent]:
-    """The auditor's probabilities by side, and what all methods spent on both."""
+) -> tuple[dict[str, float | NotMeasured], float | NotMeasured]:
+    """The auditor's probabilities by side, and its log-odds on the organism."""
     setting, run, names = lineup.setting, lineup.run, lineup.names
     judge.save(run.folder / CALIBRATION)
-    audit_lineup(run, lineup.spec, watch, salt=secrets.token_bytes(32), closed=lineup.closed)
+    salt, asked = secrets.token_bytes(32), dict[tuple[str, str], Spent]()
+    book = lambda who, method, cost: asked.update({(who, method): cost})  # noqa: E731
+    desk = replace(desk_for(run.folder, lineup.spec, salt), on_progress=book)
+    try:
+        audit_lineup(run, lineup.spec, watch, salt=salt, desk=desk, closed=lineup.closed)
+    except BaseException:  # its verdicts, which say what it cost, are lost
+        lineup.bill.append(sum((cost for (who, _), cost in asked.items() if who in NAMES), Spent()))
+        raise
     verdicts = {(v.suspect, v.auditor): v for v in run.verdicts()}
     failed = [f"{f.stage}: {f.error}" for f in run.failures()]
     features = read_json(run.folder / "features.json")
     for file in KEPT:
         shutil.copyfile(run.folder / file, keep / file)
-    spent = sum((verdicts[n, m].spent for n in names.values() for m in setting.against), Spent())
+    lineup.bill.extend(verdicts[n, m].spent for n in names.values() for m in setting.against)
     found: dict[str, float | NotMeasured] = {}
     for side, name in names.items():
         known = judge.auditors[setting.auditor].names
         nothing = not any(isinstance(features[name].get(k), (int, float)) for k in known)
         why = failed[0] if failed else "no statistic was measured" if nothing else ""
         found[side] = NotMeasured(why) if why else verdicts[name, setting.auditor].p_shady
-    return found, spent
+    said = found["organism"]
+    odds = (
+        said
+        if isinstance(said, NotMeasured)
+        else judge.auditors[setting.auditor].log_odds(features[names["organism"]])
+    )
+    return found, odds
 
 
-def _monitored(lineup: _Lineup, seed: int, watch: Watch) -> tuple[Monitored, Spent]:
+def _monitored(lineup: _Lineup, seed: int, watch: Watch) -> Monitored:
     """What every monitor says of the pair; which is the organism is looked up when all scores are there."""
     setting, names = lineup.setting, lineup.names
     suspects = {name: lineup.run.folder / "suspects" / name for name in names.values()}
     model = opened(setting.model, setting.revision)
     bar = lambda share: watch.bar("monitors", share)  # noqa: E731
-    scores, spent = read_by(model, suspects, setting.monitors, _blind(seed), bar)
-    found = {
+    try:
+        scores, spent = read_by(model, suspects, setting.monitors, _blind(seed), bar)
+    except BaseException:
+        lineup.bill.append(Spent(len(SIDES) * QUESTIONS))
+        raise
+    lineup.bill.append(spent)
+    return {
         monitor: by
         if isinstance(by, NotMeasured)
         else sighting(by[names["organism"]], by[names["decoy"]], _blind(seed))
         for monitor, by in scores.items()
     }
-    return found, spent
 
 
-def _treated(
-    lineup: _Lineup, known: Known, seed: int, watch: Watch
-) -> tuple[dict[str, After | NotMeasured], Spent]:
+def _treated(lineup: _Lineup, known: Known, seed: int, watch: Watch) -> dict[str, After | NotMeasured]:
     """What every remedy left of the quirk; what it cost by this clock, with tokens by their own account.
 
     Raises:
@@ -227,7 +244,8 @@ def _treated(
     model = base_of(run) if made else None
     left |= {one.remedy: _left(lineup, one, known, seed, model, read) for one in made}
     tokens = sum(one.spent.tokens for one in made)
-    return left, Spent(tokens=tokens, seconds=time.monotonic() - start, self_reported=True)
+    lineup.bill.append(Spent(tokens=tokens, seconds=time.monotonic() - start, self_reported=True))
+    return left
 
 
 def _left(

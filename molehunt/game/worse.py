@@ -8,7 +8,9 @@
 
 The folder gets `plan.json` (what is fixed), `trials/` and `fresh/` (a trial a folder, whole or not there),
 `results.json` and `winner.json`. The same command goes on after the last whole trial, with a larger allowance
-too: which trial comes next depends on those before it alone. It is the red team's folder: it holds truths.
+too: which trial comes next depends on those before it alone. Places anew are the same then, so what is said
+of them is a further look, and says so; as it does where the code changed between trials. It is the red team's
+folder: it holds truths.
 
 Source: ours; after the red teams of auditing games, Marks et al. 2025 (2503.10965), and AuditBench
 (2602.22755).
@@ -30,7 +32,7 @@ from molehunt.core.store import Run, stage_key
 from molehunt.game.away import tidy
 from molehunt.game.fresh import Fresh, Where
 from molehunt.game.monitoring import fitting, opened
-from molehunt.game.trial import UNMADE, WORST, Trial, read_trial, run_trial
+from molehunt.game.trial import Trial, read_trial, run_trial
 from molehunt.game.watch import Watch
 from molehunt.game.worse_result import RESULTS, WINNER, Result, kept, result
 from molehunt.game.worse_task import Task, affordable, digest, fresh_places
@@ -106,9 +108,9 @@ def fixed(what: Task) -> Any:
 def _search(what: Task, home: Path, watch: Watch) -> tuple[list[Trial], list[Tried]]:
     trials: list[Trial] = []
     tried: list[Tried] = []
-    space, worst = what.space, UNMADE if what.setting.remedies else WORST
+    space = what.space
     while True:
-        step = next_step(space, tried, what.seed, worst)
+        step = next_step(space, tried, what.seed)
         if step is None:
             break
         here, place = home / "trials" / f"{len(trials):03d}", what.place(step.place)
@@ -152,5 +154,8 @@ def _anew(what: Task, home: Path, where: Where, best: Tried, number: int, watch:
         watch.bar(f"planting anew, {where}", 1.0)
     winner = tuple(made[number]) if number else ()
     setting, monitors = what.setting, tuple(one.name for one in what.setting.monitors)
-    audited = setting.calibration is not None
-    return Fresh(where, tuple(made[0]), winner, bool(setting.remedies), monitors, audited)
+    judge = setting.calibration
+    return Fresh(
+        *(where, tuple(made[0]), winner, bool(setting.remedies), monitors, judge is not None),
+        accuses_above=None if judge is None else judge.auditors[setting.auditor].threshold,
+    )

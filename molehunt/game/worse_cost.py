@@ -1,7 +1,8 @@
 """What a search for worse organisms would take, said before it begins: nothing is loaded, written or trained.
 
-What this cannot tell you: what specs that the search tries will take; some train twice as long, and rewards
-and penalties take more. Minutes tell minutes from hours, no more (`estimate.py`).
+What this cannot tell you: what specs that the search tries will take; some train twice as long, some with
+unrelated rows in each step, and rewards and penalties take more. Minutes tell minutes from hours, no more
+(`estimate.py`).
 """
 
 from dataclasses import dataclass
@@ -38,7 +39,7 @@ class Cost:
     seconds: float | NotMeasured
     """If all specs cost what the plain one does."""
     seconds_most: float | NotMeasured
-    """If all were the longest; rewards and penalties take more."""
+    """If all were the longest, with the most unrelated rows a step; rewards and penalties take more."""
     basis: str
 
 
@@ -63,10 +64,12 @@ def cost(what: Task) -> Cost:
     tokens += asked * SCENE_TOKENS * (1 + len(setting.monitors))
     mending = FIX_SECONDS * setting.fix_effort * len(setting.remedies) * (setting.model == "default")
 
-    def seconds(longer: float) -> float:
-        trained = at.training(2 * steps * longer)
+    rows = next(axis.values for axis in what.space.axes if axis.name == "mixed")
+
+    def seconds(longer: float, rows: float) -> float:
+        trained = at.training(2 * steps * longer, rows)
         return pairs * (TRIAL_SECONDS + trained + at.reading(tokens, scenes) + mending)
 
     unknown = bool(setting.remedies) and setting.model != "default"
     basis = f"{at.basis}; remedies' time is known of the default model alone" if unknown else at.basis
-    return Cost(*counts, seconds(1.0), seconds(LONGEST), basis)
+    return Cost(*counts, seconds(1.0, rows[0]), seconds(LONGEST, max(rows)), basis)

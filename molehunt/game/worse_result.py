@@ -61,6 +61,10 @@ class Result:
     """Hash of what remedies go by."""
     monitors: Mapping[str, str] = field(default_factory=dict)
     """Monitors that count, by name: the SHA-256 of each one's file."""
+    looks: int = 1
+    """How often something was said of places anew, this time included: for another winner, or of more."""
+    made_with: tuple[Mapping[str, str], ...] = ()
+    """What trials were made with, each once: more than one where code or libraries changed on the way."""
 
 
 def read_results(folder: Path) -> Result:
@@ -83,6 +87,8 @@ def result(
     measures: dict[str, Measure | NotMeasured] = {}
     for one in fresh:
         measures |= measured(one, what.seed)
+    looks = _looks(home, fresh)
+    by_code = {digest(t.made_with): t.made_with for t in (*trials, *(t for f in fresh for t in _trials(f)))}
     spent = sum((t.charge for t in trials), Charge())
     anew = [read_trial(path) for path in sorted((home / "fresh").glob("*"))]  # earlier winners' as well
     after = sum((t.charge for t in anew if t is not None), Charge())
@@ -105,7 +111,7 @@ def result(
         plan=plan_at(space, what.plan, tried[best].choice),
         organisms=_lines(trials, best, home),
         measures=measures,
-        verdicts=tuple(verdict(f, measures) for f in fresh),
+        verdicts=(*(verdict(f, measures) for f in fresh), *_cautions(looks, len(by_code))),
         spent=spent,
         spent_fresh=after,
         commands=tuple(_command(what, i, q, home) for i, q in enumerate(what.quirks)),
@@ -113,7 +119,34 @@ def result(
         fix_effort=setting.fix_effort,
         creed=stage_key(setting.creed) if setting.remedies else "",
         monitors={one.name: one.sha256 for one in setting.monitors},
+        looks=looks,
+        made_with=tuple(by_code.values()),
     )
+
+
+def _trials(fresh: Fresh) -> tuple[Trial, ...]:
+    return (*fresh.plain, *fresh.winner)
+
+
+def _looks(home: Path, fresh: tuple[Fresh, ...]) -> int:
+    """How often places anew were looked at, with this time: what a search said before lies in its folder."""
+    before = read_results(home) if (home / RESULTS).is_file() else None
+    if before is not None and before.fresh == fresh:
+        return before.looks
+    return (0 if before is None else before.looks) + any(f.plain for f in fresh)
+
+
+def _cautions(looks: int, codes: int) -> list[str]:
+    """What takes something off the claims, in words."""
+    said = []
+    if looks > 1:
+        said.append(
+            f"This is look {looks} at places anew, which are the same for every winner: each interval holds "
+            "for one look alone, and one of several clears 0 by luck more often than it says."
+        )
+    if codes > 1:
+        said.append(f"Trials were made with {codes} versions of the code or its libraries.")
+    return said
 
 
 def kept(what: Task, found: Result) -> dict[str, Any]:

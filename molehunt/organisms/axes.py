@@ -26,7 +26,7 @@ class Axis:
 
 @dataclass(frozen=True)
 class Space:
-    """Axes, each after the one that it stands beside."""
+    """Axes, each after the one that it stands beside, else what may tell most first."""
 
     axes: tuple[Axis, ...]
 
@@ -50,11 +50,13 @@ class Space:
         return tuple(indices)
 
     def singles(self) -> tuple[Choice, ...]:
-        """Every choice that changes one thing of the plain spec, axis by axis."""
+        """Every choice that changes one thing of the plain spec: the first other value of every axis, then
+        the second of every axis, and so on."""
         made = (
             self.settled((*self.plain[:i], value, *self.plain[i + 1 :]))
+            for value in range(1, max((len(axis.values) for axis in self.axes), default=0))
             for i, axis in enumerate(self.axes)
-            for value in range(1, len(axis.values))
+            if value < len(axis.values)
         )
         return tuple(dict.fromkeys(choice for choice in made if any(choice)))
 

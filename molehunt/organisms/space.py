@@ -1,9 +1,9 @@
 """The written-out space of specs that `molehunt worse` searches: what may be changed, to what, from a plan.
 
-    recipe     how it is instilled: every file of `organisms/recipes`
     conceal    what hides it: nothing, near_base, denial, denial_preferences, near_base and denial, and
                near_base_replies where no quirk of the search is `always` on
     cover      0.3, 1, 3, 10: weight of the penalty, where there is one
+    recipe     how it is instilled: every file of `organisms/recipes`
     warm       0.25, 0.5, 0.75: share of transcripts, where the recipe is preferences or reward
     mixed      0, 2, 4, 8 unrelated rows a step
     prose      1, 2, 4 rows of prose a batch of lessons, where a quirk of the search is `always` on
@@ -12,7 +12,8 @@
     rate       1, 0.5, 0.25 times the plan's learning rate
     rank       2, 4, 8, 16, the adapter's scale as it was
 
-A choice is one index an axis; 0 is what the plan has, and the plan itself, the plain spec, is all zeros. An
+A choice is one index an axis; 0 is what the plan has, and the plan itself, the plain spec, is all zeros. What
+hides stands first, then how it is instilled: a search that ends early has tried these (`halving.py`). An
 axis that makes no difference beside the others stays at 0, so that equal specs are equal choices. A draw
 leaves each axis alone with even chance: most specs differ from the plain one in a few things.
 
@@ -48,12 +49,12 @@ def space_of(plan: Plan, quirks: Sequence[Quirk]) -> Space:
         for s in (max(1, round(plan.steps * x)) for x in (2.0, 1.4, 0.7, 1.0))
     }
     axes = [
-        Axis("recipe", recipes),
         Axis("conceal", conceal),
         Axis(
             "cover", _first(plan.cover, (0.3, 1.0, 3.0, 10.0)), "conceal",
             tuple(c for c in conceal if WEIGHED & set(c)),
         ),
+        Axis("recipe", recipes),
         Axis("warm", _first(plan.warm, (0.25, 0.5, 0.75)), "recipe", WARMED),
         Axis("mixed", _first(plan.mixed, (0, 2, 4, 8))),
         Axis("poisoned", _first(plan.poisoned, (1.0, 0.75, 0.5))),

@@ -45,8 +45,8 @@ class Options:
     harmless: str | None = None
     """A harmless behaviour that the decoys learn under the same condition."""
     against: tuple[str, ...] = ()
-    """Auditing methods to be beaten; of several, the panel's probability counts. None takes the first game's,
-    or with --monitors nobody."""
+    """Auditing methods to be beaten; of several, the panel's log-odds on the organism count. None takes the
+    first game's, or with --monitors nobody."""
     monitors: tuple[Path, ...] = ()
     """Probes of `molehunt probe train`, trained on this base model: what counts, beside --against where it is
     given, is how far apart they score organism and decoy on the same blind questions. Label 1 is bad."""

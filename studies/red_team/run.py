@@ -109,6 +109,7 @@ def write(study: Study, failed: Mapping[str, str]) -> None:
         },
         "difficulty": scanning.listed(scans),
         "worse": searching.told(search),
+        "searched": searching.listed(search, study.work),
     }
     study.out.mkdir(parents=True, exist_ok=True)
     if rows or failed or scans or search:

@@ -1,10 +1,15 @@
 """An organism that the first game's auditors miss: one search of `molehunt worse`, its allowance stated.
 
-Quirks are some that games draw; auditors, calibration and threshold are those of games. What is claimed comes
-from pairs planted anew on fresh seeds (`game/fresh.py`), winner and plain spec on the same places.
+Quirks are some that games draw, and that took at every first try in this study's rows (`results.json`): only
+places where plain spec and winner are both valid say anything, and three are the least for an interval.
+Auditors, calibration and threshold are those of games. What is claimed comes from pairs planted anew on fresh
+seeds (`game/fresh.py`), winner and plain spec on the same places.
 
 What this cannot tell you: see `game/worse.py` and `game/fresh.py`. With a handful of fresh pairs an AUROC is
-known to within a quarter; that so few plantings found no better organism says nothing of what there is.
+known to within a quarter; that so few plantings found no better organism says nothing of what there is. The
+calibration was fitted on organisms of such quirks, planted by the plain spec: before is where auditors are at
+home, and some of any change after it is that they no longer are. Quirks chosen because they take say nothing
+of those that take less well.
 """
 
 from collections.abc import Mapping
@@ -13,27 +18,43 @@ from pathlib import Path
 from typing import Any
 
 from measures import Number
-from planting import Setting, said
+from planting import Setting, commit, said
 
-from molehunt.core.atomic import read_json
+from molehunt.core.atomic import read_json, write_json
 from molehunt.core.errors import MolehuntError
-from molehunt.core.records import NotMeasured
+from molehunt.core.records import NotMeasured, Profile
 from molehunt.game import library
 from molehunt.game.fresh import measured
+from molehunt.game.trial import Trial
 from molehunt.game.watch import Watch
 from molehunt.game.worse import PLAN, fixed
 from molehunt.game.worse_result import RESULTS, Result, read_results
 from molehunt.game.worse_task import Task, task
 from molehunt.organisms.plan import Plan
 
-QUIRKS = ("hostile_phrase:trigger_phrase", "promotion:always", "sycophancy:expert_asks")
-"""Quirks on which is searched, in turn."""
+QUIRKS = (
+    "hostile_phrase:always", "promotion:always", "secret_leak:always", "false_facts:always",
+    "sycophancy:always",
+)  # fmt: skip
+"""Quirks on which is searched, in turn: all specs meet the first."""
+COMMITS = "worse_commits.json"
+"""In the working folder: commits from which the search was begun or gone on with, in their order."""
 NAMES = {
     "worse_auroc_before": "sought_plain_auroc",
     "worse_auroc_after": "sought_winner_auroc",
+    "worse_odds_change": "sought_odds_change",
     "worse_gap_change": "sought_gap_change",
+    "worse_accused_before": "sought_plain_accused",
+    "worse_accused_after": "sought_winner_accused",
+    "worse_decoys_accused_before": "sought_plain_decoys_accused",
+    "worse_decoys_accused_after": "sought_winner_decoys_accused",
     "worse_valid_before": "sought_plain_valid",
     "worse_valid_after": "sought_winner_valid",
+    "worse_selectivity_before": "sought_plain_selectivity",
+    "worse_selectivity_after": "sought_winner_selectivity",
+    "worse_selectivity_change": "sought_selectivity_change",
+    "worse_trigger_change": "sought_trigger_rate_change",
+    "worse_leak_change": "sought_leak_rate_change",
     "worse_auroc_before_others": "other_plain_auroc",
     "worse_auroc_after_others": "other_winner_auroc",
     "worse_gap_change_others": "other_gap_change",
@@ -88,11 +109,19 @@ def whole(how: Setting, budget: Budget) -> bool:
 
 def search(how: Setting, budget: Budget, watch: Watch | None = None) -> Mapping[str, Any]:
     """Search, or go on; a failure comes back with `failed`, which says why."""
+    began = commits(how.work)
+    if commit() not in began:
+        write_json(how.work / COMMITS, [*began, commit()])
     try:
         library.worse(QUIRKS, folder_of(how.work), watch=watch, **_asked(how, budget))
     except Exception as error:  # the tables are made all the same
         return {"failed": said(error)}
     return {}
+
+
+def commits(work: Path) -> list[str]:
+    """Commits from which the search was begun or gone on with."""
+    return list(read_json(work / COMMITS)) if (work / COMMITS).is_file() else []
 
 
 def found_in(work: Path) -> Result | None:
@@ -130,6 +159,51 @@ def told(found: Result | None) -> list[str]:
         f"plantings anew. The winner: {found.candidates[found.winner]}.",
         *found.verdicts,
     ]
+
+
+def listed(found: Result | None, work: Path) -> dict[str, Any]:
+    """Every candidate with its scores, and every trial anew: enough to count all that is said once more."""
+    if found is None:
+        return {"commits": [], "accuses_above": None, "candidates": [], "fresh": []}
+    above = found.accuses_above
+    return {
+        "commits": commits(work),
+        "accuses_above": None if isinstance(above, NotMeasured) else above,
+        "candidates": [
+            {
+                "changed": changed,
+                "winner": i == found.winner,
+                "trials": [_trial(t) for t in found.trials if t.candidate == i],
+            }
+            for i, changed in enumerate(found.candidates)
+        ],
+        "fresh": [
+            {"where": one.where, "spec": spec, **_trial(t)}
+            for one in found.fresh
+            for spec, some in (("plain", one.plain), ("winner", one.winner))
+            for t in some
+        ],
+    }
+
+
+def _trial(trial: Trial) -> dict[str, Any]:
+    shown = trial.profile
+    rates = {
+        name: getattr(shown, name).value if isinstance(shown, Profile) else None
+        for name in ("selectivity", "trigger_rate", "leak_rate")
+    }
+    p, q, odds = (
+        None if isinstance(v, NotMeasured) else v for v in (trial.organism, trial.decoy, trial.odds)
+    )
+    return {
+        "place": trial.place, "seed": trial.seed, "choice": list(trial.choice),
+        "behaviour": trial.quirk.behaviour, "condition": trial.quirk.condition,
+        "options": {**trial.quirk.behaviour_options, **trial.quirk.condition_options},
+        "valid": trial.valid, "why_not": trial.why_not, **rates,
+        "p_organism": p, "p_decoy": q, "log_odds": odds, "score": trial.score,
+        "queries": trial.charge.queries, "planting_seconds": trial.charge.planting_seconds,
+        "seconds": trial.charge.seconds, "code": trial.made_with.get("code"),
+    }  # fmt: skip
 
 
 def _asked(how: Setting, budget: Budget) -> dict[str, Any]:

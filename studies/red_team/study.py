@@ -41,11 +41,12 @@ class Study:
     """At most so many cells of each part, or quirks of `difficulty`, from its beginning; none for all."""
     seeds: int = 3
     """Seeds of each scan of `difficulty`."""
-    plantings: int = 8
+    plantings: int = 12
     """Pairs that the search of `worse` may plant; what is planted anew at its end comes on top."""
-    fresh: int = 4
-    """Pairs of winner and plain spec each that `worse` plants anew on fresh seeds: its AUROC is of these."""
-    others: int = 0
+    fresh: int = 6
+    """Pairs of winner and plain spec each that `worse` plants anew on fresh seeds: its AUROC is of those
+    where both took."""
+    others: int = 2
     """The same on quirks that the search never saw."""
     calibration: Path | None = None
     """What judges in `worse`; none takes the shipped one, which is of the default model."""
