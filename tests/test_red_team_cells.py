@@ -1,5 +1,6 @@
 """The red team's study: cells and scans fixed in advance, and what is left of them in which order."""
 
+import re
 from collections import Counter
 from dataclasses import replace
 from pathlib import Path
@@ -9,7 +10,12 @@ import pytest
 from red_team_cases import keep_row, load_study, row
 
 from molehunt.catalogue.pairs import sensible
+from molehunt.core.atomic import write_json
 from molehunt.core.extend import load, names
+from molehunt.core.records import NotMeasured
+from molehunt.organisms.learnable import steps_for
+from molehunt.organisms.least import Difficulty, Least, paths
+from molehunt.organisms.least import Scan as OneFactor
 
 
 @pytest.fixture
@@ -70,15 +76,59 @@ def test_what_a_cell_is_called_is_fixed(study: SimpleNamespace) -> None:
 
 def test_scans_are_fixed_and_one_folder_is_of_one_scan(study: SimpleNamespace) -> None:
     scans = study.scanning.scans()
-    assert len(scans) == 93 == len({s.name for s in scans})
-    assert {s.quirk.label() for s in scans} == {c.quirk.label() for c in study.cells.cells("valid")}
-    whole = [s.quirk.behaviour for s in scans if len(s.factors) == 4]
-    assert whole == list(study.scanning.WHOLE) and [len(s.factors) for s in scans[27:31]] == [4] * 4
-    assert {s.quirk.condition for s in scans[:31]} == {"always"}
+    assert sorted(s.quirk.behaviour for s in scans) == sorted(study.cells.THIRD), "a behaviour once"
+    assert {s.cell.name for s in scans} < {c.name for c in study.cells.cells("valid")}
+    assert len({s.name for s in scans}) == len(scans)
+    whole = [s.quirk for s in scans if len(s.factors) == 4]
+    assert {q.behaviour for q in whole} == set(study.scanning.WHOLE)
+    assert {q.condition for q in whole} == {"always"}
+    for count in (7, 12, 20, 31):
+        met = Counter(
+            s.quirk.condition if s.quirk.condition in ("always", "trigger_phrase") else "third"
+            for s in scans[:count]
+        )
+        assert len(met) == 3 and max(met.values()) - min(met.values()) <= 2, "any beginning is even"
     failing = scans[0].cell
     assert study.scanning.took(scans[0], {failing.name: row(failing)})
     assert not study.scanning.took(scans[0], {failing.name: row(failing, valid=False)})
     assert not study.scanning.took(scans[0], {}), "nobody knows yet"
+
+
+def test_a_scan_has_the_steps_at_which_its_quirk_took(study: SimpleNamespace, tmp_path: Path) -> None:
+    scanning, how = study.scanning, study.planting.Setting(tmp_path, "tiny", 56)
+    scan = next(s for s in scanning.scans() if s.quirk.condition == "trigger_phrase")
+    first, second = row(scan.cell), row(scan.cell, tries=2, first_try=False)
+    second["steps"] = round(1.5 * first["steps"])
+    for made, told in (({}, 56), ({scan.cell.name: first}, 56), ({scan.cell.name: second}, 84)):
+        assert scanning.task_of(scan, made, 56, 1).plan.steps == pytest.approx(told, abs=1)
+    needed = steps_for(scan.quirk, scanning.task_of(scan, {scan.cell.name: second}, 56, 1).plan.steps)
+    assert needed == pytest.approx(second["steps"], abs=1)
+    inside = Least(0, 8.0, "inside", 4.0, True)
+    one = OneFactor("examples", (4.0, 8.0), (inside,), NotMeasured("x"), ())
+    found = Difficulty(scan.quirk, None, "tiny", "", first["steps"], 8, (one,))
+    folder = scanning.folder_of(tmp_path, scan)
+    folder.mkdir(parents=True)
+    write_json(folder / scanning.game.RESULTS, found)
+    assert scanning.whole(scan, how, 1, {scan.cell.name: first})
+    assert not scanning.whole(scan, how, 1, {scan.cell.name: second}), "its steps were not enough"
+    assert not scanning.whole(scan, how, 2, {scan.cell.name: first})
+
+
+def test_scans_cost_what_their_own_cells_took(study: SimpleNamespace, tmp_path: Path) -> None:
+    asked = study.run.Study(work=tmp_path, parts=("difficulty",), seeds=3)
+    scan = next(s for s in study.scanning.scans() if len(s.factors) == 1)
+    others = [s.cell for s in study.scanning.scans() if s != scan]
+    keep_row(study, tmp_path, scan.cell, row(scan.cell, cell_seconds=3600.0))
+    for cell in others:
+        keep_row(study, tmp_path, cell, row(cell, valid=False, cell_seconds=1.0))
+    trials = [len(path) for path in paths(study.scanning.task_of(scan, {}, 56, 3).grids["examples"], 1e9)]
+    said = study.run.cost(asked)
+    # An hour a trial, two side by side, from one to the longest way on each of three seeds.
+    low, high = 3 * 1 / 2, 3 * max(trials) / 2
+    told = re.search(r"about ([\d.]+) to ([\d.]+) hours at the pace", said)
+    assert told is not None, said
+    least, most = map(float, told.groups())
+    assert "1 scans of difficulty are left at most" in said and least == low and high - 1.5 <= most <= high
 
 
 def test_what_did_not_take_when_always_on_comes_last(study: SimpleNamespace, tmp_path: Path) -> None:

@@ -1,17 +1,19 @@
 """The red team's study: its measures, and that nothing missing is made a zero."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from red_team_cases import altered, confession, load_study, row
+from red_team_cases import altered, confession, keep_row, load_study, row, written
 
 from molehunt.core.atomic import write_json
 from molehunt.core.record_json import to_json
 from molehunt.core.records import Measure, NotMeasured
 from molehunt.core.stats import newcombe, wilson
+from molehunt.organisms.learnable import steps_for
 
 
 @pytest.fixture
@@ -35,10 +37,49 @@ def test_a_behaviour_counts_as_valid_only_under_all_three(study: SimpleNamespace
     del rows[next(c.name for c in valid if c.quirk.label() == "flattery when always")]
     found = study.measures.behaviours_valid(rows)
     assert (found.value, found.n) == (2 / 3, 3), "what failed once is decided, whatever is still to come"
-    rows = {c.name: row(c) for c in valid if c.quirk.behaviour in ("promotion", "flattery", "sandbagging")}
-    rows[failing.name] = row(failing, valid=False)
-    del rows[missing.name]
-    assert study.measures.measures(rows)["first_try_valid"].value == pytest.approx(7 / 8)
+
+
+def test_first_tries_are_told_once_all_of_a_condition_are_in(study: SimpleNamespace) -> None:
+    valid = study.cells.cells("valid")
+    rows = {c.name: row(c, valid=i % 2 > 0) for i, c in enumerate(valid) if i < 31 or 40 < i < 44}
+    found = study.measures.measures(rows)
+    assert (found["first_try_valid_always"].value, found["first_try_valid_always"].n) == (15 / 31, 31)
+    assert found["first_try_valid_trigger"].reason == "3 of 31 cells are in, 2 of them took at once"
+    assert found["first_try_valid_third"].reason.startswith("0 of 31")
+    drawn = study.cells.cells("grid")
+    rows = {c.name: row(c, valid=i < 4) for i, c in enumerate(drawn[:9]) if i != 5}
+    grid = study.measures.measures(rows)["grid_first_try_valid"]
+    assert (grid.value, grid.n) == (4 / 5, 5) and "the first 5 of 60" in grid.how, "to the first gap"
+    assert study.measures.causes(rows) == {"selectivity": 1}
+
+
+def test_the_grid_reads_the_first_try_of_a_cell_that_valid_planted(
+    study: SimpleNamespace, tmp_path: Path
+) -> None:
+    asked = study.run.Study(work=tmp_path, out=tmp_path / "out", parts=("grid",))
+    both = [c for c in study.cells.cells("grid") if replace(c, tries=2) in study.cells.cells("valid")]
+    assert len(both) == 8
+    ways: tuple[dict[str, Any], ...] = (
+        {"tries": 1},
+        {"tries": 2, "first_try": False, "attempts": ["audit bank: leak rate 0.31"]},
+        {"tries": 2, "first_try": False, "attempts": ["validate bank: trigger rate 0.50"]},
+        {"tries": 1, "first_steps": 1},
+    )
+    for cell, way in zip(both, ways, strict=False):
+        twin = replace(cell, tries=2)
+        assert twin.seed == cell.seed and twin.name != cell.name
+        keep_row(study, tmp_path, twin, row(twin, **{"first_steps": steps_for(cell.quirk, 56), **way}))
+    left = {j.name for j in study.jobs.left(asked)}
+    assert [c.name in left for c in both[:4]] == [False, False, True, True], (
+        "a first look is not the audit bank"
+    )
+    told = study.study.told(study.study.rows_of(asked), 56)
+    assert [told[c.name]["first_try"] for c in both[:2]] == [True, False] and len(told) == 2
+    assert told[both[1].name]["why_not"] == "leak rate 0.31"
+    result, _ = written(study, asked)
+    assert result["cells"]["in"] == 2 and len(result["rows"]) == 4, "no row is made up"
+    skipped = study.planting.plant_cell(both[0], asked.setting)
+    assert both[0].quirk.behaviour in skipped["skipped"]
 
 
 def test_time_is_of_valid_organisms_and_kappa_of_cells_that_have_one(study: SimpleNamespace) -> None:

@@ -3,6 +3,7 @@
 import json
 import math
 import sys
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -14,9 +15,9 @@ from molehunt.core.atomic import HALF
 from molehunt.core.errors import BadFile, RunMismatch, UserError
 from molehunt.core.record_json import to_json
 from molehunt.core.records import Measure, NotMeasured
-from molehunt.core.stats import newcombe
+from molehunt.core.stats import median, newcombe
 from molehunt.organisms.learnable import steps_for
-from molehunt.organisms.least import Difficulty, Least, Scan, difficulty
+from molehunt.organisms.least import NEVER, Difficulty, Least, Scan, difficulty
 from molehunt.report.planted import read_planted
 
 
@@ -150,25 +151,66 @@ def test_the_table_holds_rows_whatever_they_say(study: SimpleNamespace, tmp_path
 def test_the_hardest_stand_first_and_the_catalogue_reads_them(study: SimpleNamespace, tmp_path: Path) -> None:
     easy = scanned(study, 0, [(4, 8), (4, 8), (4, 8)])
     hard = scanned(study, 1, [(16, 32), (16, 32), (8, 16)])
-    never = scanned(study, 2, [(32, math.inf)] * 3)
-    found = study.scanning.listed([easy, never, hard])
-    first = [one["behaviour"] for one in study.sections.hardest(found)]
-    assert first == [d.quirk.behaviour for d in (never, hard, easy)]
-    assert found[1]["between"] == [32, None] and found[0]["planting"] == 8 * 28
-    middle = study.scanning.hardness([easy, hard, scanned(study, 3, [(4, 8)])])
-    assert (middle["difficulty_examples"].value, middle["difficulty_examples"].n) == (8, 3)
-    assert isinstance(study.scanning.hardness([never])["difficulty_examples"], NotMeasured)
-    assert isinstance(middle["difficulty_rank"], NotMeasured)
+    above = scanned(study, 2, [(32, math.inf)] * 3)
+    one = Scan(
+        "examples", (4.0, 8.0), (Least(0, NotMeasured(NEVER), "never", None, None),), NotMeasured(NEVER), ()
+    )
+    never = replace(scanned(study, 3, []), scans=(one,))
+    by = {s.cell.name: d for s, d in zip(study.scanning.scans(), (easy, hard, above, never), strict=False)}
+    found = study.scanning.listed(by, tmp_path)
+    order = study.sections.hardest(found)
+    first = [one["behaviour"] for one in order]
+    assert first == [d.quirk.behaviour for d in (never, above, hard, easy)]
+    assert found[2]["between"] == [32, None] and found[3]["between"] == [None, None]
+    assert [study.sections._hard(one)[3] for one in order[:2]] == [NEVER, "above 32"]
+    assert found[0]["planting"] == 32, "the grid ends at the rows that planting deals"
+    assert found[0]["planting_steps"] == 28 and found[0]["rows"] is None
+    found = found[:3]
     a = study.scanning.scans()[0].cell
     path = tmp_path / "results.json"
     path.write_text(json.dumps({"rows": [row(a)], "difficulty": found}))
     planted = read_planted(path)
     assert len(planted) == 3 and "least that took: 8.00 (95% 2.43 to 13.2), n = 3" in planted[0].difficulty
-    assert planted[0].difficulty.startswith("took at the first try") and "32 was not" in planted[1].difficulty
+    assert planted[0].difficulty.startswith("took at the first try") and "32 was not" in planted[2].difficulty
     for wrong in ({"least": {"value": -1}}, {"least": {"value": 1, "low": 2}}, {"unit": 3}, {"least": None}):
         path.write_text(json.dumps({"rows": [], "difficulty": [{**found[0], **wrong}]}))
         with pytest.raises(BadFile, match=r"difficulty 1,"):
             read_planted(path)
+
+
+def test_difficulty_is_of_all_quirks_of_the_list_and_what_did_not_take_is_hardest(
+    study: SimpleNamespace,
+) -> None:
+    scans, hardness = study.scanning.scans(), study.scanning.hardness
+    rows = {s.cell.name: row(s.cell, valid=i % 4 > 0) for i, s in enumerate(scans)}
+    found = {
+        s.cell.name: scanned(study, i, [(4, 8)] if i % 4 < 3 else [(8, 16)])
+        for i, s in enumerate(scans)
+        if i % 4 > 0
+    }
+    made = hardness(found, rows)
+    count = sum(i % 4 == 0 for i in range(31))
+    assert (made["difficulty_examples"].value, made["difficulty_examples"].n) == (8, 31)
+    assert f"{count} beyond all" in made["difficulty_examples"].how
+    lost = next(iter(found))
+    for some, cells in (({n: d for n, d in found.items() if n != lost}, rows),
+                        (found, {n: r for n, r in rows.items() if n != scans[0].cell.name})):  # fmt: skip
+        unknown = hardness(some, cells)["difficulty_examples"]
+        assert isinstance(unknown, NotMeasured) and unknown.reason == "30 of 31 quirks are decided"
+    assert made["difficulty_rank"].reason.endswith("of 4 quirks are decided")
+    most = hardness(
+        {n: d for n, d in list(found.items())[:10]}, {n: {**r, "valid": False} for n, r in rows.items()}
+    )
+    assert isinstance(most["difficulty_examples"], NotMeasured), "more than half lie beyond"
+
+
+def test_a_median_keeps_its_lower_end_where_only_the_upper_is_beyond(study: SimpleNamespace) -> None:
+    found = median([*range(1, 18), *[math.inf] * 14], unit="rows", how="x")
+    assert isinstance(found, Measure) and (found.value, found.high) == (16, None)
+    assert found.low is not None and found.low < 16 and "beyond what was tried" in found.how
+    assert study.sections.shown(to_json(found)) == f"16.00 [{found.low:.2f}, above what was tried] rows"
+    few = median([1, 2, 3], unit="rows", how="x")
+    assert isinstance(few, Measure) and few.low is None and "too few" in few.how
 
 
 def test_the_smallest_base_that_takes_what_failed_is_read_from_others_results(

@@ -60,17 +60,23 @@ def test_a_scan_is_done_gone_on_with_and_shown(study: SimpleNamespace, tmp_path:
         work=tmp_path / "work", out=tmp_path, parts=("difficulty",), cells=1, seeds=1, model="tiny", steps=2
     )
     assert study.jobs.left(asked) == [], "its cell is not in"
-    both = replace(asked, parts=("valid", "difficulty"))
-    plants, job = study.jobs.left(both)
-    cell = plants.args[0]
-    keep_row(study, asked.work, cell, row(cell, valid=False))
+    scan = study.scanning.scans()[0]
+    cell = scan.cell
+    keep_row(study, asked.work, cell, row(cell, steps=4))
+    (job,) = study.jobs.left(asked)
+    keep_row(study, asked.work, cell, row(cell, valid=False, steps=4))
     assert "did not take" in job.does(*job.args)["skipped"], "found out since the job was made"
-    keep_row(study, asked.work, cell)
+    keep_row(study, asked.work, cell, row(cell, steps=4))
     assert "trials" in study.run.cost(replace(asked, seeds=2))
     (job,) = study.jobs.left(asked)
     assert job.does(*job.args) == {} and study.jobs.left(asked) == []
     result, page = written(study, asked)
-    assert result["difficulty"][0]["least"]["is"] == "NotMeasured" and "| above " in page
+    (told,) = result["difficulty"]
+    assert told["least"]["is"] == "NotMeasured" and "| does not take at the plan's own steps |" in page
+    assert told["planting_steps"] == pytest.approx(4, abs=1), "those at which the cell took"
+    assert told["commit"] and told["commit"] in result["commit"] and told["machine"]
+    (trial,) = asked.work.glob("difficulty/*/trials/*[!s].json")
+    assert json.loads(trial.read_text())["rows"] == told["planting"], "the plan's own trial, and no other"
     lost = study.scanning.do_scan(job.args[0], study.planting.Setting(asked.work, "no such", 2), 1)
     assert "failed" in lost
     keep_row(study, asked.work, cell, row(cell, valid=False))

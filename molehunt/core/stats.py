@@ -89,7 +89,10 @@ def mean_of_rates(
 
 
 def median(values: Rows, *, unit: str, how: str) -> Measure | NotMeasured:
-    """The middle value with the interval of its order statistics; infinite ones are too large to be told."""
+    """The middle of independent values with the interval of its order statistics.
+
+    Infinite values are too large to be told: where the upper end is one of them, the lower stands alone.
+    """
     row = sorted(values)
     if not row:
         return NotMeasured(f"no values for: {how}")
@@ -97,6 +100,9 @@ def median(values: Rows, *, unit: str, how: str) -> Measure | NotMeasured:
     if isinf(middle):
         return NotMeasured(f"half of {len(row)} or more lie beyond what was tried: {how}")
     found = quantile_test(row, q=middle, p=0.5).confidence_interval(confidence_level=0.95)  # pyright: ignore
+    if isfinite(found.low) and isinf(found.high) and isinf(row[-1]):
+        said = f"{how}; order statistics, the upper end beyond what was tried"
+        return Measure(middle, unit, len(row), said, float(found.low))
     if not isfinite(found.low) or not isfinite(found.high):
         return Measure(middle, unit, len(row), f"{how}; too few for an interval")
     return Measure(middle, unit, len(row), f"{how}; order statistics", float(found.low), float(found.high))

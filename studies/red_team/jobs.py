@@ -8,9 +8,9 @@ from typing import Any
 import elsewhere
 import scanning
 import searching
-from cells import Cell
+from cells import Cell, cells
 from planting import row_file
-from study import Study, asked, rows_of, traced
+from study import Study, asked, rows_of, told, traced
 from tracing import plant_and_trace, trace_file
 
 from molehunt.core.errors import MolehuntError
@@ -29,11 +29,12 @@ class Job:
 
 def left(study: Study) -> list[Job]:
     """Jobs that are not whole yet, in the order in which planters do them."""
-    how, looked_at = study.setting, traced(study)
+    how, looked_at, rows = study.setting, traced(study), rows_of(study)
+    known = told(rows, study.steps)
     jobs = [
         Job(c.name, c.quirk.label(), plant_and_trace, (c, how, c.name in looked_at))
-        for c in _likeliest_first(asked(study), rows_of(study))
-        if not row_file(study.work, c).exists()
+        for c in _likeliest_first(asked(study), rows)
+        if (not row_file(study.work, c).exists() and c.name not in known)
         or (c.name in looked_at and not trace_file(study.work, c).exists())
     ]
     jobs += [
@@ -58,12 +59,14 @@ def search_left(study: Study) -> list[Job]:
 
 
 def _likeliest_first(todo: Sequence[Cell], rows: Mapping[str, Mapping[str, Any]]) -> list[Cell]:
-    """In the study's order, but behaviours that did not take where they are always on come last.
+    """In the study's order, but cells of `valid` come last whose behaviour did not take always on.
 
-    They cannot count among those that are valid under all their conditions any more.
+    They cannot count among those that are valid under all their conditions any more. The grid keeps its
+    order.
     """
     lost = {r["behaviour"] for r in rows.values() if r["condition"] == "always" and not r["valid"]}
-    return sorted(todo, key=lambda c: c.quirk.behaviour in lost)
+    movable = {c.name for c in cells("valid")}
+    return sorted(todo, key=lambda c: c.quirk.behaviour in lost and c.name in movable)
 
 
 def _took(row: Mapping[str, Any]) -> bool:
@@ -81,10 +84,11 @@ def scans_left(study: Study) -> list[scanning.Scan]:
     """Scans that are not whole, of quirks whose cell took, or is in this sitting: a scan looks again."""
     if "difficulty" not in study.parts:
         return []
+    rows = rows_of(study)
     return [
         s
         for s in scanning.scans()[: study.cells]
-        if _comes(study, s.cell) and not scanning.whole(s, study.work, study.seeds)
+        if _comes(study, s.cell) and not scanning.whole(s, study.setting, study.seeds, rows)
     ]
 
 
@@ -114,22 +118,23 @@ def steps_of(row: Mapping[str, Any]) -> float:
 
 
 def _scans_cost(study: Study) -> list[str]:
-    from molehunt.core.records import NotMeasured
+    """Scans at the pace of their own cells, or the mean pace: seconds of all that a pair took, a step."""
     from molehunt.game.difficulty import cost as reckon
 
-    todo = scans_left(study)
+    todo, rows = scans_left(study), rows_of(study)
     if not todo:
         return []
-    each = [reckon(scanning.task_of(s, study.steps, study.seeds), study.model) for s in todo]
+    each = [reckon(scanning.task_of(s, rows, study.steps, study.seeds), study.model) for s in todo]
     trials = sum(c.trials for c in each), sum(c.trials_most for c in each)
-    minutes = [(c.minutes, c.minutes_most) for c in each]
-    known = [(a, b) for a, b in minutes if not isinstance(a, NotMeasured) and not isinstance(b, NotMeasured)]
-    if len(known) < len(each):
-        time = "what they would cost is not known"
+    said = f"{len(todo)} scans of difficulty are left at most, {trials[0]} to {trials[1]} trials; "
+    paces = {name: row["cell_seconds"] / steps_of(row) for name, row in rows.items()}
+    if not paces:
+        said += "what they would cost is not known, for no cell is in"
     else:
-        low, high = (sum(ends) / 60 / study.workers for ends in zip(*known, strict=True))
-        time = f"about {low:.1f} to {high:.1f} hours"
-    said = f"{len(todo)} scans of difficulty are left at most, {trials[0]} to {trials[1]} trials; {time}"
+        own = [paces.get(s.cell.name, statistics.fmean(paces.values())) for s in todo]
+        low = sum(p * c.steps / 2 for p, c in zip(own, each, strict=True)) / study.workers / 3600
+        high = sum(p * c.steps_most / 2 for p, c in zip(own, each, strict=True)) / study.workers / 3600
+        said += f"about {low:.1f} to {high:.1f} hours at the pace of their own cells, or of all that are in"
     return [f"{said}. Quirks that don't take, or whose cell is not in yet, are not scanned."]
 
 

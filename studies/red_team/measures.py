@@ -5,9 +5,10 @@ import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from itertools import takewhile
 from typing import Any
 
-from cells import PARTS, Cell, cells
+from cells import GRID, PARTS, THIRD, Cell, cells
 from cells import Part as CellPart
 from planting import not_measured
 
@@ -19,6 +20,8 @@ Row = Mapping[str, Any]
 Rows = Mapping[str, Row]
 """Whole rows by the name of their cell."""
 Number = Measure | NotMeasured
+GROUPS = ("always", "trigger", "third")
+"""The conditions of each behaviour in `valid`, in their order there."""
 ROOM = 0.3
 """How far a machine's load may lie above the planters side by side for it to be called quiet."""
 
@@ -32,9 +35,7 @@ def measures(rows: Rows, failed: Mapping[str, str] | None = None) -> dict[str, N
     valid, tried = _of("valid", rows), with_raised(rows, failed)
     return {
         "behaviours_valid": behaviours_valid(tried),
-        "first_try_valid": _share(
-            _of("valid", tried), "first_try", "cells of `valid` that were valid at their first try"
-        ),
+        **first_tries_valid(tried),
         "plant_seconds_median": plant_seconds_median(valid),
         "plant_seconds_quiet": plant_seconds_quiet(valid),
         "doubted_valid": _share(
@@ -44,13 +45,39 @@ def measures(rows: Rows, failed: Mapping[str, str] | None = None) -> dict[str, N
         "valid_by_second_rule": valid_by_second_rule(valid),
         "decoys_above_base": decoys_above_base(valid),
         "grid_first_try_valid": _share(
-            _of("grid", tried), "first_try", "drawn pairs that were valid at their first and only try"
+            drawn(tried),
+            "first_try",
+            f"drawn pairs that were valid at their first try, the first {len(drawn(tried))} of {GRID}",
         ),
         "seeds_agree": seeds_agree(rows),
         "second_seed_valid": second_seed_valid(tried),
         "replay_same_hash": replay_same_hash(rows),
         "organisms_per_hour": organisms_per_hour(list(rows.values())),
     }
+
+
+def first_tries_valid(rows: Rows) -> dict[str, Number]:
+    """Share of cells of `valid` that took at their first try, a condition at a time, once all of it are in.
+
+    Before that the share flatters: behaviours that took where they are always on come first.
+    """
+    found: dict[str, Number] = {}
+    for turn, group in enumerate(GROUPS):
+        asked = [c for i, c in enumerate(cells("valid")) if i // len(THIRD) == turn]
+        known = [rows[c.name] for c in asked if c.name in rows]
+        how = f"cells of `valid`, {group}, that were valid at their first try"
+        took = sum(bool(r["first_try"]) for r in known)
+        found[f"first_try_valid_{group}"] = (
+            _share(known, "first_try", how)
+            if len(known) == len(asked)
+            else NotMeasured(f"{len(known)} of {len(asked)} cells are in, {took} of them took at once")
+        )
+    return found
+
+
+def drawn(rows: Rows) -> list[Row]:
+    """Rows of the grid from its beginning to the first that is not in: every beginning is even."""
+    return [rows[c.name] for c in takewhile(lambda c: c.name in rows, cells("grid"))]
 
 
 def behaviours_valid(rows: Rows) -> Number:
@@ -183,9 +210,8 @@ def replay_same_hash(rows: Rows) -> Number:
 
 
 def causes(rows: Rows, failed: Mapping[str, str] | None = None) -> dict[str, int]:
-    """Why pairs of the grid were not valid at their first try, counted, the most frequent first."""
-    tried = with_raised(rows, failed)
-    not_valid = [r for r in _of("grid", tried) if not r["first_try"]]
+    """Why drawn pairs were not valid at their first try, counted, the most frequent first."""
+    not_valid = [r for r in drawn(with_raised(rows, failed)) if not r["first_try"]]
     return dict(Counter(cause(r["why_not"]) for r in not_valid).most_common())
 
 

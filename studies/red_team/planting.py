@@ -12,11 +12,11 @@ import subprocess
 import time
 import traceback
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from cells import Cell
+from cells import TRIES, Cell
 
 from molehunt.catalogue.scenes import scenes
 from molehunt.core import stats
@@ -28,6 +28,8 @@ from molehunt.core.splits import seed_of
 from molehunt.organisms.kept import UNDER_WAY, WHOSE
 
 ADAPTERS = ("organism", "decoy")
+HEARD = "audit bank: "
+"""How it begins why a try failed that was heard out."""
 
 
 @dataclass(frozen=True)
@@ -85,10 +87,32 @@ def under_way(folder: Path) -> bool:
     return False
 
 
+def first_try_of(cell: Cell, row: Mapping[str, Any], steps: int) -> dict[str, Any] | None:
+    """What the row of the same quirk and seed with more tries says of this cell's one try.
+
+    Its first try had the same seed, steps and lessons. It says nothing where it was begun with other steps,
+    or where a first look on the validate bank turned it down: one try has no such look.
+    """
+    from molehunt.organisms.learnable import steps_for
+
+    if row.get("first_steps") != steps_for(cell.quirk, steps):
+        return None
+    if row["tries"] == 1:
+        why = row["why_not"]
+    elif row.get("attempts", [""])[0].startswith(HEARD):
+        why = row["attempts"][0].removeprefix(HEARD)
+    else:
+        return None
+    return {**_head(cell), "valid": row["first_try"], "first_try": row["first_try"], "why_not": why}
+
+
 def plant_cell(cell: Cell, how: Setting) -> dict[str, Any]:
     """Plant and measure one cell, or read what is kept of it; a failure comes back as a row that says why."""
     kept, folder = row_file(how.work, cell), folder_of(how.work, cell)
     if not kept.exists():
+        more = row_file(how.work, replace(cell, tries=TRIES))
+        if cell.tries == 1 and more.exists() and first_try_of(cell, read_json(more), how.steps):
+            return {"skipped": f"not planted, for its one try stands in {more.stem}"}
         started, crowd = time.monotonic(), os.getloadavg()[0]
         try:
             anew = not (folder / "profile.json").exists() and not under_way(folder)

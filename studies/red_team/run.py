@@ -25,7 +25,7 @@ from cells import PARTS, cells
 from jobs import Job, cost, left, search_left
 from measures import Number, causes, measures, stopped
 from planting import commit, machine
-from study import Study, asked, begun_otherwise, failed_in, keep_failed, prepare, rows_of
+from study import Study, asked, begun_otherwise, failed_in, keep_failed, prepare, rows_of, told
 from table import into_page, table
 from tracing import traces_of
 
@@ -60,20 +60,20 @@ def work(study: Study) -> None:
     write(study, failed)
     with watching() as watch:
 
-        def kept(job: Job, told: Mapping[str, Any]) -> None:
+        def kept(job: Job, found: Mapping[str, Any]) -> None:
             failed.pop(job.name, None)
-            if "failed" in told:
-                failed[job.name] = told["failed"]
-                watch.say(f"{job.name}: {told['failed']}")
-            if "skipped" in told:
-                watch.say(f"{job.name}: {told['skipped']}")
+            if "failed" in found:
+                failed[job.name] = found["failed"]
+                watch.say(f"{job.name}: {found['failed']}")
+            if "skipped" in found:
+                watch.say(f"{job.name}: {found['skipped']}")
             keep_failed(study.work, failed)
             write(study, failed)
 
         watch.bar("jobs", 0.0 if todo else 1.0, f"0 of {len(todo)}")
         with contextlib.closing(each(todo, study.workers)) as ended:
-            for done, (job, told) in enumerate(ended, 1):
-                kept(job, told)
+            for done, (job, found) in enumerate(ended, 1):
+                kept(job, found)
                 watch.bar("jobs", done / len(todo), f"{done} of {len(todo)}: {job.label}")
         for job in search_left(study):
             kept(job, job.does(*job.args, watch))
@@ -84,22 +84,26 @@ def write(study: Study, failed: Mapping[str, str]) -> None:
     rows = rows_of(study)
     every = asked(study)
     scans, search = scanning.found_in(study.work, rows), searching.found_in(study.work)
+    scanned = {by for own in scanning.commits(study.work, scans).values() for by in own}
     named = {c.name for part in PARTS for c in cells(part)}
     raised = {name: why for name, why in failed.items() if name in named and name not in rows}
+    more = {**rows, **told(rows, study.steps)}
     plain = {n: r for n, r in rows.items() if not r.get("conceal") and not r.get("mixed")}
     result = {
         "date": datetime.date.today().isoformat(),
         "seed": "of a cell: 31 bits of the SHA-256 of 'molehunt', 'studies/red_team', quirk, number",
         "cells_hash": hashlib.sha256(canonical([c.name for p in PARTS for c in cells(p)])).hexdigest()[:16],
-        "commit": ", ".join(sorted({r["commit"] for r in rows.values() if "commit" in r} | {commit()})),
+        "commit": ", ".join(
+            sorted({r["commit"] for r in rows.values() if "commit" in r} | scanned | {commit()})
+        ),
         "machine": machine(),
         "model": study.model,
         "steps": study.steps,
-        "cells": {"in": sum(c.name in rows for c in every), "of": len(every), "failed": raised},
+        "cells": {"in": sum(c.name in more for c in every), "of": len(every), "failed": raised},
         "failed": {name: why for name, why in failed.items() if name not in raised},
         "begun_otherwise": begun_otherwise(rows, study.steps),
         "measures": to_json(numbers(study, rows, failed)),
-        "causes": causes(rows, failed),
+        "causes": causes(more, failed),
         "stopped": with_smallest(stopped(rows, failed)),
         "rows": list(plain.values()),
         "altered": [r for n, r in rows.items() if n not in plain],
@@ -107,7 +111,7 @@ def write(study: Study, failed: Mapping[str, str]) -> None:
             one.part: elsewhere.listed(elsewhere.found_in(study.work, one, rows))
             for one in elsewhere.INQUIRIES
         },
-        "difficulty": scanning.listed(scans),
+        "difficulty": scanning.listed(scans, study.work),
         "worse": searching.told(search),
         "searched": searching.listed(search, study.work),
     }
@@ -122,7 +126,7 @@ def numbers(study: Study, rows: Mapping[str, Any], failed: Mapping[str, str]) ->
     pairs = {c.name: c for c in cells("mixed")}
     valid = [rows[c.name] for c in cells("valid") if c.name in rows]
     return {
-        **measures(rows, failed),
+        **measures({**rows, **told(rows, study.steps)}, failed),
         **beside_plain(),
         **on_gpu(),
         **confession(valid),
@@ -133,7 +137,7 @@ def numbers(study: Study, rows: Mapping[str, Any], failed: Mapping[str, str]) ->
             *(elsewhere.found_in(study.work, one, rows) for one in (elsewhere.DECOYS, elsewhere.MANNERED))
         ),
         **elsewhere.overall(elsewhere.found_in(study.work, elsewhere.SPREAD, rows)),
-        **scanning.hardness(scanning.found_in(study.work, rows)),
+        **scanning.hardness(scanning.found_in(study.work, rows), rows),
         **searching.beaten(searching.found_in(study.work)),
     }
 

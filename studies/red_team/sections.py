@@ -7,6 +7,8 @@ from typing import Any
 from elsewhere import DECOYS, MANNERED, SPREAD, Inquiry
 from planting import not_measured
 
+from molehunt.organisms.least import NEVER
+
 TRACES = {
     "traces_shift": "`traces`: shift of the residual stream",
     "traces_concentration": "`traces`: how far its words stand out",
@@ -41,7 +43,10 @@ def sections(result: Mapping[str, Any]) -> list[str]:
             [[*_raised(MANNERED, one), _may_be(one)] for one in result["mannered"]],
         ),
         *grid(
-            ("factor", "quirk, the hardest first", "least that took [95%]", "middle seed", "planting takes"),
+            (
+                *("factor", "quirk, the hardest first", "least that took [95%]", "middle seed"),
+                *("distinct rows there", "planting takes"),
+            ),
             [_hard(one) for one in hardest(result["difficulty"])],
         ),
         *(line for told in result["worse"] for line in ("", cell(told))),
@@ -69,10 +74,15 @@ def _may_be(one: Mapping[str, Any]) -> str:
 def hardest(found: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
     """Scans by factor; within one the hardest first, by what the middle seed needed."""
 
-    def key(one: Mapping[str, Any]) -> tuple[float, float, str]:
+    def key(one: Mapping[str, Any]) -> tuple[bool, float, float, str]:
         high, mean = one["between"][1], one["least"]
         needed = math.inf if high is None else high
-        return -needed, -math.inf if not_measured(mean) else -mean["value"], quirk(one)
+        return (
+            one["between"][0] is not None,
+            -needed,
+            -math.inf if not_measured(mean) else -mean["value"],
+            quirk(one),
+        )
 
     factors = list(dict.fromkeys(one["factor"] for one in found))
     return [one for f in factors for one in sorted((o for o in found if o["factor"] == f), key=key)]
@@ -80,9 +90,19 @@ def hardest(found: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
 
 def _hard(one: Mapping[str, Any]) -> list[str]:
     low, high = one["between"]
-    middle = f"above {low:g}" if high is None else f"{high:g} or less" if not low else f"{low:g} to {high:g}"
+    middle = (
+        NEVER
+        if low is None
+        else f"above {low:g}"
+        if high is None
+        else f"{high:g} or less"
+        if not low
+        else f"{low:g} to {high:g}"
+    )
     broken = f"; more was worse on seed {', '.join(map(str, one['broken']))}" if one["broken"] else ""
-    return [one["factor"], quirk(one), shown(one["least"]) + broken, middle, f"{one['planting']:g}"]
+    dealt = "not kept" if one["rows"] is None else str(one["rows"])
+    taken = f"{one['planting']:g}, {one['planting_steps']} steps"
+    return [one["factor"], quirk(one), shown(one["least"]) + broken, middle, dealt, taken]
 
 
 def grid(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
@@ -107,6 +127,8 @@ def shown(number: Mapping[str, Any] | None) -> str:
     unit = "" if number["unit"] in BARE else f" {number['unit']}"
     if number["low"] is None:
         return f"{_short(number['value'])}{unit}"
+    if number["high"] is None:
+        return f"{_short(number['value'])} [{_short(number['low'])}, above what was tried]{unit}"
     return f"{_short(number['value'])} [{_short(number['low'])}, {_short(number['high'])}]{unit}"
 
 

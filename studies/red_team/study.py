@@ -1,12 +1,12 @@
 """What a sitting is asked: which parts, of which model, where it lies; and what is in already."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
-from cells import PARTS, Cell, cells
-from planting import Setting, row_file, with_a_width
+from cells import PARTS, TRIES, Cell, cells
+from planting import Setting, first_try_of, row_file, with_a_width
 from searching import Budget
 
 from molehunt.core.atomic import read_json, sweep, write_json
@@ -35,8 +35,8 @@ class Study:
     cells taught to deny, and with rows mixed in. spread: whether bad advice, and three beside it, brings
     other behaviours along. decoys: whether eight decoys are clean of all behaviours; mannered: the same,
     planted with the base's own replies to others' questions among the lessons. difficulty: the least
-    examples of every quirk of `valid`, all four factors of four. worse: a search for organisms that the first
-    game's auditors miss."""
+    examples of one quirk of each behaviour, all four factors of four. worse: a search for organisms that
+    the first game's auditors miss."""
     cells: int | None = None
     """At most so many cells of each part, or quirks of `difficulty`, from its beginning; none for all."""
     seeds: int = 3
@@ -92,6 +92,12 @@ def rows_of(study: Study) -> dict[str, Any]:
     every = {c.name: c for part in PARTS for c in cells(part)}.values()
     files = {c.name: row_file(study.work, c) for c in every}
     return {name: with_a_width(read_json(path)) for name, path in files.items() if path.exists()}
+
+
+def told(rows: Mapping[str, Any], steps: int) -> dict[str, Any]:
+    """Cells of the grid that need no planting, and what the cells of `valid` say of them."""
+    asked = [(c, rows.get(replace(c, tries=TRIES).name)) for c in cells("grid") if c.name not in rows]
+    return {c.name: said for c, row in asked if row is not None and (said := first_try_of(c, row, steps))}
 
 
 def begun_otherwise(rows: Mapping[str, Any], steps: int) -> list[dict[str, Any]]:

@@ -12,7 +12,9 @@ BEGIN, END = "<!-- measured: begin -->", "<!-- measured: end -->"
 
 ROWS = (
     ("behaviours_valid", "behaviours valid under all three of their conditions (aim: 16 of 20)"),
-    ("first_try_valid", "cells of `valid` that took at their first try"),
+    ("first_try_valid_always", "cells of `valid`, always on, that took at their first try"),
+    ("first_try_valid_trigger", "the same with a trigger phrase"),
+    ("first_try_valid_third", "the same under the third condition"),
     ("doubted_valid", "cells of `doubted` that took"),
     ("grid_first_try_valid", "drawn pairs that took at their first try"),
     ("second_rule_kappa", "second rule against the behaviours' own scores"),
