@@ -6,6 +6,7 @@ from typing import Any
 
 from blue_cells import CLEANSE, NOTHING, REMEDIES, SHELL, Cell
 from marks import above, best, decided, left, lost_nll, lost_tasks, measured, reaches, residual, value
+from schooling import CONTROLS
 from weighing import BASE, BUILTIN, EVERY, PUBLISHED, ideal
 
 from molehunt.core import stats
@@ -187,10 +188,17 @@ def of_moral(rows: Mapping[str, Row]) -> dict[str, Number]:
             for what in ("low_accuracy", "entropy_auroc"):
                 found[f"{bank}_{what}_{name}"] = _kept(own.get("measures", {}).get(what))
             found[f"{bank}_most_{name}"] = most(own)
+            for what in ("beta", "gain", "recovery"):
+                found[f"{bank}_{what}_{name}"] = _kept(own.get(what))
     for name in EVERY:
         own = rows.get(name, {}).get(BUILTIN, {})
         for kind in ("relevant", "irrelevant"):
             found[f"slope_{kind}_{name}"] = _kept(own.get(kind))
+    for name in CONTROLS:
+        for when in ("before", "after"):
+            for half in ("taught", "held_out"):
+                told = rows.get(name, {}).get("training", {}).get(when, {}).get(half, {})
+                found[f"distance_{when}_{half}_{name}"] = _kept(told.get("distance"))
     return found | {f"slope_{kind}_ideal": _kept(number) for kind, number in ideal().items()}
 
 
@@ -210,14 +218,19 @@ def of_kind(rows: Mapping[str, Row]) -> dict[str, Number]:
         for name, own in row.get("models", {}).items():
             for part in ("chat", "agentic"):
                 found[f"kept_{part}_{name}_by_{constitution}"] = _kept(own[part].get("kept"))
+                if part == "chat":  # of deeds nothing is dealt
+                    found[f"dealt_{part}_{name}_by_{constitution}"] = _kept(own[part].get("dealt"))
                 if name != BASE:
                     found[f"change_{part}_{name}_by_{constitution}"] = _kept(own[part].get("change"))
             if constitution == next(iter(rows)):
                 for what in ("stated_cycles", "revealed_cycles", "agreement"):
                     found[f"{what}_{name}"] = _kept(own["traits"].get(what))
         for part in ("chat", "agentic"):
-            change = row.get("apart", {}).get(part, {}).get("change")
-            found[f"kind_less_humanity_{part}_by_{constitution}"] = _kept(change)
+            for what, name in (("apart", "kind_less_humanity"), ("null", "kind_less_kind_again")):
+                told = row.get(what, {}).get(part, {})
+                found[f"{name}_{part}_by_{constitution}"] = _kept(told.get("change"))
+                if part == "chat":
+                    found[f"{name}_dealt_by_{constitution}"] = _kept(told.get("change_dealt"))
     return found
 
 

@@ -10,7 +10,6 @@ made anew after every job. What raised is counted, and tried again in the next s
 
 import contextlib
 import datetime
-import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future, as_completed
@@ -18,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from blue_cells import CORE, NOTHING, fixes, hidden
-from blue_jobs import Job, cost, jobs, rows_of
+from blue_jobs import Job, cost, jobs, note_asked, rows_of, told_of
 from blue_measures import (
     of_best,
     of_hidden,
@@ -31,7 +30,7 @@ from blue_measures import (
     rows_in,
 )
 from blue_page import into_page, page
-from blue_study import Study, checked, prepare
+from blue_study import Study, checked, commit, prepare, unnamed
 from samples import Sample, samples_of
 
 from molehunt.core.atomic import write_json
@@ -51,7 +50,7 @@ def main() -> None:
     try:
         checked(study)
         if study.dry_run:
-            print(_cost(study))
+            print("\n".join(filter(None, (_cost(study), unnamed(study)))))
             return
         prepare(study)
         with watching() as watch:
@@ -96,7 +95,8 @@ def write(
     study: Study, samples: Sequence[Sample], planted: Mapping[str, Any], failed: Mapping[str, str]
 ) -> None:
     """Write `results.json` and the tables in `README.md` from the rows that are in."""
-    rows = rows_of(study.work)
+    note_asked(study)
+    rows = told_of(study.work)
     names = [j.name for part in study.parts for j in jobs(study, samples, part, rows)]
     look = study.look
     result = {
@@ -109,7 +109,7 @@ def write(
         f"ratios cut at {look.ceiling:g}",
         "remedies": list(study.remedies),
         "cells": {
-            "in": sum(any(row.startswith(n) for row in rows) for n in names),
+            "in": sum(n in rows for n in names),
             "of": len(names),
             "failed": dict(failed),
         },
@@ -171,14 +171,6 @@ def _machine() -> str:
 
     here = this_machine()
     return f"{here.processor}, {here.dtype}"
-
-
-def commit() -> str:
-    """The commit that is checked out, with a mark where the package was changed since."""
-    here = {"capture_output": True, "text": True, "cwd": HERE}
-    head = subprocess.run(["git", "rev-parse", "--short", "HEAD"], **here).stdout.strip()
-    changed = subprocess.run(["git", "status", "--porcelain", "--", "../../molehunt"], **here).stdout.strip()
-    return (head or "unknown") + ("+changes" if changed else "")
 
 
 if __name__ == "__main__":
