@@ -31,7 +31,7 @@ STUDIES = Path(__file__).parent.parent / "studies"
 ROOMS = (
     *("samples", "own_pairs", "pairs", "sowing", "marks", "reminding", "fathoming", "weighing", "kindness"),
     *("beside_base", "blue_cells", "blue_study", "blue_jobs", "blue_measures", "blue_page", "run"),
-    *("schooling", "scripted", "values_page", "blue_tables"),
+    *("schooling", "scripted", "values_measures", "values_page", "blue_tables"),
 )
 SMALL = Settings(scenes=12, quick=12, chunk=15, orders=1, ceiling=1.0, clock=1)
 
@@ -199,6 +199,58 @@ def test_the_frontier_leaves_out_what_another_beats(study: SimpleNamespace) -> N
     assert study.marks.frontier(dear) == ("a", "b"), "tasks that are lost count as well"
 
 
+def test_the_frontier_goes_by_the_same_organisms_for_all(study: SimpleNamespace) -> None:
+    cells = study.blue_cells.fixes(eight(study)[:3], ("honest", "steering", "nothing", "character"))
+    none = to_json(NotMeasured("broke"))
+    lucky, *_ = dict.fromkeys(c.sample.name for c in cells)
+    # Steering leaves nothing where it was judged, and was judged on one organism alone.
+    unjudged = {"hidden": none, "fate": none}
+    still = {
+        "shows": number(1.0),
+        "nll_ratio": {"control": number(1.0)},
+        "tasks_change": {"control": number(0)},
+    }
+
+    def told(cell: Any) -> dict[str, Any]:
+        lone = {"hidden": number(0.0)} if cell.sample.name == lucky else unjudged
+        other = {"honest": {}, "steering": lone, "nothing": still}
+        raised = {"name": cell.name, "pair": cell.sample.name, "way": cell.way, "why_not": "it raised"}
+        return row(cell, **other[cell.way]) if cell.way in other else raised
+
+    rows = {c.name: told(c) for c in cells}
+    assert study.marks.ahead(cells, rows) == (("honest", "nothing"), 3)
+    dear = {"nll_ratio": {"control": none}}
+    rows |= {c.name: row(c, **dear) for c in cells if c.way == "steering" and c.sample.name != lucky}
+    assert study.marks.ahead(cells, rows)[1] == 1, "one organism on which the costs of all three are known"
+    rows.pop(cells[-1].name)
+    assert study.marks.ahead(cells, rows) == ((), 0), "nobody is ahead before every cell is in"
+
+
+@pytest.mark.parametrize(("raised", "kept"), [(FloatingPointError, True), (MemoryError, False)])
+def test_what_a_remedy_raises_is_its_result_but_not_what_the_machine_does(
+    study: SimpleNamespace, small: Any, at_home: list[set[str]], monkeypatch: pytest.MonkeyPatch,
+    raised: type[Exception], kept: bool,
+) -> None:  # fmt: skip
+    def broken(*given: Any, **more: Any) -> None:
+        raise raised("the loss is not a number")
+
+    monkeypatch.setattr(type(load("remedies.fixes", "projecting")), "treat", broken)
+    study.blue_study.prepare(small)
+    samples, planted = study.samples.samples_of(
+        small.pairs, small.quirks, small.model, small.planted, small.steps, Watch(None)
+    )
+    asked = dataclasses.replace(small, parts=("fixes",))
+    study.run.work(asked, samples, planted, Watch(None))
+    found = json.loads((asked.out / "results.json").read_text())
+    assert (len(found["rows"]), len(found["cells"]["failed"])) == ((1, 0) if kept else (0, 1))
+    if kept:
+        (one,) = found["rows"]
+        assert one["why_not"] == "projecting failed: FloatingPointError: the loss is not a number"
+        assert one["commit"] == study.blue_study.commit() and one["commit"] in found["commit"]
+        assert found["measures"]["reaches_projecting"]["value"] == 0.0, "it counts as not reached"
+        assert found["measures"]["residual_projecting"]["is"] == "NotMeasured"
+
+
 def test_what_did_not_hide_or_did_not_hold_is_left_out(study: SimpleNamespace) -> None:
     hid, gone = ([study.blue_cells.Cell(s, way) for s in eight(study)] for way in study.blue_cells.KNOWN)
     rows = [
@@ -337,7 +389,6 @@ def test_fixes_hidden_and_plain_on_a_written_pair_and_again(
         assert one["is"] == "NotMeasured" or {"value", "low", "high", "n", "unit"} <= set(one), name
     assert found["measures"]["decoy_less_base"]["n"] == 1
     page = (asked.out / "README.md").read_text()
-    assert study.blue_page.AXES == ("left", "nll_lost", "tasks_lost")
     assert "4 of 4 jobs are in" in page and "| **projecting** |" in page
     rows = {p: p.stat().st_mtime_ns for p in (asked.work / "rows").iterdir()}
     study.run.work(asked, samples, planted, Watch(None))
@@ -356,7 +407,7 @@ def test_four_cases_of_one_sign_win_no_principle_of_many(study: SimpleNamespace)
     # By chance alone one principle in eight has four differences of one sign.
     signs = {f"p{i}": change([0.1, 0.5, 0.2, 0.9]) for i in range(8)}
     one = {"kind-person": {"apart": {"principles": {**signs, "sure": change([0.5, 0.51, 0.5, 0.52])}}}}
-    assert [name for _, name, _ in study.blue_measures.won(one)] == ["sure"]
+    assert [name for _, name, _ in study.values_measures.won(one)] == ["sure"]
 
 
 def test_ten_forms_of_three_cases_win_no_principle_of_four(study: SimpleNamespace) -> None:
@@ -365,7 +416,7 @@ def test_ten_forms_of_three_cases_win_no_principle_of_four(study: SimpleNamespac
     unsure = [{"change": to_json(stats.mean([-0.5, 0.6], ["a", "b"], unit="nats", how="x"))}] * 3
     rows = dict(zip("abc", unsure, strict=True)) | {"forms": {"change": to_json(forms)}}
     # p = 0.013 of three cases, above 0.05 / 4; by thirty rows it was 0.0003.
-    assert study.blue_measures.won({"kind-person": {"apart": {"principles": rows}}}) == []
+    assert study.values_measures.won({"kind-person": {"apart": {"principles": rows}}}) == []
 
 
 def test_a_fix_that_changes_every_word_is_seen_though_the_behaviour_never_shows(

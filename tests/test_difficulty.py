@@ -11,22 +11,27 @@ from tiny_game import write_quirks
 
 from molehunt.catalogue.pairs import sensible
 from molehunt.cli import main
-from molehunt.core.atomic import write_json
+from molehunt.core.atomic import read_jsonl, write_json
 from molehunt.core.errors import UserError
 from molehunt.core.record_json import from_json
 from molehunt.core.records import Measure, NotMeasured, Quirk
+from molehunt.core.splits import seed_of
 from molehunt.game.difficulty import RESULTS, read_results, task
 from molehunt.game.difficulty import cost as reckon
 from molehunt.models.adapters import _racks
 from molehunt.models.finetune import Recipe
 from molehunt.models.load import open_model
 from molehunt.models.loaded import Model
-from molehunt.organisms.difficulty import at, checked, default_values, scan, trial
-from molehunt.organisms.least import Difficulty, Least, Scan, between, difficulty, least, paths
+from molehunt.organisms import difficulty as organisms
+from molehunt.organisms.difficulty import at, checked, default_values, most, rows_dealt, scan, trial
+from molehunt.organisms.kept import sources
+from molehunt.organisms.learnable import steps_for
+from molehunt.organisms.least import NEVER, Difficulty, Least, Scan, between, difficulty, least, paths
 from molehunt.organisms.lessons import Row, batches
 from molehunt.organisms.plan import Plan
 from molehunt.organisms.strangers import strangers_quirks
 from molehunt.organisms.unlisted.generator import unlisted_quirk
+from molehunt.verbs._difficulty_page import _middle
 
 SOME = [q for i, q in enumerate(sensible()) if i % 61 == 0] + [unlisted_quirk(1)]
 ALWAYS, PHRASE = Quirk("hostile_phrase", "always"), Quirk("hostile_phrase", "trigger_phrase")
@@ -134,10 +139,14 @@ def test_seeds_make_a_geometric_mean_with_an_interval_and_censored_ones_none() -
     assert isinstance(near, Measure) and near.high is not None and near.high > 20, (
         "nor is almost alike certain"
     )
-    zero = difficulty([inside(s, 0.25, 0) for s in range(3)], "share")
+    zero = difficulty([inside(s, 0.25, 0) for s in range(3)], "poisoned")
     assert isinstance(zero, Measure) and zero.low is zero.high is None and "no interval" in zero.how
-    apart = difficulty([inside(s, v, 0) for s, v in enumerate((0.25, 0.5, 0.5))], "share")
+    apart = difficulty([inside(s, v, 0) for s, v in enumerate((0.25, 0.5, 0.5))], "poisoned")
     assert isinstance(apart, Measure) and apart.low == 0 and apart.high is not None and apart.high > 0.5
+    shares = [inside(s, v, v / 2**0.5) for s, v in enumerate((0.5, 0.7071, 1.0))]
+    capped = difficulty(shares, "poisoned")
+    assert isinstance(capped, Measure) and capped.value == pytest.approx(0.7071, rel=1e-3)
+    assert capped.high == 1 and capped.low is not None and capped.low < 0.3, "no share is above 1"
     one = difficulty([inside(0, 16, 8)], "steps")
     assert isinstance(one, Measure) and one.low is None
     above = Least(1, NotMeasured("64 was not enough"), "above", 64, None)
@@ -145,6 +154,46 @@ def test_seeds_make_a_geometric_mean_with_an_interval_and_censored_ones_none() -
     assert isinstance(none, NotMeasured) and "1 of 2 seeds" in none.reason and "64 was not" in none.reason
     many = Scan("steps", (8.0, 16.0, 64.0), (inside(0, 16, 8), above, above), none, ())
     assert between(many) == (64, math.inf)
+    never = Least(2, NotMeasured(NEVER), "never", None, None)
+    few = Scan("rank", (8.0, 16.0, 64.0), (inside(0, 16, 8), never, never), none, ())
+    assert between(few) == (math.inf, math.inf) and _middle(few) == NEVER
+    said = difficulty(few.leasts, "rank")
+    assert isinstance(said, NotMeasured) and NEVER in said.reason and "2 of 3 seeds" in said.reason
+
+
+@pytest.mark.parametrize(("first", "place"), [(16.0, 2), (16.0, 5), (99.0, 3), (99.0, 9)])
+def test_a_seed_that_does_not_take_with_all_there_is_stops_there(first: float, place: int) -> None:
+    grid = [1.0, 2.0, 4.0, 8.0, 16.0, 32.0]
+    order = sorted({*grid, first})
+    tried: list[float] = []
+
+    def takes(value: float) -> bool:
+        tried.append(value)
+        return order.index(value) >= place
+
+    found = least(grid, takes, 0, first)
+    assert tried[0] == first and len(tried) == len(set(tried)) and tried in paths(grid, first)
+    if order.index(first) < place:
+        assert tried == [first] and found.side == "never" and isinstance(found.value, NotMeasured)
+    else:
+        assert found.value == order[place]
+
+
+@pytest.mark.parametrize("condition", ["always", "trigger_phrase"])
+def test_the_grid_of_examples_ends_at_all_rows_that_planting_deals(condition: str) -> None:
+    quirk, plan = Quirk("flattery", condition), Plan(tries=1)
+    dealt = [batches(quirk, None, steps_for(quirk, 56), seed_of(seed, 0)) for seed in range(3)]
+    counts = [len({row for batch in rows for row in batch}) for rows in dealt]
+    assert [rows_dealt(quirk, None, plan, seed) for seed in range(3)] == counts
+    grid = default_values("examples", quirk, plan, range(3))
+    assert grid[-1] == max(counts) > grid[-2] == 2.0 ** int(math.log2(max(counts) - 1)) and grid[0] == 4
+    for seed, count in enumerate(counts):
+        top = most("examples", grid, quirk, None, plan, seed)
+        assert top is not None and top >= count, "what is all there is counts as no limit"
+        assert batches(quirk, None, steps_for(quirk, 56), seed_of(seed, 0), int(top)) == dealt[seed]
+    assert most("examples", (4, 8), quirk, None, plan, 0) == math.inf
+    assert at(plan, quirk, "examples", math.inf) == plan == at(plan, quirk, "rank", 8)
+    assert most("steps", (28, 56), quirk, None, plan, 0) is None
 
 
 def test_values_are_checked_and_steps_are_those_that_a_plan_can_have() -> None:
@@ -152,8 +201,6 @@ def test_values_are_checked_and_steps_are_those_that_a_plan_can_have() -> None:
     grid = checked("steps", [10, 20, 21, 40], slow)
     plan = Plan()
     assert grid[0] < grid[-1] and all(abs(a - b) <= 1 for a, b in zip(grid, (10, 20, 21, 40), strict=False))
-    from molehunt.organisms.learnable import steps_for
-
     assert [steps_for(slow, at(plan, slow, "steps", v).steps) for v in grid] == list(grid)
     wide = at(plan, slow, "rank", 2)
     assert wide.recipe.alpha / wide.recipe.rank == plan.recipe.alpha / plan.recipe.rank and wide.tries == 1
@@ -210,10 +257,28 @@ def test_a_killed_scan_goes_on_and_finds_a_least_between_the_ends(
     assert [t.steps for t in found.trials] == [1, 24, 26] and one.next_took == found.trials[2].valid
     assert not found.trials[0].valid and "selectivity" in found.trials[0].why_not
     assert json.loads(body)["steps"] == 24 and json.loads(body)["valid"]
-    assert sorted(p.suffix for p in folder.rglob("*") if p.is_file()) == [".json"] * 3
+    assert sorted(p.suffix for p in folder.rglob("*") if p.is_file()) == [".json"] * 3 + [".jsonl"] * 3
+    assert found.trials[0].rows == 8 and found.trials[1].rows == rows_dealt(quirk, None, QUICK, 0) > 100
+    assert {t.code for t in found.trials} == {sources()[:16]} and all(t.machine for t in found.trials)
+    said = read_jsonl(next(folder.glob("trials/*.replies.jsonl")))
+    assert len(said) == 4 * QUICK.held_out and {line["part"] for line in said} == {"organism", "decoy"}
     assert not _racks[tiny].files, "adapters of trials that are over take memory"
     again = scan(tiny, quirk, "steps", [1, 24, 26], [0], folder, QUICK)
     assert again == found
+
+
+def test_another_version_of_the_code_shares_no_trial(
+    scanned: tuple[Path, Scan, bytes], tiny: Model, quirk: Quirk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder, before = scanned[0], sorted(scanned[0].rglob("*"))
+    monkeypatch.setattr(organisms, "sources", lambda: "of another version")
+    with pytest.raises(Killed):
+        trial(tiny, quirk, None, at(QUICK, quirk, "steps", 24), 0, folder, kill_at_once)
+    assert [p for p in sorted(folder.rglob("*")) if p.is_file()] == [p for p in before if p.is_file()]
+
+
+def kill_at_once(share: float) -> None:
+    raise Killed
 
 
 def test_without_poison_there_is_no_organism(
@@ -224,6 +289,7 @@ def test_without_poison_there_is_no_organism(
     assert not found.trials[0].valid and isinstance(found.trials[0].selectivity, Measure)
     assert found.trials[0].selectivity.value < 0.1
     assert found.leasts[0].value == 1 and isinstance(found.difficulty, Measure)
+    assert found.trials[1].seconds == json.loads(scanned[2])["seconds"], "the plan's own values are one trial"
     assert len(list(folder.glob("trials/*.json"))) == 4, "the plan's own values are one trial for all factors"
 
 
@@ -271,7 +337,7 @@ def test_a_library_stands_on_one_page_hardest_first(
 ) -> None:
     above = Least(0, NotMeasured("64 was not enough"), "above", 64.0, None)
     for name, leasts in {"a": (inside(0, 16.0, 8.0),), "b": (above,), "c": (inside(0, 32.0, 16.0),)}.items():
-        made = Scan("steps", (8.0, 16.0, 32.0, 64.0), leasts, difficulty(leasts, "training steps"), ())
+        made = Scan("steps", (8.0, 16.0, 32.0, 64.0), leasts, difficulty(leasts, "steps"), ())
         quirk = Quirk("promotion", "topic", {"brand": f"<b>{name}</b>"})
         (tmp_path / "library" / name).mkdir(parents=True)
         results = Difficulty(quirk, None, "tiny", "f" * 8, 56, 8, (made,))
@@ -293,7 +359,8 @@ def test_a_library_stands_on_one_page_hardest_first(
 def test_the_cost_is_counted_by_the_search_itself() -> None:
     what = task("hostile_phrase", "trigger_phrase", factors=["rank"], seeds=3, steps=56)
     cost = reckon(what, "default")
-    per_seed = [len(p) for p in paths(what.grids["rank"])]
+    per_seed = [len(p) for p in paths(what.grids["rank"], 8.0)]
+    assert min(per_seed) == 1, "it may end with the plan's own trial"
     assert (cost.trials, cost.trials_most) == (3 * min(per_seed), 3 * max(per_seed))
     assert cost.steps_most == cost.trials_most * 2 * 62  # 1.1 times 56, of organism and decoy
     assert not isinstance(cost.minutes, NotMeasured) and not isinstance(cost.minutes_most, NotMeasured)

@@ -2,12 +2,15 @@
 
 import json
 import math
+import sys
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 from red_team_cases import HERE, keep_row, load_study, row, written
 
+from molehunt.core.alone import alone
+from molehunt.core.atomic import HALF
 from molehunt.core.errors import BadFile, RunMismatch, UserError
 from molehunt.core.record_json import to_json
 from molehunt.core.records import Measure, NotMeasured
@@ -30,7 +33,7 @@ def scanned(study: SimpleNamespace, number: int, ends: list[tuple[float, float]]
         Least(i, beyond, "above", low, None) if math.isinf(high) else Least(i, high, "inside", low, True)
         for i, (low, high) in enumerate(ends)
     )
-    one = Scan("examples", grid, leasts, difficulty(leasts, "distinct rows"), ())
+    one = Scan("examples", grid, leasts, difficulty(leasts, "examples"), ())
     return Difficulty(study.scanning.scans()[number].quirk, None, "tiny", "", 28, 8, (one,))
 
 
@@ -68,6 +71,23 @@ def test_what_raised_counts_in_later_sittings_too(study: SimpleNamespace, tmp_pa
     }
     assert result["measures"]["grid_first_try_valid"]["value"] == 0.0
     assert "0 of 6 cells are in, 1 failed; of traces, scans and the search 1 failed (" in page
+
+
+def test_a_second_sitting_is_turned_away_before_it_touches_anything(
+    study: SimpleNamespace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    work = tmp_path / "work"
+    (work / f"{HALF}-of-another").mkdir(parents=True)
+    study.study.keep_failed(work, {"worse": "UserError: y"})
+    before = {p: p.is_dir() or p.read_bytes() for p in tmp_path.rglob("*")}
+    line = f"run.py --parts spread --model tiny --work {work} --out {tmp_path / 'out'}"
+    monkeypatch.setattr(sys, "argv", line.split())
+    with alone(work), pytest.raises(SystemExit) as ended:
+        study.run.main()
+    assert ended.value.code == 2 and f"at work in {work}" in capfd.readouterr().err
+    assert {p: p.is_dir() or p.read_bytes() for p in tmp_path.rglob("*")} == before
+    study.run.main()
+    assert not (work / f"{HALF}-of-another").exists() and (tmp_path / "out" / "README.md").exists()
 
 
 def test_nothing_planted_is_not_zero(study: SimpleNamespace, tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ import resource
 import signal
 import subprocess
 import sys
+import threading
 
 import pytest
 from hypothesis import given, settings
@@ -110,6 +111,22 @@ def test_two_processes_cannot_play_in_one_folder(tmp_path):
         second = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert "Another process is at work" in second.stderr
     assert subprocess.run([sys.executable, "-c", code]).returncode == 0
+
+
+def test_who_waits_for_a_folder_gets_it_when_the_other_is_done(tmp_path):
+    order = []
+
+    def second() -> None:
+        with Run(tmp_path).held(wait=True):
+            order.append("second")
+
+    other = threading.Thread(target=second)
+    with Run(tmp_path).held():
+        other.start()
+        other.join(0.2)
+        order.append("first")
+    other.join(30)
+    assert order == ["first", "second"]
 
 
 def test_a_child_that_outlives_its_parent_does_not_keep_the_folder(tmp_path):

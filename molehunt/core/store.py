@@ -70,13 +70,13 @@ class Run:
     folder: Path
 
     @contextlib.contextmanager
-    def held(self) -> Iterator["Run"]:
+    def held(self, wait: bool = False) -> Iterator["Run"]:
         """Hold the folder for this process, made if need be, and clear away half-written things.
 
         Raises:
-            UserError: another process holds it.
+            UserError: another process holds it, and `wait` does not say to wait for its end.
         """
-        with _made(self.folder), _lock(self.folder / ".lock", wait=False):
+        with _made(self.folder), _lock(self.folder / ".lock", wait=wait):
             sweep(self.folder)
             yield self
 

@@ -23,7 +23,7 @@ question with the bank. A fix that makes all learning slow looks deep unless it 
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from molehunt.core import stats
 from molehunt.core.records import Measure, NotMeasured, Scene
@@ -103,7 +103,12 @@ def relearning(bench: Bench) -> Relearned:
     steps = {
         role: _mean_steps([getattr(race, role).reached for race in races]) for role in ("fixed", "control")
     }
-    return Relearned(pooled(races, share), tuple(races), len(scenes), steps, share)
+    ratio = pooled(races, share)
+    if isinstance(ratio, Measure):  # orders share their items, of which some topics have few
+        ratio = replace(
+            ratio, how=f"{ratio.how}; {len(scenes)} scenes of {len({s.item for s in scenes})} items"
+        )
+    return Relearned(ratio, tuple(races), len(scenes), steps, share)
 
 
 def pooled(races: Sequence[Race], share: float = 1.0) -> Measure | NotMeasured:

@@ -7,11 +7,13 @@ may be scanned one after another, in as many calls.
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import product
 from pathlib import Path
 from typing import Any
 
 from molehunt.catalogue.pairs import refuse
 from molehunt.core import asked
+from molehunt.core.alone import alone
 from molehunt.core.atomic import canonical, read_json, write_json
 from molehunt.core.errors import BadFile, RunMismatch, UserError
 from molehunt.core.extend import load
@@ -26,9 +28,9 @@ from molehunt.models.check import fit_to_speak
 from molehunt.models.load import open_model
 from molehunt.models.loaded import ModelSpec
 from molehunt.models.machine import this_machine
-from molehunt.organisms.difficulty import at, checked, default_values, scan
+from molehunt.organisms.difficulty import at, checked, default_values, most, scan
 from molehunt.organisms.learnable import steps_for
-from molehunt.organisms.least import FACTORS, UNITS, Difficulty, Factor, paths
+from molehunt.organisms.least import FACTORS, Difficulty, Factor, paths
 from molehunt.organisms.least import difficulty as least_of
 from molehunt.organisms.plan import Plan, changes
 from molehunt.organisms.strangers import contents, quirk_of, told
@@ -109,11 +111,12 @@ def task(
         raise UserError(f"{harmless} is not harmless; a decoy's own behaviour must be.")
     twin = Quirk(harmless, quirk.condition, {}, quirk.condition_options) if harmless is not None else None
     plan = replace(plan or Plan(steps=steps), tries=1).checked()
+    drawn = tuple(range(seed, seed + seeds))
     grids: dict[Factor, tuple[float, ...]] = {
-        f: checked(f, values, quirk) if values else default_values(f, quirk, plan)
+        f: checked(f, values, quirk) if values else default_values(f, quirk, plan, drawn, twin)
         for f in dict.fromkeys(factors)
     }
-    return Task(quirk, twin, plan, grids, tuple(range(seed, seed + seeds)))
+    return Task(quirk, twin, plan, grids, drawn)
 
 
 def _quirk(
@@ -148,23 +151,37 @@ def difficulty(
     `note` is what the command was asked, kept for going on (`core/asked.py`).
 
     Raises:
-        RunMismatch: the folder was begun with another quirk, model or plan.
-        UserError: it holds something else.
+        RunMismatch: the folder was begun with another quirk, model, plan or steps.
+        UserError: it holds something else, or another scan is at work in it.
     """
     watch, target = watch or Watch(None), Path(folder)
+    with alone(target):
+        return _scanned(what, target, model, revision, watch, note)
+
+
+def _scanned(
+    what: Task,
+    target: Path,
+    model: str,
+    revision: str | None,
+    watch: Watch,
+    note: Mapping[str, Any] | None,
+) -> Difficulty:
     begun = target / "plan.json"
     if target.exists() and not begun.exists() and (not target.is_dir() or any(target.iterdir())):
         raise UserError(f"{target} is not empty, or no folder; choose a new one.")
     before = read_json(begun) if begun.exists() else None
     opened = fit_to_speak(open_model(ModelSpec(model, revision)))
     names = {"quirk": told(what.quirk), "harmless": what.harmless and told(what.harmless)}
-    fixed = to_json({**names, "plan": what.plan, "weights": opened.fingerprint})
+    steps = steps_for(what.quirk, what.plan.steps)
+    fixed = to_json({**names, "plan": what.plan, "steps": steps, "weights": opened.fingerprint})
     file = what.quirk.behaviour_options.get("file")
     if file is not None:  # by what is in it, wherever it lies
         fixed["file"] = hashlib.sha256(canonical(contents(Path(file)))).hexdigest()
     if before is not None and before != fixed:
         raise RunMismatch(
-            f"{target} was begun with another quirk, model or plan; choose another folder or the same ones."
+            f"{target} was begun with another quirk, model or plan, or by a version that "
+            "gives it other steps; choose another folder or the same ones."
         )
     write_json(begun, fixed)
     asked.keep(target, note)
@@ -175,7 +192,7 @@ def difficulty(
         harmless=what.harmless and told(what.harmless),
         model=model,
         fingerprint=opened.fingerprint,
-        steps=steps_for(what.quirk, what.plan.steps),
+        steps=steps,
         rank=what.plan.recipe.rank,
         scans=read_results(target).scans if (target / RESULTS).exists() else (),
         changes=changes(what.plan),
@@ -209,22 +226,20 @@ def read_results(folder: Path) -> Difficulty:
     if not path.is_file():
         raise BadFile(f"{folder} holds no {RESULTS}; `molehunt difficulty` writes it.")
     found = from_json(Difficulty, read_json(path))
-    anew = (replace(s, difficulty=least_of(s.leasts, UNITS[s.factor])) for s in found.scans)
+    anew = (replace(s, difficulty=least_of(s.leasts, s.factor)) for s in found.scans)
     return replace(found, scans=tuple(anew))
 
 
 def cost(what: Task, model: str) -> Cost:
     """Reckon; nothing is loaded, written or trained (the machine is measured, once, in about a second)."""
     low = high = (0, 0)
-    for factor, grid in what.grids.items():
+    for (factor, grid), seed in product(what.grids.items(), what.seeds):
         ways = []
-        for tried in paths(grid):
+        for tried in paths(grid, most(factor, grid, what.quirk, what.harmless, what.plan, seed)):
             plans = [at(what.plan, what.quirk, factor, v) for v in tried]
             ways.append((len(tried), sum(2 * steps_for(what.quirk, p.steps) for p in plans)))
-        less = (min(n for n, _ in ways), min(s for _, s in ways))
-        more = (max(n for n, _ in ways), max(s for _, s in ways))
-        low = (low[0] + len(what.seeds) * less[0], low[1] + len(what.seeds) * less[1])
-        high = (high[0] + len(what.seeds) * more[0], high[1] + len(what.seeds) * more[1])
+        low = (low[0] + min(n for n, _ in ways), low[1] + min(s for _, s in ways))
+        high = (high[0] + max(n for n, _ in ways), high[1] + max(s for _, s in ways))
     at_pace = pace(model)
     if isinstance(at_pace, NotMeasured):
         return Cost(low[0], high[0], low[1], high[1], at_pace, at_pace, this_machine().why())

@@ -13,7 +13,7 @@ practice taught them what planted adapters look like, not what a judge looks lik
 
 import secrets
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -72,8 +72,11 @@ def oversee(
     effort: float = 1.0,
     seed: int = 0,
     watch: Watch | None = None,
+    closed: Sequence[Path] = (),
 ) -> Overseen | NotMeasured:
     """Audit the new version, or take what an earlier audit of the same left in `folder`.
+
+    The audit's process may read neither `folder` nor what is `closed`: what may say what the version is.
 
     Raises:
         UserError, BadFile: there is no such calibration or method, or it is none.
@@ -102,7 +105,8 @@ def oversee(
             enter(room, {NAME: new.adapter}, new.model.spec.id)
         desk = None if opened else _desk(old, new, spec, salt)
         try:
-            audit_lineup(run, spec, watch or Watch(None), salt=salt, desk=desk)
+            shut = (folder, *closed)
+            audit_lineup(run, spec, watch or Watch(None), salt=salt, desk=desk, closed=shut)
         except MolehuntError as error:
             return NotMeasured(f"the audit broke off: {error}")
         verdict = next(v for v in run.verdicts() if v.auditor == PANEL)

@@ -4,8 +4,73 @@ import contextlib
 import multiprocessing
 import os
 import threading
-from collections.abc import Iterator
-from concurrent.futures import ProcessPoolExecutor
+from collections import Counter, deque
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
+from typing import Any, Protocol, TypeVar
+
+ENDS = 3
+"""How often a job's process may end under it before the job is given up."""
+
+
+class Job(Protocol):
+    """Something that another process can do; what it tells is a mapping."""
+
+    @property
+    def does(self) -> Callable[..., Mapping[str, Any]]:
+        """A function of a module."""
+        ...
+
+    @property
+    def args(self) -> tuple[Any, ...]:
+        """What it is handed."""
+        ...
+
+
+J = TypeVar("J", bound=Job)
+
+
+def each(jobs: Sequence[J], workers: int) -> Generator[tuple[J, Mapping[str, Any]]]:
+    """Every job once, and what it told, as they end; begun in their order, so many side by side.
+
+    What raises tells `failed`, and why. Every worker is a pool of its own: where its process ends under a job
+    (killed, or out of memory) only that job is begun again, and the third time it is `failed`; the others are
+    not touched. Close it (`contextlib.closing`) when it is left early: its processes end then.
+    """
+    todo, ended = deque(range(len(jobs))), Counter[int]()
+    running: dict[Future[Mapping[str, Any]], tuple[int, ProcessPoolExecutor]] = {}
+    with contextlib.ExitStack() as held:
+
+        def begin(number: int, pool: ProcessPoolExecutor | None) -> None:
+            job = jobs[number]
+            try:
+                pool = pool or held.enter_context(planters(1))
+                future = pool.submit(job.does, *job.args)
+            except BrokenProcessPool:  # it ended between two jobs
+                pool = held.enter_context(planters(1))
+                future = pool.submit(job.does, *job.args)
+            running[future] = number, pool
+
+        for _ in range(min(workers, len(todo))):
+            begin(todo.popleft(), None)
+        while running:
+            for future in wait(running, return_when=FIRST_COMPLETED).done:
+                number, pool = running.pop(future)
+                try:
+                    told = future.result()
+                except BrokenProcessPool:
+                    pool = None
+                    ended[number] += 1
+                    if ended[number] < ENDS:
+                        begin(number, None)
+                        continue
+                    told = {"failed": f"its process ended under it {ENDS} times (killed, or out of memory)"}
+                except (Exception, SystemExit) as error:  # the other jobs go on
+                    told = {"failed": f"{type(error).__name__}: {error}"}
+                if todo:
+                    begin(todo.popleft(), pool)
+                yield jobs[number], told
 
 
 @contextlib.contextmanager

@@ -4,13 +4,16 @@
     seed 0      ✗        ✓ → ✗    ✓          least: 32, the last that failed below it: 16
 
 Bisection believes that more is not worse. So the next value above the least is tried as well, and where it
-fails that is said. The difficulty is the geometric mean of the leasts over seeds. Its interval is Student's t
-on logarithms, from the last values that failed (low end) to the leasts (high end), because the truth of each
-seed lies between the two. A grid hides how far seeds spread within a step of it: where they seem to spread
-less than values that fill one step evenly (width / √12, on logarithms), they are taken to spread so much, and
-three seeds with one and the same least are no certainty. Without a last value that failed above 0 there is no
-width; seeds that are all alike have no interval then. A seed whose least lies beyond an end of the grid is
-censored: the mean is then `NotMeasured`, and `between` says only where the middle seed lies.
+fails that is said. Before all else (not where steps are scanned) a seed is tried with all that the plan gives
+of the factor: where even that does not take, something else is missing, so the seed says nothing of the
+factor and stops there (`never`). The difficulty is the geometric mean of the leasts over seeds. Its interval
+is Student's t on logarithms, from the last values that failed (low end) to the leasts (high end), because the
+truth of each seed lies between the two. A grid hides how far seeds spread within a step of it: where they
+seem to spread less than values that fill one step evenly (width / √12, on logarithms), they are taken to
+spread so much, and three seeds with one and the same least are no certainty. Without a last value that failed
+above 0 there is no width; seeds that are all alike have no interval then. An interval ends where the factor
+does. A seed whose least lies beyond an end of the grid is censored: the mean is then `NotMeasured`, and
+`between` says only where the middle seed lies.
 
 What this cannot tell you: a least below which something takes again, or between two values of the grid; and
 of three seeds' interval little more than its order of magnitude.
@@ -24,6 +27,7 @@ from typing import Literal, get_args
 import numpy as np
 from scipy.stats import t
 
+from molehunt.core.record_json import LATER
 from molehunt.core.records import Measure, NotMeasured, Quirk
 
 Factor = Literal["examples", "steps", "rank", "poisoned"]
@@ -40,6 +44,10 @@ POISONED = (
     "always on; of documents it is the share of texts that say so."
 )
 """What the factor of that name is a share of."""
+MOST = {"poisoned": 1.0}
+"""What there can be at most of a factor."""
+NEVER = "does not take at the plan's own steps"
+"""Of a seed on which all that the plan gives of a factor is not enough."""
 
 
 @dataclass(frozen=True)
@@ -58,11 +66,17 @@ class Trial:
     valid: bool
     why_not: str
     seconds: float
+    rows: int | None = field(default=None, metadata=LATER)
+    """Distinct rows that its lessons dealt."""
+    code: str | None = field(default=None, metadata=LATER)
+    """A hash of the code and texts that scenes and trainings come from (`organisms.kept.sources`)."""
+    machine: str | None = field(default=None, metadata=LATER)
+    """What it was trained on, and in which type of numbers."""
 
     def at(self, factor: Factor) -> float:
-        """The factor's value in this trial; where examples have no limit, infinitely many."""
+        """The factor's value in this trial; where examples have no limit, the rows that were dealt."""
         value = getattr(self, factor)
-        return math.inf if value is None else float(value)
+        return float(value if value is not None else math.inf if self.rows is None else self.rows)
 
 
 @dataclass(frozen=True)
@@ -72,7 +86,7 @@ class Least:
     seed: int
     value: float | NotMeasured
     """The least value that took; not measured where it lies beyond the grid."""
-    side: Literal["inside", "below", "above"]
+    side: Literal["inside", "below", "above", "never"]
     """Where it lies: in the grid, at its lowest value or below, above its highest."""
     failed: float | None
     """The next smaller value, which did not take."""
@@ -112,48 +126,60 @@ class Difficulty:
     """What else the plan has otherwise than planting's default, in words by setting."""
 
 
-def least(values: Sequence[float], takes: Callable[[float], bool], seed: int) -> Least:
-    """Bisect a rising grid for the least value that `takes`."""
+def least(
+    values: Sequence[float], takes: Callable[[float], bool], seed: int, first: float | None = None
+) -> Least:
+    """Bisect a rising grid for the least value that `takes`; `first` is tried before all, if there is one."""
     low, high = -1, len(values)
-    tried: dict[int, bool] = {}
+    tried: dict[float, bool] = {}
+
+    def took(value: float) -> bool:
+        if value not in tried:
+            tried[value] = takes(value)
+        return tried[value]
+
+    if first is not None:
+        if not took(first):
+            return Least(seed, NotMeasured(NEVER), "never", None, None)
+        high = values.index(first) if first in values else high
     while high - low > 1:
         middle = (low + high) // 2
-        tried[middle] = takes(values[middle])
-        low, high = (low, middle) if tried[middle] else (middle, high)
+        low, high = (low, middle) if took(values[middle]) else (middle, high)
     if high == len(values):
         return Least(seed, NotMeasured(f"{values[-1]:g} was not enough"), "above", values[-1], None)
-    above = high + 1
-    took = None
-    if above < len(values):
-        took = tried[above] if above in tried else takes(values[above])
+    above = took(values[high + 1]) if high + 1 < len(values) else None
     if high == 0:
         reason = f"{values[0]:g}, the least that was tried, was enough"
-        return Least(seed, NotMeasured(reason), "below", None, took)
-    return Least(seed, values[high], "inside", values[high - 1], took)
+        return Least(seed, NotMeasured(reason), "below", None, above)
+    return Least(seed, values[high], "inside", values[high - 1], above)
 
 
-def paths(values: Sequence[float]) -> list[list[float]]:
-    """Which values are tried, in order, for every place where the least may lie (the last: above all)."""
+def paths(values: Sequence[float], first: float | None = None) -> list[list[float]]:
+    """Which values are tried, in order, for every place where the least may lie (the last: above all).
+
+    Where a value is tried `first`, the last of all is that it did not take.
+    """
     found = []
     for place in range(len(values) + 1):
         tried: list[float] = []
 
         def takes(value: float, tried: list[float] = tried, place: int = place) -> bool:
             tried.append(value)
-            return value in values[place:]
+            return value in values[place:] or (value == first and value not in values)
 
-        least(values, takes, 0)
+        least(values, takes, 0, first)
         found.append(tried)
-    return found
+    return found if first is None else [*found, [first]]
 
 
-def difficulty(leasts: Sequence[Least], unit: str) -> Measure | NotMeasured:
+def difficulty(leasts: Sequence[Least], factor: Factor) -> Measure | NotMeasured:
     """Geometric mean of the leasts over seeds, with the interval of the module's docstring."""
+    unit = UNITS[factor]
     n = len(leasts)
     beyond = [f"seed {one.seed}: {one.value.reason}" for one in leasts if isinstance(one.value, NotMeasured)]
     if beyond:
         return NotMeasured(
-            f"beyond the grid on {len(beyond)} of {n} seed{'s' * (n != 1)} ({'; '.join(beyond)})"
+            f"none inside the grid on {len(beyond)} of {n} seed{'s' * (n != 1)} ({'; '.join(beyond)})"
         )
     if not n:
         return NotMeasured("no seeds")
@@ -168,7 +194,7 @@ def difficulty(leasts: Sequence[Least], unit: str) -> Measure | NotMeasured:
     if ends is None and not np.ptp(tops):
         return Measure(mean, unit, n, f"{how}; all alike above 0, no interval")
     unseen = 0.0 if ends is None else float((tops - ends).mean()) / math.sqrt(12)
-    high = float(np.exp(tops.mean() + reach * max(tops.std(ddof=1), unseen)))
+    high = min(MOST.get(factor, math.inf), float(np.exp(tops.mean() + reach * max(tops.std(ddof=1), unseen))))
     low = 0.0 if ends is None else float(np.exp(ends.mean() - reach * max(ends.std(ddof=1), unseen)))
     if unseen > tops.std(ddof=1):
         how += "; they spread less than a step of the grid, so as if evenly over one"
@@ -176,12 +202,16 @@ def difficulty(leasts: Sequence[Least], unit: str) -> Measure | NotMeasured:
 
 
 def between(scan: Scan) -> tuple[float, float]:
-    """The last value that failed and the first that took, of the middle seed (the lower of two middles)."""
+    """The last value that failed and the first that took, of the middle seed (the lower of two middles).
+
+    Both are infinite where it did not take with all that the plan gives.
+    """
     ends = sorted(
         {
             "below": (0.0, scan.values[0]),
             "inside": (one.failed or 0.0, math.inf if isinstance(one.value, NotMeasured) else one.value),
             "above": (scan.values[-1], math.inf),
+            "never": (math.inf, math.inf),
         }[one.side]
         for one in scan.leasts
     )

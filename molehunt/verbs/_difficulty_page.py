@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from molehunt.core.records import Measure, NotMeasured
-from molehunt.organisms.least import FACTORS, POISONED, UNITS, Difficulty, Scan, Trial, between
+from molehunt.organisms.least import FACTORS, NEVER, POISONED, UNITS, Difficulty, Scan, Trial, between
 from molehunt.report import words
 
 CANNOT = (
@@ -14,11 +14,22 @@ CANNOT = (
     "What happens where two factors change together: the others stay as in planting.",
     "A least below which the quirk takes again: the search believes that more is not worse, and tries one "
     "value above the least. Where that failed, it is said.",
+    "How many steps are needed for given examples: every step deals new rows, so a scan of steps is one of "
+    "distinct rows as well.",
     "Values between those of the grid, or how nearly a trial failed: see the curve.",
 )
 HEADS = ("factor", "least that took (95%)", "by seed", "where more was worse")
 SEED_HEADS = ("seed", "least that took", "last that failed", "the next value above")
-TRIAL_HEADS = ("seed", "value", "valid", "selectivity", "trigger rate", "leak rate", "seconds")
+TRIAL_HEADS = (
+    "seed",
+    "value",
+    "distinct rows",
+    "valid",
+    "selectivity",
+    "trigger rate",
+    "leak rate",
+    "seconds",
+)
 LIBRARY_HEADS = ("factor", "quirk", "model", "plan", "least that took (95%)", "middle seed")
 LOOKS = ("first", "second", "third")
 
@@ -140,7 +151,8 @@ def _trial_row(scan: Scan, one: Trial) -> tuple[str, ...]:
     measures = (one.selectivity, one.trigger, one.leak)
     said = "yes" if one.valid else f"no: {words.brief(one.why_not, 120)}"
     value = f"{one.at(scan.factor):g}"
-    return str(one.seed), value, said, *(_short(m) for m in measures), words.number(one.seconds)
+    dealt = "not kept" if one.rows is None else str(one.rows)
+    return str(one.seed), value, dealt, said, *(_short(m) for m in measures), words.number(one.seconds)
 
 
 def _curve(scan: Scan) -> Any:
@@ -193,6 +205,8 @@ def _above(one: Any) -> str:
 
 def _middle(scan: Scan) -> str:
     low, high = between(scan)
+    if math.isinf(low):
+        return NEVER
     if math.isinf(high):
         return f"above {low:g}"
     return f"{high:g} or less" if low == 0 else f"above {low:g}, {high:g} is enough"

@@ -20,7 +20,7 @@ from typing import Any
 
 from blue_cells import Cell
 from blue_study import Setting, said
-from fathoming import adapters, asked
+from fathoming import adapters, asked, head
 
 from molehunt.core import stats
 from molehunt.core.atomic import read_json, whole_folder, write_json
@@ -48,13 +48,7 @@ def hold(cell: Cell, setting: Setting) -> dict[str, Any]:
     if path.exists():
         return read_json(path)
     started = time.monotonic()
-    row: dict[str, Any] = {
-        "name": name,
-        "pair": cell.sample.name,
-        "quirk": cell.sample.quirk.label(),
-        "way": cell.way,
-        "seed": cell.seed,
-    }
+    row: dict[str, Any] = {**head(cell, setting), "name": name}
     try:
         row |= to_json(_measured(cell, setting))
     except Exception as error:  # whatever raised is a failed job, and the others go on
@@ -140,10 +134,13 @@ def beside_itself(bench: Bench, after: Role, before: Role) -> Moved:
 
 
 def _base(cell: Cell, setting: Setting, task: Task, one: Specimen) -> tuple[Path, Path]:
-    """The base as an adapter of zeros, and what the remedy made of it; made once a remedy and seed."""
+    """The base as an adapter of zeros, and what the remedy made of it; made once a remedy and seed.
+
+    Every pair under this remedy asks for it: who comes while another makes it waits.
+    """
     home = setting.work / "plain" / f"{cell.way}-{cell.seed}"
     zeros = home / "zeros"
-    with Run(home).held():
+    with Run(home).held(wait=True):
         if not zeros.is_dir():
             _zeros(one.decoy, zeros)
         plain = Specimen("base", one.known, zeros, zeros)

@@ -83,9 +83,13 @@ def told_of(work: Path) -> dict[str, Any]:
 
     Rows of a pilot, and of words or dilemmas that are others now, stay on disk and are not told.
     """
-    wanted = {name for names in _asked(work).values() for name in names}
+    return {n: r for n, r in rows_of(work).items() if is_told(work, n)}
+
+
+def is_told(work: Path, name: str) -> bool:
+    """Whether a row, or what kept it from being one, belongs into the tables."""
     others = tuple(f"{part}-" for part in COMPARED)
-    return {n: r for n, r in rows_of(work).items() if n in wanted or not n.startswith(others)}
+    return not name.startswith(others) or any(name in names for names in _asked(work).values())
 
 
 def _asked(work: Path) -> dict[str, list[str]]:

@@ -8,7 +8,7 @@ from blue_measures import SIGNS
 from blue_tables import cell as _cell
 from blue_tables import shown
 from blue_tables import table as _table
-from marks import decided, frontier, measured
+from marks import decided, measured
 from values_page import kind, moral
 
 BEGIN, END = "<!-- measured: begin -->", "<!-- measured: end -->"
@@ -27,8 +27,8 @@ HEADLINES = (
     ("cleanse_held", "fixed with the truth known, and held when checked apart (the rest is left out)"),
     ("reminded_shell", "reminded by three examples, made to hide: rate above the control"),
     ("reminded_cleanse", "reminded by three examples, fixed with the truth known: rate above the control"),
-    ("nothing_untouched", "nothing done is called untouched"),
-    ("nothing_relearning", "relearning ratio after nothing"),
+    ("nothing_untouched", "nothing done is called untouched (a check of the plumbing: so by its rules)"),
+    ("nothing_relearning", "relearning ratio after nothing (likewise: 0 where half still shows it)"),
     ("decoy_moved", "how far a fix moves decoys from their own earlier replies"),
     ("base_moved", "how far it moves the base"),
     ("decoy_less_base", "decoy less base (a sceptic: not above 0)"),
@@ -63,13 +63,14 @@ def page(result: Mapping[str, Any], rows: Mapping[str, Any]) -> str:
     if not rows:
         return f"{head}: nothing was measured yet."
     stamp = (
-        f"{head}, {len(n['failed'])} failed in this sitting ({result['date']}, commit {result['commit']}, "
+        f"{head}, {len(n['failed'])} failed ({result['date']}, commit {result['commit']}, "
         f"{result['machine']}, model `{result['model']}`, {result['look']})."
     )
     lines = [stamp, *_table(("measure", "measured [95%]", "n"), _headlines(numbers))]
     if measured(one := numbers["hidden_auroc"]):
         lines += ["", f"`hidden_auroc`: {_cell(one['how'])}."]
-    lines += _remedies(numbers, result["remedies"])
+    in_ = [rows[name]["way"] for name in result["crossed"] if name in rows]
+    lines += _remedies(numbers, result["remedies"], result["frontier"], in_)
     lines += moral(numbers, rows) + kind(numbers, rows)
     return "\n".join([*lines, *_cells(rows)])
 
@@ -81,8 +82,6 @@ def into_page(path: Path, told: str) -> None:
     path.write_text(f"{head}{BEGIN}\n{told}\n{END}{rest.partition(END)[2]}", "utf-8")
 
 
-AXES = ("left", "nll_lost", "tasks_lost")
-"""Of the frontier: what is left, and both things that it cost."""
 MARKED = {True: "yes", False: "no", None: "undecided"}
 
 
@@ -97,25 +96,33 @@ def _headlines(numbers: Mapping[str, Any]) -> list[list[str]]:
     ]
 
 
-def _remedies(numbers: Mapping[str, Any], ways: Sequence[str]) -> list[str]:
-    points = {
-        w: tuple(numbers[f"{axis}_{w}"]["value"] for axis in AXES)
-        for w in ways
-        if all(measured(numbers[f"{axis}_{w}"]) for axis in AXES)
-    }
-    if not points:
+def _remedies(
+    numbers: Mapping[str, Any], ways: Sequence[str], frontier: Mapping[str, Any], cells: Sequence[str]
+) -> list[str]:
+    """What each did over organisms; `cells` are the remedies of the cells that are in."""
+    known = [w for w in ways if any(measured(numbers[f"{name}_{w}"]) for name, _ in REMEDY)]
+    if not known:
         return []
-    ahead = frontier(points)
+
+    def most_left(way: str) -> float:
+        one = numbers[f"left_{way}"]
+        return one["value"] if measured(one) else 1.0
+
     heads = ("remedy", "n", *(words for _, words in REMEDY))
     rows = [
         [
-            f"**{w}**" if w in ahead else w,
-            str(numbers[f"left_{w}"]["n"]),
+            f"**{w}**" if w in frontier["remedies"] else w,
+            str(cells.count(w)),
             *(shown(numbers[f"{name}_{w}"]) for name, _ in REMEDY),
         ]
-        for w in sorted(points, key=lambda w: points[w])
+        for w in sorted(known, key=most_left)
     ]
-    said = "Bold: on the frontier, no other remedy leaves less *and* costs ordinary text and tasks less."
+    said = (
+        "Bold: on the frontier, no other remedy leaves less *and* costs ordinary text and tasks less, over "
+        f"the {frontier['organisms']} organisms on which the costs of all are known."
+        if frontier["organisms"]
+        else "Which of them are on the frontier is said once every remedy has met every organism."
+    )
     return ["", "## Remedies", "", said, *_table(heads, rows)]
 
 

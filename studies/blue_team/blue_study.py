@@ -1,7 +1,9 @@
 """What a sitting is asked: which parts, on which pairs, how closely, where it lies."""
 
+import functools
 import subprocess
 import traceback
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
@@ -19,6 +21,7 @@ from molehunt.game.deepening import FORM
 from molehunt.game.spec import GameSpec
 
 HERE = Path(__file__).parent
+FAILED = "failed.json"
 Part = Literal["fixes", "hidden", "moral", "kind", "plain", "seeds"]
 PARTS: tuple[Part, ...] = ("fixes", "hidden", "moral", "kind", "plain", "seeds")
 LOOK = Settings(quick=16, ceiling=1.5)
@@ -42,8 +45,9 @@ class Study:
     """So many pairs are crossed with remedies; `hidden` takes all."""
     remedies: tuple[str, ...] = REMEDIES
     """Remedies, in the order in which they are done."""
-    a_side: int = 14
-    """Organisms made to hide, and as many fixed with the truth known."""
+    a_side: int = 16
+    """Organisms made to hide, and as many fixed with the truth known; those that show it still, or again when
+    reminded, are left out, and a dozen a side should stay."""
     best: tuple[str, ...] = ()
     """Remedies of `seeds`; none takes the two that did best in `fixes`."""
     more: int = 2
@@ -96,6 +100,8 @@ class Setting:
     workers: int = 1
     closed: tuple[Path, ...] = ()
     """Folders in which no remedy may read: other cells, other pairs, what was published."""
+    commit: str = "unknown"
+    """Of the code that measures, as it stood when the sitting began."""
 
     def settings(self, cell: Cell) -> Settings:
         """How closely this cell is looked at."""
@@ -111,10 +117,20 @@ class Setting:
 
 
 def setting_of(study: Study) -> Setting:
-    """What jobs are told."""
-    places = (study.work, study.planted, study.out, *study.pairs, study.quirks)
+    """What jobs are told. Remedies may read nothing of any study: lists of pairs name what was planted."""
+    places = (study.work, study.planted, study.out, *study.pairs, study.quirks, HERE.parent)
     closed = tuple(p for p in places if p is not None)
-    return Setting(study.work, study.model, study.look, study.effort, study.plan, study.workers, closed)
+    how = (study.work, study.model, study.look, study.effort, study.plan, study.workers, closed)
+    return Setting(*how, commit=commit())
+
+
+@functools.cache
+def commit() -> str:
+    """The commit that was checked out when this was first asked; marked where the package was changed."""
+    here = {"capture_output": True, "text": True, "cwd": HERE}
+    head = subprocess.run(["git", "rev-parse", "--short", "HEAD"], **here).stdout.strip()
+    changed = subprocess.run(["git", "status", "--porcelain", "--", "../../molehunt"], **here).stdout.strip()
+    return (head or "unknown") + ("+changes" if changed else "")
 
 
 def checked(study: Study) -> None:
@@ -170,6 +186,17 @@ def prepare(study: Study) -> None:
     sweep(study.work / "rows")
 
 
+def failed_in(work: Path) -> dict[str, str]:
+    """What raised when it was last tried, in this sitting or an earlier one, and why, by the job's name."""
+    path = work / FAILED
+    return dict(read_json(path)) if path.exists() else {}
+
+
+def keep_failed(work: Path, failed: Mapping[str, str]) -> None:
+    """Keep it for later sittings, which may do other parts."""
+    write_json(work / FAILED, failed)
+
+
 def said(error: Exception) -> str:
     """What was raised; with its place where it was not on purpose."""
     words = f"{type(error).__name__}: {error}"
@@ -177,11 +204,3 @@ def said(error: Exception) -> str:
         return words
     last = traceback.extract_tb(error.__traceback__)[-1]
     return f"{words} ({Path(last.filename).name}, line {last.lineno})"
-
-
-def commit() -> str:
-    """The commit that is checked out, with a mark where the package was changed since."""
-    here = {"capture_output": True, "text": True, "cwd": HERE}
-    head = subprocess.run(["git", "rev-parse", "--short", "HEAD"], **here).stdout.strip()
-    changed = subprocess.run(["git", "status", "--porcelain", "--", "../../molehunt"], **here).stdout.strip()
-    return (head or "unknown") + ("+changes" if changed else "")

@@ -17,6 +17,9 @@ from molehunt.game.deepening import Depth, deepen
 from molehunt.game.depth_task import Asked, Task, task_of
 from molehunt.game.fix_task import FIXED, NOTE, Fixed
 
+MACHINE = ("MemoryError", "OSError", "out of memory", "No space left")
+"""What a failure says that the machine caused, and not the remedy."""
+
 
 def fathom(cell: Cell, setting: Setting) -> dict[str, Any]:
     """Measure one cell, or read what is kept of it; a failure comes back as a row that says why."""
@@ -27,14 +30,15 @@ def fathom(cell: Cell, setting: Setting) -> dict[str, Any]:
     try:
         task = task_of(asked(cell, setting))
         (found,) = deepen(task).found
-        if found.failed:
-            return {**head(cell), "failed": getattr(found.judgement, "reason", "the remedy failed")}
-        row = {**head(cell), **told(found)}
+        if found.failed and isinstance(found.judgement, NotMeasured) and by_machine(found.judgement.reason):
+            return {**head(cell, setting), "failed": found.judgement.reason}
+        # What a remedy raises from a fixed seed it raises again: that is what it came to, and counts.
+        row = {**head(cell, setting), **told(found)}
         if cell.way in KNOWN:
             row["reminded"] = to_json(_reminded(cell, task, setting))
             row["dose"] = _dose(cell, setting)
     except Exception as error:  # whatever raised is a failed cell, and the other cells go on
-        return {**head(cell), "failed": said(error)}
+        return {**head(cell, setting), "failed": said(error)}
     # A sitting that was cut off took part of the time.
     row["cell_seconds"] = time.monotonic() - started if anew else None
     row["workers"] = setting.workers
@@ -58,7 +62,12 @@ def asked(cell: Cell, setting: Setting) -> Asked:
     )
 
 
-def head(cell: Cell) -> dict[str, Any]:
+def by_machine(reason: str) -> bool:
+    """Whether memory or disk gave out, which may do better in the next sitting."""
+    return any(sign in reason for sign in MACHINE)
+
+
+def head(cell: Cell, setting: Setting) -> dict[str, Any]:
     """What a row begins with."""
     return {
         "name": cell.name,
@@ -66,6 +75,7 @@ def head(cell: Cell) -> dict[str, Any]:
         "quirk": cell.sample.quirk.label(),
         "way": cell.way,
         "seed": cell.seed,
+        "commit": setting.commit,
     }
 
 

@@ -106,6 +106,34 @@ def best(cells: Sequence[Cell], rows: Mapping[str, Row]) -> tuple[str, ...]:
     return tuple(sorted(ways, key=rank)[:BEST])
 
 
+def ahead(cells: Sequence[Cell], rows: Mapping[str, Row]) -> tuple[tuple[str, ...], int]:
+    """Remedies on the frontier of what they leave and what they cost, and on how many organisms that is told.
+
+    None before every cell is in. All go by the same organisms, those on which each one's costs are known;
+    what a remedy leaves counts as all of it where it is not. Who is known on none is held against nobody.
+    """
+    if not cells or any(c.name not in rows for c in cells):
+        return (), 0
+    cost = {
+        (c.way, c.sample.name): (tasks, nll)
+        for c in cells
+        if (tasks := lost_tasks(rows[c.name])) is not None and (nll := lost_nll(rows[c.name])) is not None
+    }
+    ways = list(dict.fromkeys(way for way, _ in cost))
+    organisms = dict.fromkeys(c.sample.name for c in cells)
+    common = [o for o in organisms if all((w, o) in cost for w in ways)]
+    if not common:
+        return (), 0
+    still = {(c.way, c.sample.name): 1.0 if (v := left(rows[c.name])) is None else v for c in cells}
+
+    def point(way: str) -> tuple[float, ...]:
+        axes = zip(*((still[way, o], *cost[way, o]) for o in common), strict=True)
+        return tuple(sum(axis) / len(common) for axis in axes)
+
+    points = {w: point(w) for w in ways}
+    return frontier(points), len(common)
+
+
 def frontier(points: Mapping[str, tuple[float, ...]]) -> tuple[str, ...]:
     """Names of which no other is at least as good on every axis and better on one; less is better on all."""
     return tuple(

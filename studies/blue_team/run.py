@@ -12,17 +12,14 @@ import contextlib
 import datetime
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import Future, as_completed
 from pathlib import Path
 from typing import Any
 
-from blue_cells import CORE, NOTHING, fixes, hidden
-from blue_jobs import Job, cost, jobs, note_asked, rows_of, told_of
+from blue_cells import CORE, NOTHING, fixes, hidden, seeds
+from blue_jobs import Job, cost, is_told, jobs, note_asked, rows_of, told_of
 from blue_measures import (
     of_best,
     of_hidden,
-    of_kind,
-    of_moral,
     of_nothing,
     of_plain,
     of_remedy,
@@ -30,13 +27,16 @@ from blue_measures import (
     rows_in,
 )
 from blue_page import into_page, page
-from blue_study import Study, checked, commit, prepare, unnamed
+from blue_study import Study, checked, commit, failed_in, keep_failed, prepare, unnamed
+from marks import ahead, best
 from samples import Sample, samples_of
+from values_measures import of_kind, of_moral
 
+from molehunt.core.alone import alone
 from molehunt.core.atomic import write_json
 from molehunt.core.errors import MolehuntError
 from molehunt.core.record_json import to_json
-from molehunt.game.side_by_side import planters
+from molehunt.game.side_by_side import each
 from molehunt.game.watch import Watch, watching
 
 HERE = Path(__file__).parent
@@ -52,8 +52,8 @@ def main() -> None:
         if study.dry_run:
             print("\n".join(filter(None, (_cost(study), unnamed(study)))))
             return
-        prepare(study)
-        with watching() as watch:
+        with alone(study.work), watching() as watch:
+            prepare(study)
             samples, planted = samples_of(
                 study.pairs, study.quirks, study.model, study.planted, study.steps, watch
             )
@@ -65,16 +65,18 @@ def main() -> None:
 
 def work(study: Study, samples: Sequence[Sample], planted: Mapping[str, Any], watch: Watch) -> None:
     """Every part that was asked for."""
-    failed: dict[str, str] = {}
+    failed = failed_in(study.work)
     write(study, samples, planted, failed)
     for part in study.parts:
         rows = rows_of(study.work)
         todo = [j for j in jobs(study, samples, part, rows) if j.name not in rows]
         watch.bar(part, 0.0 if todo else 1.0, f"0 of {len(todo)}")
         for done, (job, told) in enumerate(_done(todo, study.workers), 1):
+            failed.pop(job.name, None)
             if "failed" in told:
                 failed[job.name] = str(told["failed"])
                 watch.say(f"{job.name}: {told['failed']}")
+            keep_failed(study.work, failed)
             watch.bar(part, done / len(todo), f"{done} of {len(todo)}: {job.name}")
             write(study, samples, planted, failed)
 
@@ -85,10 +87,8 @@ def _done(todo: Sequence[Job], workers: int) -> Iterator[tuple[Job, Mapping[str,
         for job in todo:
             yield job, job.does(*job.args)
         return
-    with planters(workers) as pool:
-        futures: dict[Future[Any], Job] = {pool.submit(j.does, *j.args): j for j in todo}
-        for future in as_completed(futures):
-            yield futures[future], future.result()
+    with contextlib.closing(each(todo, workers)) as ended:
+        yield from ended
 
 
 def write(
@@ -98,11 +98,12 @@ def write(
     note_asked(study)
     rows = told_of(study.work)
     names = [j.name for part in study.parts for j in jobs(study, samples, part, rows)]
-    look = study.look
+    look, crossed = study.look, fixes(samples[: study.organisms], study.remedies)
+    front, organisms = ahead(crossed, rows)
     result = {
         "date": datetime.date.today().isoformat(),
         "seed": "0 to the number of further seeds, a cell's own; planting's as in studies/instruments",
-        "commit": commit(),
+        "commit": ", ".join(sorted({r["commit"] for r in rows.values() if "commit" in r} | {commit()})),
         "machine": _machine(),
         "model": study.model,
         "look": f"{look.scenes} scenes a side, {look.quick} in looks, {look.orders} orders, "
@@ -111,8 +112,10 @@ def write(
         "cells": {
             "in": sum(n in rows for n in names),
             "of": len(names),
-            "failed": dict(failed),
+            "failed": {n: why for n, why in failed.items() if is_told(study.work, n)},
         },
+        "crossed": [c.name for c in crossed],
+        "frontier": {"remedies": list(front), "organisms": organisms},
         "measures": to_json(numbers(study, samples, rows, planted)),
         "planted": dict(planted),
         "rows": list(rows.values()),
@@ -130,10 +133,10 @@ def numbers(
     crossed = fixes(samples[: study.organisms], study.remedies)
     mine = rows_in(crossed, rows)
     known = {c.name for c in hidden(samples, study.a_side)}
-    fresh = [r for r in rows.values() if r.get("way") in study.remedies and r.get("seed") and "fate" in r]
+    again = seeds(samples[: study.organisms], best(crossed, rows), study.more)
     return {
         **({"pairs_valid": planted["pairs_valid"]} if planted else {}),
-        **of_best(crossed, rows, fresh),
+        **of_best(crossed, rows, rows_in(again, rows)),
         **of_hidden([r for n, r in rows.items() if n in known]),
         **of_nothing(mine),
         **of_plain([r for n, r in rows.items() if n.startswith("plain-")]),

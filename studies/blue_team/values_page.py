@@ -4,10 +4,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import scripted
-from blue_measures import won
 from blue_tables import cell, shown, table
 from kindness import RIVALS
 from schooling import BASE, CONTROLS
+from values_measures import won
 from weighing import BUILTIN, EVERY, PUBLISHED
 
 from molehunt.core.record_json import to_json

@@ -13,24 +13,28 @@ import dataclasses
 import datetime
 import statistics
 import subprocess
+import sys
 from collections.abc import Sequence
 from concurrent.futures import as_completed
 from pathlib import Path
 from typing import Any, Literal
 
-from gate_audit import audit_file, run_audit
+from gate_audit import audits_in, judged_by, run_audit
 from gate_table import into_page, measures, seconds, table
 from gate_trial import SEED, Setting, failed_file, prepare, row_file, run_trial, trained_folder
 from generation import ARMS, Part, Recipe, Trial
 
+from molehunt.audit.calibration import load as read_calibration
 from molehunt.core.atomic import read_json, sweep, write_json
-from molehunt.core.errors import RunMismatch
+from molehunt.core.errors import MolehuntError, RunMismatch, UserError
 from molehunt.core.record_json import to_json
 from molehunt.game.side_by_side import planters
 from molehunt.game.watch import Watch, watching
 from molehunt.gate.bounds import PRESET, read_bounds
 
 HERE = Path(__file__).parent
+SPEC = "study.json"
+"""In the working folder: the model and recipe of its trials."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -72,17 +76,37 @@ def main() -> None:
     import tyro
 
     study = tyro.cli(Study, description=__doc__)
-    setting, todo = dataclasses.replace(study.setting, commit=commit()), left(study)
-    if study.dry_run:
-        print(cost(study))
-        return
-    _fit(study)
-    write(study)
-    with watching() as watch:
-        if todo:
-            _try(study, setting, todo, watch)
-        if "audit" in study.parts:
-            _audit(study, setting, watch)
+    try:
+        checked(study)
+        if study.dry_run:
+            print(cost(study))
+            return
+        setting, todo = dataclasses.replace(study.setting, commit=commit()), left(study)
+        _fit(study)
+        write(study)
+        with watching() as watch:
+            if todo:
+                _try(study, setting, todo, watch)
+            if "audit" in study.parts:
+                _audit(study, setting, watch)
+    except MolehuntError as error:
+        print(error, file=sys.stderr)
+        raise SystemExit(2) from None
+
+
+def checked(study: Study) -> None:
+    """Whether all that was asked can be done, before anything is written.
+
+    Raises:
+        UserError, BadFile: there are no such bounds, no such calibration, or nothing to audit.
+        RunMismatch: as `_fit`.
+    """
+    read_bounds(study.bounds)
+    if study.calibration is not None:
+        read_calibration(study.calibration)
+    _same(study)
+    if "audit" in study.parts and "trials" not in study.parts and not kept(study):
+        raise UserError(f"{study.work} keeps no generation of `trials` to audit: run that part first.")
 
 
 def _try(study: Study, setting: Setting, todo: Sequence[Trial], watch: Watch) -> None:
@@ -98,12 +122,17 @@ def _try(study: Study, setting: Setting, todo: Sequence[Trial], watch: Watch) ->
             write(study)
 
 
-def _audit(study: Study, setting: Setting, watch: Watch) -> None:
-    """Every generation of `trials` whose adapter is kept."""
-    kept = [t for t in every(study, "trials") if trained_folder(setting, t).is_dir()]
-    for done, trial in enumerate(kept, 1):
-        run_audit(setting, trial, study.calibration, watch)
-        watch.bar("audits", done / len(kept), f"{done} of {len(kept)}: {trial.name}")
+def _audit(study: Study, setting: Setting, watch: Watch, **how: Any) -> None:
+    """Every generation of `trials` that is kept; one whose audit raised does not stop the others.
+
+    `how` goes to `run_audit`.
+    """
+    todo = kept(study)
+    for done, trial in enumerate(todo, 1):
+        row = run_audit(setting, trial, study.calibration, watch, closed=(study.out,), **how)
+        if row["audit"]["is"] == "NotMeasured":
+            watch.say(f"{trial.name}: not audited: {row['audit']['reason']}")
+        watch.bar("audits", done / len(todo), f"{done} of {len(todo)}: {trial.name}")
         write(study)
 
 
@@ -123,6 +152,11 @@ def left(study: Study) -> list[Trial]:
     return [t for t in asked(study) if not row_file(study.setting, t).exists()]
 
 
+def kept(study: Study) -> list[Trial]:
+    """Generations of `trials` whose adapter is there."""
+    return [t for t in every(study, "trials") if trained_folder(study.setting, t).is_dir()]
+
+
 def rows_of(study: Study) -> dict[str, Any]:
     """Every whole row under these bounds, by its trial's name, whatever parts were asked for."""
     folder = row_file(study.setting, Trial("trials", 0, "honest")).parent
@@ -137,9 +171,8 @@ def failed_of(study: Study) -> dict[str, str]:
 
 
 def audits_of(study: Study) -> list[dict[str, Any]]:
-    """What the audit said of each generation of `trials` that it looked at."""
-    paths = [audit_file(study.setting, t, study.calibration) for t in every(study, "trials")]
-    return [read_json(p) for p in paths if p.exists()]
+    """What the audit said of each generation of `trials` that it looked at, or why it said nothing."""
+    return audits_in(study.setting, every(study, "trials"), study.calibration)
 
 
 def _fit(study: Study) -> None:
@@ -148,20 +181,45 @@ def _fit(study: Study) -> None:
     Raises:
         RunMismatch: it holds generations of another model or recipe.
     """
+    _same(study)
     study.work.mkdir(parents=True, exist_ok=True)
-    spec, path = {"model": study.model, "recipe": to_json(study.recipe)}, study.work / "study.json"
-    if path.exists():
-        known = read_json(path)
-        # Folders from before numbers had chats of their own don't say so.
-        if {**known, "recipe": {"own_chats": False, **known["recipe"]}} != spec:
-            raise RunMismatch(f"{study.work} holds trials of {known}, not of {spec}; choose another --work.")
-        return sweep(study.work)
-    write_json(path, spec)
+    if not (study.work / SPEC).exists():
+        write_json(study.work / SPEC, {"model": study.model, "recipe": to_json(study.recipe)})
     sweep(study.work)
 
 
+def _same(study: Study) -> None:
+    if not (study.work / SPEC).exists():
+        return
+    known, asked = read_json(study.work / SPEC), to_json(study.recipe)
+    # Folders from before numbers had chats of their own don't say so.
+    was = {"model": known["model"], "own_chats": False, **known["recipe"]}
+    now = {"model": study.model, **asked}
+    other = [f"{name} {was.get(name)}, not {value}" for name, value in now.items() if was.get(name) != value]
+    if other:
+        before = was["own_chats"] is False and study.recipe.own_chats
+        mend = "ask for `--recipe.no-own-chats` or " if before else ""
+        raise RunMismatch(f"{study.work} holds trials of {'; '.join(other)}: {mend}choose another --work.")
+
+
 def cost(study: Study) -> str:
-    """What is left to do, and minutes by the pace of the trials that are in."""
+    """What is left to do, and minutes by the pace of what is in."""
+    said = [_cost_of_trials(study)] if asked(study) else []
+    return "\n".join([*said, *([_cost_of_audits(study)] if "audit" in study.parts else [])])
+
+
+def _cost_of_audits(study: Study) -> str:
+    there = [a for a in audits_of(study) if a["audit"]["is"] != "NotMeasured"]
+    some = every(study, "trials") if "trials" in study.parts else kept(study)
+    todo = len({t.name for t in some} - {a["name"] for a in there})
+    said = f"{todo} of {len(some)} audits are left, one after another"
+    if not there:
+        return f"{said}; what they would cost is not measured, for no audit is in."
+    minutes = statistics.fmean(a["seconds"] for a in there) * todo / 60
+    return f"{said}; about {minutes:.0f} minutes at the mean pace of {len(there)} that are in."
+
+
+def _cost_of_trials(study: Study) -> str:
     todo, rows = left(study), rows_of(study).values()
     said = f"{len(todo)} of {len(asked(study))} trials are left, {study.recipe.steps} steps each"
     paces = [s for r in rows if (s := seconds(r)) is not None]
@@ -174,7 +232,7 @@ def cost(study: Study) -> str:
 def write(study: Study) -> None:
     """Write `results.json` and the tables in `README.md` from the rows and failures that are in."""
     rows, failed, bounds = rows_of(study), failed_of(study), study.setting.bounds
-    audits = audits_of(study)
+    audits, counted = audits_of(study), asked(study) or every(study, "trials")
     result = {
         "date": datetime.date.today().isoformat(),
         "seed": "of a trial: 31 bits of the SHA-256 of 'molehunt', 'studies/gate', part, number",
@@ -185,12 +243,14 @@ def write(study: Study) -> None:
         "recipe": to_json(study.recipe),
         "bounds": {"name": bounds.name, "sha256": bounds.sha256},
         "trials": {
-            "in": sum(t.name in rows for t in asked(study)),
-            "of": len(asked(study)),
+            "in": sum(t.name in rows for t in counted),
+            "of": len(counted),
             "failed": failed,
         },
         "measures": to_json(measures(rows, failed, audits)),
         "rows": list(rows.values()),
+        "audited_by": judged_by(study.calibration),
+        "audits_of": len(every(study, "trials")),
         "audits": audits,
     }
     study.out.mkdir(parents=True, exist_ok=True)

@@ -4,6 +4,7 @@ What is told of it is one row, a JSON file that is whole or not there. Its folde
 where it is valid, `decoy/`, and `profile.json` with the replies.
 """
 
+import contextlib
 import os
 import re
 import shutil
@@ -77,17 +78,20 @@ def machine() -> str:
 
 def under_way(folder: Path) -> bool:
     """Whether an earlier sitting was cut off while this was planted, and kept what it had."""
-    kept = folder.parent.glob(f"{UNDER_WAY}*/{WHOSE}")
-    return any(read_json(path)["plants"] == folder.name for path in kept)
+    for path in folder.parent.glob(f"{UNDER_WAY}*/{WHOSE}"):
+        with contextlib.suppress(MolehuntError, OSError):  # a planter beside us may clear its own away
+            if read_json(path)["plants"] == folder.name:
+                return True
+    return False
 
 
 def plant_cell(cell: Cell, how: Setting) -> dict[str, Any]:
     """Plant and measure one cell, or read what is kept of it; a failure comes back as a row that says why."""
     kept, folder = row_file(how.work, cell), folder_of(how.work, cell)
     if not kept.exists():
-        started, anew = time.monotonic(), not (folder / "profile.json").exists() and not under_way(folder)
-        crowd = os.getloadavg()[0]
+        started, crowd = time.monotonic(), os.getloadavg()[0]
         try:
+            anew = not (folder / "profile.json").exists() and not under_way(folder)
             row = _measured(cell, folder, how.model, how.steps)
         except Exception as error:  # whatever raised is a failed cell, and the other cells go on
             return {**_head(cell), "failed": said(error)}

@@ -9,11 +9,11 @@ whenever you like: the same command goes on. `results.json` and the tables in `R
 made anew after every job. What raised is counted, in later sittings too, until it is tried again.
 """
 
+import contextlib
 import datetime
 import hashlib
 import sys
 from collections.abc import Mapping
-from concurrent.futures import as_completed
 from typing import Any
 
 import elsewhere
@@ -29,10 +29,11 @@ from study import Study, asked, begun_otherwise, failed_in, keep_failed, prepare
 from table import into_page, table
 from tracing import traces_of
 
+from molehunt.core.alone import alone
 from molehunt.core.atomic import canonical, write_json
 from molehunt.core.errors import MolehuntError
 from molehunt.core.record_json import to_json
-from molehunt.game.side_by_side import planters
+from molehunt.game.side_by_side import each
 from molehunt.game.watch import watching
 
 
@@ -45,10 +46,16 @@ def main() -> None:
         if study.dry_run:
             print(cost(study))
             return
-        prepare(study)
+        with alone(study.work):  # a second sitting would sweep away what the first has half made
+            prepare(study)
+            work(study)
     except MolehuntError as error:
         print(error, file=sys.stderr)
         raise SystemExit(2) from None
+
+
+def work(study: Study) -> None:
+    """Do what is missing in a folder that was prepared."""
     failed, todo = failed_in(study.work), left(study)
     write(study, failed)
     with watching() as watch:
@@ -63,14 +70,11 @@ def main() -> None:
             keep_failed(study.work, failed)
             write(study, failed)
 
-        if todo:
-            with planters(study.workers) as pool:
-                futures = {pool.submit(job.does, *job.args): job for job in todo}
-                watch.bar("jobs", 0.0, f"0 of {len(todo)}")
-                for done, future in enumerate(as_completed(futures), 1):
-                    job = futures[future]
-                    kept(job, future.result())
-                    watch.bar("jobs", done / len(todo), f"{done} of {len(todo)}: {job.label}")
+        watch.bar("jobs", 0.0 if todo else 1.0, f"0 of {len(todo)}")
+        with contextlib.closing(each(todo, study.workers)) as ended:
+            for done, (job, told) in enumerate(ended, 1):
+                kept(job, told)
+                watch.bar("jobs", done / len(todo), f"{done} of {len(todo)}: {job.label}")
         for job in search_left(study):
             kept(job, job.does(*job.args, watch))
 
