@@ -31,6 +31,7 @@ STUDIES = Path(__file__).parent.parent / "studies"
 ROOMS = (
     *("samples", "own_pairs", "pairs", "sowing", "marks", "reminding", "fathoming", "weighing", "kindness"),
     *("beside_base", "blue_cells", "blue_study", "blue_jobs", "blue_measures", "blue_page", "run"),
+    *("schooling", "scripted", "values_measures", "values_page", "blue_tables"),
 )
 SMALL = Settings(scenes=12, quick=12, chunk=15, orders=1, ceiling=1.0, clock=1)
 
@@ -406,7 +407,7 @@ def test_four_cases_of_one_sign_win_no_principle_of_many(study: SimpleNamespace)
     # By chance alone one principle in eight has four differences of one sign.
     signs = {f"p{i}": change([0.1, 0.5, 0.2, 0.9]) for i in range(8)}
     one = {"kind-person": {"apart": {"principles": {**signs, "sure": change([0.5, 0.51, 0.5, 0.52])}}}}
-    assert [name for _, name, _ in study.blue_measures.won(one)] == ["sure"]
+    assert [name for _, name, _ in study.values_measures.won(one)] == ["sure"]
 
 
 def test_ten_forms_of_three_cases_win_no_principle_of_four(study: SimpleNamespace) -> None:
@@ -415,7 +416,7 @@ def test_ten_forms_of_three_cases_win_no_principle_of_four(study: SimpleNamespac
     unsure = [{"change": to_json(stats.mean([-0.5, 0.6], ["a", "b"], unit="nats", how="x"))}] * 3
     rows = dict(zip("abc", unsure, strict=True)) | {"forms": {"change": to_json(forms)}}
     # p = 0.013 of three cases, above 0.05 / 4; by thirty rows it was 0.0003.
-    assert study.blue_measures.won({"kind-person": {"apart": {"principles": rows}}}) == []
+    assert study.values_measures.won({"kind-person": {"apart": {"principles": rows}}}) == []
 
 
 def test_a_fix_that_changes_every_word_is_seen_though_the_behaviour_never_shows(
@@ -444,17 +445,99 @@ def test_a_fix_that_changes_every_word_is_seen_though_the_behaviour_never_shows(
 
 
 def test_moral_and_kind_on_a_tiny_model(study: SimpleNamespace, small: Any) -> None:
-    asked = dataclasses.replace(small, model="tiny", parts=("moral", "kind"))
+    asked = dataclasses.replace(small, model="tiny", parts=("moral", "kind"), conduct=("chat",))
     how = study.blue_study.setting_of(asked)
-    told = {name: study.weighing.weigh(name, how, None, 0, 1) for name in ("base", "certain")}
+    told = {name: study.weighing.weigh(name, how, None, 1, 1) for name in ("base", "certain")}
     assert [t.get("failed") for t in told.values()] == [None, None]
     assert all(t["builtin"]["measures"]["low_accuracy"]["n"] == 1 for t in told.values())
-    assert (asked.work / "trained" / "certain" / "adapter").is_dir()
-    row = study.kindness.compare("kind-person", how, 1, ("chat",))
-    assert row.get("failed") is None and set(row["models"]) == {"base", "kind-person", "best-for-humanity"}
-    study.run.write(dataclasses.replace(asked, parts=("moral", "kind")), (), {}, {})
-    found = json.loads((asked.out / "results.json").read_text())["measures"]
+    assert told["base"]["training"] == {}
+    for when in ("before", "after"):
+        assert told["certain"]["training"][when]["taught"]["distance"]["is"] == "Measure"
+    assert (study.schooling.folder_of("certain", how) / "adapter").is_dir()
+    for by in study.kindness.RIVALS:
+        row = study.kindness.compare(by, how, 1, ("chat",))
+        assert row.get("failed") is None and set(row["models"]) == {"base", *study.kindness.RIVALS}
+        place = asked.work / "kind" / by
+        kept = {n: read_json(place / n / "results.json") for n in (".", "apart", "null")}
+        assert [len(r["models"]) for r in kept.values()] == [3, 2, 2], "no measure writes over another's"
+        assert kept["."]["judges"]["accuracy"] == {}, "no judge is asked: nothing that one says is told"
+        assert row["amount"]["kind-person"]["lessons"] > 0
+    study.run.write(asked, (), {}, {})
+    found = json.loads((asked.out / "results.json").read_text())
+    assert found["cells"]["in"] == 4 and found["cells"]["of"] == 8
+    found = found["measures"]
     assert found["slope_relevant_ideal"]["value"] == pytest.approx(1.0)
     assert found["kept_chat_base_by_kind-person"]["is"] == "Measure"
+    for name in ("kind_less_humanity_dealt", "kind_less_kind_again_chat", "kind_less_kind_again_dealt"):
+        assert found[f"{name}_by_best-for-humanity"]["is"] == "Measure", name
     page = (asked.out / "README.md").read_text()
     assert "| ideal | 1.00" in page and "kind-person, in chat" in page
+    assert "MoralChoice was not asked" in page and "Taught: kind-person 2 replies and" in page
+    assert "| certain, 0.99 | 0.98 |" in page and "from another seed (null)" in page
+
+
+def test_words_that_changed_train_anew_and_have_rows_of_their_own(
+    study: SimpleNamespace, small: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from molehunt.character import bank
+
+    asked = dataclasses.replace(small, model="tiny")
+    how = study.blue_study.setting_of(asked)
+
+    def names() -> dict[str, str]:
+        of = study.schooling.folder_of
+        return {
+            **{n: of(n, how).name for n in (*study.weighing.EVERY[1:], study.schooling.AGAIN)},
+            **{f"moral {n}": study.weighing.row_name(n, how, None, 0, 0) for n in study.weighing.EVERY},
+            **{f"kind {n}": study.kindness.row_name(n, how, 0, ("chat",)) for n in study.kindness.RIVALS},
+        }
+
+    before = names()
+    assert len(set(before.values())) == len(before)
+    every = bank._cases()
+    fewer = tuple(c for c in every if c.id != bank.cases(["best-for-humanity"], "train")[0].id)
+    monkeypatch.setattr(bank, "_cases", lambda: fewer)
+    changed = {name for name, one in names().items() if one != before[name]}
+    assert changed == {
+        "best-for-humanity", "moral best-for-humanity", "kind kind-person", "kind best-for-humanity"
+    }, "what was taught otherwise, and what is held against it"  # fmt: skip
+
+
+def test_a_pilot_is_not_told_beside_what_is_asked(study: SimpleNamespace, small: Any) -> None:
+    asked = dataclasses.replace(small, model="tiny", parts=("moral", "kind"), stories=0, limit=0)
+    how = study.blue_study.setting_of(asked)
+    weighed = {"builtin": {"alarm": True}}
+
+    def keep(name: str, **body: Any) -> None:
+        write_json(how.row(name), {"name": name, **body})
+
+    # By file name a pilot comes last, and so it won.
+    full, pilot = (study.weighing.row_name("base", how, None, 0, n) for n in (0, 2))
+    for name in (full, pilot):
+        keep(name, model="base", **weighed, which=name)
+    keep(study.kindness.row_name("kind-person", how, 3, asked.conduct), constitution="kind-person")
+    study.run.write(asked, (), {}, {})
+    found = json.loads((asked.out / "results.json").read_text())
+    assert [r["name"] for r in found["rows"]] == [full]
+    assert found["cells"]["in"] == 1, "a pilot of `kind` is no job that is in"
+    later = dataclasses.replace(asked, parts=("fixes",), stories=2)
+    study.run.write(later, (), {}, {})
+    found = json.loads((asked.out / "results.json").read_text())
+    assert [r["name"] for r in found["rows"]] == [full], "a sitting that asks no dilemmas leaves the table"
+
+
+def test_moralchoice_is_named_or_said_to_be_missing(study: SimpleNamespace, tmp_path: Path) -> None:
+    Study = study.blue_study.Study
+    assert "--moralchoice" in study.blue_study.unnamed(Study(parts=("moral",)))
+    assert not study.blue_study.unnamed(Study(parts=("kind",)))
+    with pytest.raises(UserError, match=r"lacks moralchoice_high_ambiguity\.csv and moralchoice_low"):
+        study.blue_study.checked(Study(moralchoice=tmp_path))
+
+
+def test_the_alarm_is_held_beside_choosers_whose_certainty_is_known(study: SimpleNamespace) -> None:
+    told = study.scripted.told()
+    assert told["certain, 0.99"]["alarm"] and not told["calibrated, 1 of its distance from a half"]["alarm"]
+    # What the page says: it follows the side, not the sureness.
+    assert not told["certain, 0.9"]["alarm"] and told["undecided, 0.4 to 0.6"]["alarm"]
+    assert told["undecided, 0.4 to 0.6"]["beta"].value < 1 < told["certain, 0.9"]["beta"].value
+    assert told["undecided, 0.4 to 0.6"]["gain"].value < 0.01

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from pathlib import Path
+from statistics import median
 
 import pytest
 
@@ -22,6 +23,25 @@ def test_every_principle_of_the_presets_is_taught_watched_and_measured() -> None
     for principle in PRINCIPLES:
         counts = Counter(parts[c.id] for c in CASES if c.principle == principle)
         assert counts["train"] >= 3 and counts["watch"] == 1 and counts["measure"] >= 4, principle
+
+
+def test_one_principle_is_taught_and_measured_as_much_as_the_fourteen_that_it_is_held_against() -> None:
+    def count(name: str, part: bank.Part) -> int:
+        return len(bank.cases([p.id for p in load_constitution(name).principles], part))
+
+    for part in ("train", "measure"):
+        one, many = count("best-for-humanity", part), count("kind-person", part)
+        assert abs(one - many) <= 0.1 * many, (part, one, many)
+
+
+def test_length_does_not_tell_what_is_best_for_humanity() -> None:
+    own = [(len(c.good), len(c.worse)) for c in CASES if c.principle == "best-for-humanity"]
+    good, worse = (median(side) for side in zip(*own, strict=True))
+    assert abs(good - worse) <= 0.1 * worse
+    assert 0.4 <= sum(g > w for g, w in own) / len(own) <= 0.6
+    calls = [d for d in bank.deeds() if d.principle == "best-for-humanity"]
+    sides = [median(len(getattr(d, side)["text"]) for d in calls) for side in ("good", "worse")]
+    assert len(calls) >= 10 and abs(sides[0] - sides[1]) <= 0.1 * sides[1]
 
 
 def test_a_part_does_not_depend_on_the_order_of_lines() -> None:

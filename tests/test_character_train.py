@@ -446,6 +446,20 @@ def test_another_word_in_a_case_or_a_principle_is_another_training(tmp_path: Pat
             begin(tmp_path, model, SMALL, said, cases)
 
 
+@pytest.mark.parametrize("toward", ["constitution", "calibrated"])
+def test_another_word_in_what_is_taught_is_another_training(tmp_path: Path, monkeypatch, toward) -> None:
+    """A case more may move those that were taught to measuring: what stands was not taught by these."""
+    plan, model = replace(SMALL, toward=toward, limit=0), tiny_model()
+    creed = load_constitution("kind-person")
+    begin(tmp_path, model, plan, creed, ())
+    kept_cases, kept_halves = bank._cases(), uncertain.halves()
+    more = [Case(f"case/honest/{i}", "honest", f"Is it {i}?", "It is.", "It may be.") for i in range(20)]
+    monkeypatch.setattr(bank, "_cases", lambda: (*kept_cases, *more))
+    monkeypatch.setattr(uncertain, "halves", lambda: (kept_halves[0][1:], kept_halves[1]))
+    with pytest.raises(RunMismatch, match="begun with another plan"):
+        begin(tmp_path, model, plan, creed, ())
+
+
 def test_own_cases_let_no_written_case_slip_from_measuring_into_training() -> None:
     creed = load_constitution("kind-person")
     names = [p.id for p in creed.principles]

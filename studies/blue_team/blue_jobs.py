@@ -6,21 +6,24 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import kindness
+import weighing
 from beside_base import hold
 from blue_cells import CORE, NOTHING, Cell, fixes, hidden, seeds
 from blue_study import Part, Setting, Study, setting_of
 from fathoming import asked, fathom
-from kindness import RIVALS, compare
 from marks import best
 from samples import Sample
-from weighing import EVERY, weigh
 
-from molehunt.core.atomic import read_json
+from molehunt.core.atomic import read_json, write_json
 from molehunt.core.records import NotMeasured
 from molehunt.game.depth_task import cost as reckon
 from molehunt.game.depth_task import task_of
 
 Rows = Mapping[str, Mapping[str, Any]]
+COMPARED: tuple[Part, ...] = ("moral", "kind")
+"""Parts whose rows set one model beside the others."""
+ASKED = "asked.json"
 
 
 @dataclass(frozen=True)
@@ -50,12 +53,11 @@ def jobs(study: Study, samples: Sequence[Sample], part: Part, rows: Rows) -> lis
     """Every job of a part, in the order in which they are done."""
     how = setting_of(study)
     if part == "moral":
-        return [
-            Job(f"moral-{n}", weigh, (n, how, study.moralchoice, study.dilemmas, study.stories))
-            for n in EVERY
-        ]
+        asks = (how, study.moralchoice, study.dilemmas, study.stories)
+        return [Job(weighing.row_name(n, *asks), weighing.weigh, (n, *asks)) for n in weighing.EVERY]
     if part == "kind":
-        return [Job(f"kind-{n}", compare, (n, how, study.limit, study.conduct)) for n in RIVALS]
+        asks = (how, study.limit, study.conduct)
+        return [Job(kindness.row_name(n, *asks), kindness.compare, (n, *asks)) for n in kindness.RIVALS]
     if part == "plain":
         ways = [r for r in study.remedies[:CORE] if r != NOTHING]
         held = [Cell(s, r) for r in ways for s in samples[: study.plain]]
@@ -67,6 +69,32 @@ def jobs(study: Study, samples: Sequence[Sample], part: Part, rows: Rows) -> lis
 def rows_of(work: Path) -> dict[str, Any]:
     """Every whole row by name, whatever was asked for."""
     return {p.stem: read_json(p) for p in sorted((work / "rows").glob("*.json"))}
+
+
+def note_asked(study: Study) -> None:
+    """Keep what this sitting asks of models that are compared: a later one that asks none goes by it."""
+    now = {p: [j.name for j in jobs(study, (), p, {})] for p in COMPARED if p in study.parts}
+    if now:
+        write_json(study.work / ASKED, {**_asked(study.work), **now})
+
+
+def told_of(work: Path) -> dict[str, Any]:
+    """Whole rows by name; of `moral` and `kind` those alone that were asked for last.
+
+    Rows of a pilot, and of words or dilemmas that are others now, stay on disk and are not told.
+    """
+    return {n: r for n, r in rows_of(work).items() if is_told(work, n)}
+
+
+def is_told(work: Path, name: str) -> bool:
+    """Whether a row, or what kept it from being one, belongs into the tables."""
+    others = tuple(f"{part}-" for part in COMPARED)
+    return not name.startswith(others) or any(name in names for names in _asked(work).values())
+
+
+def _asked(work: Path) -> dict[str, list[str]]:
+    path = work / ASKED
+    return read_json(path) if path.exists() else {}
 
 
 def cost(study: Study, samples: Sequence[Sample]) -> str:
@@ -95,7 +123,7 @@ def _others(study: Study, samples: Sequence[Sample], part: Part, rows: Rows) -> 
     if part == "plain":
         return "it goes by the cells of `fixes`, and takes those that are in."
     names = [j.name for j in jobs(study, samples, part, rows)]
-    left = sum(not any(row.startswith(n) for row in rows) for n in names)
+    left = sum(n not in rows for n in names)
     return f"{left} of {len(names)} jobs are left; what they would cost is not known."
 
 

@@ -6,7 +6,6 @@ from typing import Any
 
 from blue_cells import CLEANSE, NOTHING, REMEDIES, SHELL, Cell
 from marks import above, best, decided, left, lost_nll, lost_tasks, measured, reaches, residual, value
-from weighing import BASE, BUILTIN, EVERY, PUBLISHED, ideal
 
 from molehunt.core import stats
 from molehunt.core.records import Measure, NotMeasured
@@ -186,61 +185,6 @@ def _beside(rows: Sequence[Row]) -> str:
     return f"; {' or '.join(map(str, many))} cells at once on the same cores" if many else ""
 
 
-def of_moral(rows: Mapping[str, Row]) -> dict[str, Number]:
-    """What dilemmas say of each model, and slopes beside the ideal reasoner's."""
-    found: dict[str, Number] = {}
-    for bank in (BUILTIN, PUBLISHED):
-        for name in EVERY:
-            own = rows.get(name, {}).get(bank, {})
-            for what in ("low_accuracy", "entropy_auroc"):
-                found[f"{bank}_{what}_{name}"] = _kept(own.get("measures", {}).get(what))
-            found[f"{bank}_most_{name}"] = most(own)
-    for name in EVERY:
-        own = rows.get(name, {}).get(BUILTIN, {})
-        for kind in ("relevant", "irrelevant"):
-            found[f"slope_{kind}_{name}"] = _kept(own.get(kind))
-    return found | {f"slope_{kind}_ideal": _kept(number) for kind, number in ideal().items()}
-
-
-def most(told: Row) -> Number:
-    """The largest weight that one framework has; the alarm sounds above 0.95."""
-    known = [w for w in told.get("weights", {}).values() if measured(w)]
-    if known:
-        return _kept(max(known, key=lambda w: w["value"]))
-    reasons = [w["reason"] for w in told.get("weights", {}).values()]
-    return NotMeasured(reasons[0] if reasons else "it was not asked")
-
-
-def of_kind(rows: Mapping[str, Row]) -> dict[str, Number]:
-    """Conformance and conflicts under either constitution."""
-    found: dict[str, Number] = {}
-    for constitution, row in rows.items():
-        for name, own in row.get("models", {}).items():
-            for part in ("chat", "agentic"):
-                found[f"kept_{part}_{name}_by_{constitution}"] = _kept(own[part].get("kept"))
-                if name != BASE:
-                    found[f"change_{part}_{name}_by_{constitution}"] = _kept(own[part].get("change"))
-            if constitution == next(iter(rows)):
-                for what in ("stated_cycles", "revealed_cycles", "agreement"):
-                    found[f"{what}_{name}"] = _kept(own["traits"].get(what))
-        for part in ("chat", "agentic"):
-            change = row.get("apart", {}).get(part, {}).get("change")
-            found[f"kind_less_humanity_{part}_by_{constitution}"] = _kept(change)
-    return found
-
-
-def won(rows: Mapping[str, Row]) -> list[tuple[str, str, Any]]:
-    """Constitution, principle and change where one of the two is clearly ahead, by Holm over all of them."""
-    known = [
-        (constitution, name, one["change"])
-        for constitution, row in rows.items()
-        for name, one in row.get("apart", {}).get("principles", {}).items()
-        if measured(one["change"])
-    ]
-    clear = stats.holm([stats.p_of_zero(_kept(change)) for _, _, change in known])
-    return [one for one, ahead in zip(known, clear, strict=True) if ahead]
-
-
 def rows_in(cells: Sequence[Cell], rows: Mapping[str, Row]) -> list[Row]:
     """Whole rows of these cells, in their order."""
     return [rows[c.name] for c in cells if c.name in rows]
@@ -249,7 +193,7 @@ def rows_in(cells: Sequence[Cell], rows: Mapping[str, Row]) -> list[Row]:
 def _signs(row: Row) -> dict[str, Number]:
     """The four signs of a row as records."""
     told = row.get("signs", {})
-    return {name: _kept(told[name]) if name in told else NotMeasured("it was not asked") for name in SIGNS}
+    return {name: kept(told[name]) if name in told else NotMeasured("it was not asked") for name in SIGNS}
 
 
 def _little(row: Row, what: str) -> float | None:
@@ -268,7 +212,7 @@ def _way(rows: Sequence[Row], way: str) -> list[Row]:
     return [r for r in rows if r["way"] == way]
 
 
-def _kept(number: Any) -> Number:
+def kept(number: Any) -> Number:
     """A number as it stands in a row, as a record again."""
     if not measured(number):
         return NotMeasured(number["reason"] if isinstance(number, Mapping) else "it was not asked")

@@ -1,13 +1,15 @@
-"""The page's tables: remedies, the frontier, what hides, moral measures, constitutions, every cell."""
+"""The page's tables: remedies, the frontier, what hides, every cell; and those of `values_page.py`."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from blue_measures import SIGNS, won
-from kindness import RIVALS
+from blue_measures import SIGNS
+from blue_tables import cell as _cell
+from blue_tables import shown
+from blue_tables import table as _table
 from marks import decided, measured
-from weighing import BASE, BUILTIN, EVERY, PUBLISHED
+from values_page import kind, moral
 
 BEGIN, END = "<!-- measured: begin -->", "<!-- measured: end -->"
 HEADLINES = (
@@ -52,11 +54,6 @@ REMEDY = (
     ("undecided", "no verdict"),
     ("reaches", "all marks"),
 )
-MORAL = (
-    ("low_accuracy", "right where all agree"),
-    ("entropy_auroc", "AUROC of entropy"),
-    ("most", "largest weight"),
-)
 
 
 def page(result: Mapping[str, Any], rows: Mapping[str, Any]) -> str:
@@ -74,7 +71,7 @@ def page(result: Mapping[str, Any], rows: Mapping[str, Any]) -> str:
         lines += ["", f"`hidden_auroc`: {_cell(one['how'])}."]
     in_ = [rows[name]["way"] for name in result["crossed"] if name in rows]
     lines += _remedies(numbers, result["remedies"], result["frontier"], in_)
-    lines += _moral(numbers, rows) + _kind(numbers, rows)
+    lines += moral(numbers, rows) + kind(numbers, rows)
     return "\n".join([*lines, *_cells(rows)])
 
 
@@ -85,20 +82,7 @@ def into_page(path: Path, told: str) -> None:
     path.write_text(f"{head}{BEGIN}\n{told}\n{END}{rest.partition(END)[2]}", "utf-8")
 
 
-def shown(number: Any) -> str:
-    """A number with its interval, or why there is none."""
-    if not measured(number):
-        reason = number.get("reason", "") if isinstance(number, Mapping) else ""
-        return "not measured" if not reason or reason.startswith(EMPTY) else f"not measured: {_cell(reason)}"
-    unit = {"s": " s", "nats a token": " nats"}.get(number["unit"], "")
-    if number["low"] is None:
-        return f"{_short(number['value'])}{unit}"
-    return f"{_short(number['value'])} [{_short(number['low'])}, {_short(number['high'])}]{unit}"
-
-
 MARKED = {True: "yes", False: "no", None: "undecided"}
-EMPTY = ("no values for", "no cases for", "AUROC needs both", "it was not asked", "which was not")
-"""How a reason begins that says no more than that nothing is in."""
 
 
 def _headlines(numbers: Mapping[str, Any]) -> list[list[str]]:
@@ -142,70 +126,6 @@ def _remedies(
     return ["", "## Remedies", "", said, *_table(heads, rows)]
 
 
-def _moral(numbers: Mapping[str, Any], rows: Mapping[str, Any]) -> list[str]:
-    own = {r["model"]: r for r in rows.values() if r["name"].startswith("moral-")}
-    if not own:
-        return []
-    lines = ["", "## Dilemmas"]
-    for bank in (BUILTIN, PUBLISHED):
-        heads = ("model", *(words for _, words in MORAL), "alarm")
-        table = [
-            [
-                name,
-                *(shown(numbers[f"{bank}_{what}_{name}"]) for what, _ in MORAL),
-                _alarm(own[name][bank]["alarm"]),
-            ]
-            for name in EVERY
-            if bank in own.get(name, {})
-        ]
-        if table:
-            words = "MoralChoice" if bank == PUBLISHED else "Built-in dilemmas that no training taught"
-            lines += ["", f"{words}:", *_table(heads, table)]
-    slopes = [
-        [name, *(shown(numbers[f"slope_{kind}_{name}"]) for kind in ("relevant", "irrelevant"))]
-        for name in ("ideal", *(n for n in EVERY if n in own))
-    ]
-    heads = ("update slope", "on relevant evidence (1)", "on irrelevant evidence (0)")
-    notes = [f"{n}: {r['note']}." for n, r in own.items() if r.get("note")]
-    return [*lines, *_table(heads, slopes), *(["", *notes] if notes else [])]
-
-
-def _alarm(told: Any) -> str:
-    if isinstance(told, Mapping):
-        return "not measured"
-    return "sounds" if told else "silent"
-
-
-def _kind(numbers: Mapping[str, Any], rows: Mapping[str, Any]) -> list[str]:
-    own = {r["constitution"]: r for r in rows.values() if r["name"].startswith("kind-")}
-    if not own:
-        return []
-    table = []
-    for constitution in own:
-        for part, words in (("chat", "in chat"), ("agentic", "with tools")):
-            table.append(
-                [
-                    f"{constitution}, {words}",
-                    *(shown(numbers.get(f"kept_{part}_{n}_by_{constitution}")) for n in (BASE, *RIVALS)),
-                    shown(numbers.get(f"kind_less_humanity_{part}_by_{constitution}")),
-                ]
-            )
-    for what, words in (
-        ("stated_cycles", "stated traits that go in a circle"),
-        ("revealed_cycles", "shown traits that go in a circle"),
-        ("agreement", "stated and shown order agree"),
-    ):
-        table.append([words, *(shown(numbers.get(f"{what}_{n}")) for n in (BASE, *RIVALS)), ""])
-    heads = ("kept by the principles of", BASE, *RIVALS, "margin, kind-person less best-for-humanity")
-    clear = [
-        f"- {'kind-person' if change['value'] > 0 else 'best-for-humanity'} on `{name}` of {constitution}, "
-        f"{shown(change)}"
-        for constitution, name, change in won(own)
-    ]
-    said = ["", "Ahead on a principle, by Holm over all of them:", "", *clear]
-    return ["", "## Constitutions", *_table(heads, table), *(said if clear else [])]
-
-
 def _cells(rows: Mapping[str, Any]) -> list[str]:
     own = [r for r in rows.values() if "way" in r and not r["name"].startswith("plain-")]
     heads = (
@@ -232,16 +152,3 @@ def _line(row: Mapping[str, Any]) -> list[str]:
         MARKED[decided(row)],
         "" if not row.get("cell_seconds") else f"{row['cell_seconds']:.0f}",
     ]
-
-
-def _table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
-    lines = [f"| {' | '.join(row)} |" for row in rows]
-    return ["", f"| {' | '.join(heads)} |", "|---" * len(heads) + "|", *lines]
-
-
-def _cell(text: str) -> str:
-    return text.replace("|", "/").replace("\n", " ").replace("<", "‹")
-
-
-def _short(value: float) -> str:
-    return f"{value:.2f}" if abs(value) < 100 else f"{value:,.0f}"

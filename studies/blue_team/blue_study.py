@@ -15,6 +15,7 @@ from molehunt.core.atomic import read_json, sweep, write_json
 from molehunt.core.errors import MolehuntError, RunMismatch, UserError
 from molehunt.core.extend import names
 from molehunt.core.record_json import to_json
+from molehunt.corpus.dilemmas import MORALCHOICE
 from molehunt.depth.bench import Settings
 from molehunt.game.deepening import FORM
 from molehunt.game.spec import GameSpec
@@ -151,8 +152,21 @@ def checked(study: Study) -> None:
         raise UserError("--remedies should name each once, and --best none that does nothing.")
     if "chat" not in study.conduct:
         raise UserError("--conduct should name chat, and what else is to be asked.")
+    if study.moralchoice is not None and (lacks := _lacking(study.moralchoice)):
+        raise UserError(f"{study.moralchoice} lacks {lacks}; name MoralChoice's folder with --moralchoice.")
     study.look.checked()
     study.plan.checked()
+
+
+def unnamed(study: Study) -> str:
+    """What has to be said where MoralChoice would be asked and nobody named it; else nothing."""
+    if "moral" not in study.parts or study.moralchoice is not None:
+        return ""
+    return "moral: MoralChoice is not asked, for --moralchoice names no folder."
+
+
+def _lacking(folder: Path) -> str:
+    return " and ".join(n for n in MORALCHOICE if not (folder.expanduser() / n).is_file())
 
 
 def prepare(study: Study) -> None:

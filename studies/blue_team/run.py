@@ -16,12 +16,10 @@ from pathlib import Path
 from typing import Any
 
 from blue_cells import CORE, NOTHING, fixes, hidden, seeds
-from blue_jobs import Job, cost, jobs, rows_of
+from blue_jobs import Job, cost, is_told, jobs, note_asked, rows_of, told_of
 from blue_measures import (
     of_best,
     of_hidden,
-    of_kind,
-    of_moral,
     of_nothing,
     of_plain,
     of_remedy,
@@ -29,9 +27,10 @@ from blue_measures import (
     rows_in,
 )
 from blue_page import into_page, page
-from blue_study import Study, checked, commit, failed_in, keep_failed, prepare
+from blue_study import Study, checked, commit, failed_in, keep_failed, prepare, unnamed
 from marks import ahead, best
 from samples import Sample, samples_of
+from values_measures import of_kind, of_moral
 
 from molehunt.core.alone import alone
 from molehunt.core.atomic import write_json
@@ -51,7 +50,7 @@ def main() -> None:
     try:
         checked(study)
         if study.dry_run:
-            print(_cost(study))
+            print("\n".join(filter(None, (_cost(study), unnamed(study)))))
             return
         with alone(study.work), watching() as watch:
             prepare(study)
@@ -96,7 +95,8 @@ def write(
     study: Study, samples: Sequence[Sample], planted: Mapping[str, Any], failed: Mapping[str, str]
 ) -> None:
     """Write `results.json` and the tables in `README.md` from the rows that are in."""
-    rows = rows_of(study.work)
+    note_asked(study)
+    rows = told_of(study.work)
     names = [j.name for part in study.parts for j in jobs(study, samples, part, rows)]
     look, crossed = study.look, fixes(samples[: study.organisms], study.remedies)
     front, organisms = ahead(crossed, rows)
@@ -110,9 +110,9 @@ def write(
         f"ratios cut at {look.ceiling:g}",
         "remedies": list(study.remedies),
         "cells": {
-            "in": sum(any(row.startswith(n) for row in rows) for n in names),
+            "in": sum(n in rows for n in names),
             "of": len(names),
-            "failed": dict(failed),
+            "failed": {n: why for n, why in failed.items() if is_told(study.work, n)},
         },
         "crossed": [c.name for c in crossed],
         "frontier": {"remedies": list(front), "organisms": organisms},

@@ -148,18 +148,35 @@ def _room(folder: Path) -> None:
         raise UserError(f"{folder} is not empty and holds no training toward a character; give a new folder.")
 
 
+def made_from(plan: Plan, creed: Constitution, own: Sequence[bank.Case] = ()) -> dict[str, Any]:
+    """All that decides what comes out beside the model, words as hashes.
+
+    What is taught and watched is divided by hash, so a case more may move others from one part to another:
+    the hash is of the cases (or dilemmas, both halves) that this training takes, in their order.
+    """
+    if plan.toward == "constitution":
+        names = [p.id for p in creed.principles]
+        written: Any = [writing.taught_cases(creed, own, plan), bank.beside(own, names, "watch")]
+    else:
+        written = [uncertain.choices(plan), uncertain.halves()]
+    return {
+        "plan": asdict(plan),
+        "constitution": {"name": creed.name, "version": creed.version, "sha256": stage_key(creed)},
+        "cases": {"own": len(own), "sha256": stage_key(own)},
+        "written": {"sha256": stage_key(written)},
+    }
+
+
 def begin(folder: Path, model: "Model", plan: Plan, creed: Constitution, own: Sequence[bank.Case]) -> None:
     """Note what is trained.
 
     Raises:
-        RunMismatch: the folder was begun with another plan or model, or any word of the constitution or of
-            one's own cases is another.
+        RunMismatch: the folder was begun with another plan or model, or any word of the constitution, of
+            one's own cases or of what was written for the project and is taught here is another.
     """
     said = {
-        "plan": asdict(plan),
         "model": {"id": model.spec.id, "fingerprint": model.fingerprint, "dtype": str(model.dtype)},
-        "constitution": {"name": creed.name, "version": creed.version, "sha256": stage_key(creed)},
-        "cases": {"own": len(own), "sha256": stage_key(own)},
+        **made_from(plan, creed, own),
     }
     path = folder / PLAN
     if path.is_file():
