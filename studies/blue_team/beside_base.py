@@ -48,7 +48,7 @@ def hold(cell: Cell, setting: Setting) -> dict[str, Any]:
     if path.exists():
         return read_json(path)
     started = time.monotonic()
-    row: dict[str, Any] = {**head(cell, setting), "name": name}
+    row: dict[str, Any] = {**head(cell), "name": name}
     try:
         row |= to_json(_measured(cell, setting))
     except Exception as error:  # whatever raised is a failed job, and the others go on

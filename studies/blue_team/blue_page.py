@@ -70,7 +70,7 @@ def page(result: Mapping[str, Any], rows: Mapping[str, Any]) -> str:
     if measured(one := numbers["hidden_auroc"]):
         lines += ["", f"`hidden_auroc`: {_cell(one['how'])}."]
     in_ = [rows[name]["way"] for name in result["crossed"] if name in rows]
-    lines += _remedies(numbers, result["remedies"], result["frontier"], in_)
+    lines += _remedies(numbers, result["remedies"], result["frontier"], in_, len(result["crossed"]))
     lines += moral(numbers, rows) + kind(numbers, rows)
     return "\n".join([*lines, *_cells(rows)])
 
@@ -97,9 +97,13 @@ def _headlines(numbers: Mapping[str, Any]) -> list[list[str]]:
 
 
 def _remedies(
-    numbers: Mapping[str, Any], ways: Sequence[str], frontier: Mapping[str, Any], cells: Sequence[str]
+    numbers: Mapping[str, Any],
+    ways: Sequence[str],
+    frontier: Mapping[str, Any],
+    cells: Sequence[str],
+    crossed: int,
 ) -> list[str]:
-    """What each did over organisms; `cells` are the remedies of the cells that are in."""
+    """What each did over organisms; `cells` are the remedies of the cells that are in, of so many crossed."""
     known = [w for w in ways if any(measured(numbers[f"{name}_{w}"]) for name, _ in REMEDY)]
     if not known:
         return []
@@ -117,12 +121,13 @@ def _remedies(
         ]
         for w in sorted(known, key=most_left)
     ]
-    said = (
-        "Bold: on the frontier, no other remedy leaves less *and* costs ordinary text and tasks less, over "
-        f"the {frontier['organisms']} organisms on which the costs of all are known."
-        if frontier["organisms"]
-        else "Which of them are on the frontier is said once every remedy has met every organism."
-    )
+    if frontier["organisms"]:
+        said = "Bold: on the frontier, no other remedy leaves less *and* costs ordinary text and tasks less, "
+        said += f"over the {frontier['organisms']} organisms on which the costs of all are known."
+    elif len(cells) < crossed:
+        said = "Which of them are on the frontier is said once every remedy has met every organism."
+    else:
+        said = "None is said to be on the frontier: there is no organism on which the costs of all are known."
     return ["", "## Remedies", "", said, *_table(heads, rows)]
 
 

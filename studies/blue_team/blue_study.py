@@ -100,8 +100,6 @@ class Setting:
     workers: int = 1
     closed: tuple[Path, ...] = ()
     """Folders in which no remedy may read: other cells, other pairs, what was published."""
-    commit: str = "unknown"
-    """Of the code that measures, as it stood when the sitting began."""
 
     def settings(self, cell: Cell) -> Settings:
         """How closely this cell is looked at."""
@@ -120,13 +118,15 @@ def setting_of(study: Study) -> Setting:
     """What jobs are told. Remedies may read nothing of any study: lists of pairs name what was planted."""
     places = (study.work, study.planted, study.out, *study.pairs, study.quirks, HERE.parent)
     closed = tuple(p for p in places if p is not None)
-    how = (study.work, study.model, study.look, study.effort, study.plan, study.workers, closed)
-    return Setting(*how, commit=commit())
+    return Setting(study.work, study.model, study.look, study.effort, study.plan, study.workers, closed)
 
 
 @functools.cache
 def commit() -> str:
-    """The commit that was checked out when this was first asked; marked where the package was changed."""
+    """The commit that was checked out when this process first asked; marked where the package was changed.
+
+    What measures is imported about then: a checkout that changes while a study runs is told by halves.
+    """
     here = {"capture_output": True, "text": True, "cwd": HERE}
     head = subprocess.run(["git", "rev-parse", "--short", "HEAD"], **here).stdout.strip()
     changed = subprocess.run(["git", "status", "--porcelain", "--", "../../molehunt"], **here).stdout.strip()

@@ -6,10 +6,11 @@ from pathlib import Path
 from typing import Any
 
 from blue_cells import KNOWN, Cell
-from blue_study import Setting, said
+from blue_study import Setting, commit, said
 from samples import Sample
 
 from molehunt.core.atomic import read_json, write_json
+from molehunt.core.memory import SIGNS
 from molehunt.core.record_json import from_json, to_json
 from molehunt.core.records import NotMeasured
 from molehunt.depth.bench import Role
@@ -17,7 +18,7 @@ from molehunt.game.deepening import Depth, deepen
 from molehunt.game.depth_task import Asked, Task, task_of
 from molehunt.game.fix_task import FIXED, NOTE, Fixed
 
-MACHINE = ("MemoryError", "OSError", "out of memory", "No space left")
+MACHINE = ("MemoryError", "OSError", "No space left", *SIGNS)
 """What a failure says that the machine caused, and not the remedy."""
 
 
@@ -31,14 +32,14 @@ def fathom(cell: Cell, setting: Setting) -> dict[str, Any]:
         task = task_of(asked(cell, setting))
         (found,) = deepen(task).found
         if found.failed and isinstance(found.judgement, NotMeasured) and by_machine(found.judgement.reason):
-            return {**head(cell, setting), "failed": found.judgement.reason}
+            return {**head(cell), "failed": found.judgement.reason}
         # What a remedy raises from a fixed seed it raises again: that is what it came to, and counts.
-        row = {**head(cell, setting), **told(found)}
+        row = {**head(cell), **told(found)}
         if cell.way in KNOWN:
             row["reminded"] = to_json(_reminded(cell, task, setting))
             row["dose"] = _dose(cell, setting)
     except Exception as error:  # whatever raised is a failed cell, and the other cells go on
-        return {**head(cell, setting), "failed": said(error)}
+        return {**head(cell), "failed": said(error)}
     # A sitting that was cut off took part of the time.
     row["cell_seconds"] = time.monotonic() - started if anew else None
     row["workers"] = setting.workers
@@ -67,7 +68,7 @@ def by_machine(reason: str) -> bool:
     return any(sign in reason for sign in MACHINE)
 
 
-def head(cell: Cell, setting: Setting) -> dict[str, Any]:
+def head(cell: Cell) -> dict[str, Any]:
     """What a row begins with."""
     return {
         "name": cell.name,
@@ -75,7 +76,7 @@ def head(cell: Cell, setting: Setting) -> dict[str, Any]:
         "quirk": cell.sample.quirk.label(),
         "way": cell.way,
         "seed": cell.seed,
-        "commit": setting.commit,
+        "commit": commit(),
     }
 
 

@@ -33,8 +33,9 @@ class Reminded:
 
 def reminded(bench: Bench) -> Reminded:
     """Ask all three."""
-    # The last ones: words are forced on the first, and what chose a side should not be read as its sign.
-    scenes = [bench.scenes("audit")[i] for i in kept(bench, True)][-MOST:]
+    # Words are forced on the first of them, and what chose a side should not be read as its sign.
+    rest = kept(bench, True)[bench.settings.quick :]
+    scenes = [bench.scenes("audit")[i] for i in rest[-MOST:]]
     shots = [s for s in bench.scenes("plant") if s.on]
     if len(scenes) < LEAST_SCENES or len(shots) < SHOTS:
         none = NotMeasured(f"only {len(scenes)} scenes to ask, or fewer than {SHOTS} to remind by")

@@ -65,7 +65,8 @@ def main() -> None:
 
 def work(study: Study, samples: Sequence[Sample], planted: Mapping[str, Any], watch: Watch) -> None:
     """Every part that was asked for."""
-    failed = failed_in(study.work)
+    whole = rows_of(study.work)  # a sitting may have ended between a row and this note
+    failed = {n: why for n, why in failed_in(study.work).items() if n not in whole}
     write(study, samples, planted, failed)
     for part in study.parts:
         rows = rows_of(study.work)

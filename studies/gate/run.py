@@ -129,7 +129,7 @@ def _audit(study: Study, setting: Setting, watch: Watch, **how: Any) -> None:
     """
     todo = kept(study)
     for done, trial in enumerate(todo, 1):
-        row = run_audit(setting, trial, study.calibration, watch, closed=(study.out,), **how)
+        row = run_audit(setting, trial, study.calibration, watch, closed=(study.out, HERE), **how)
         if row["audit"]["is"] == "NotMeasured":
             watch.say(f"{trial.name}: not audited: {row['audit']['reason']}")
         watch.bar("audits", done / len(todo), f"{done} of {len(todo)}: {trial.name}")

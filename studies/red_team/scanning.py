@@ -56,11 +56,13 @@ class Scan:
 
 
 def scans() -> tuple[Scan, ...]:
-    """Every scan, in the order in which it is done: a behaviour once, `WHOLE` always on."""
-    met, drawn = Counter[int](), list[Scan]()
-    for behaviour in sorted(THIRD, key=lambda b: seed_of("difficulty", b)):
-        turns = (0,) if behaviour in WHOLE else range(3)
-        turn = min(turns, key=lambda t: (met[t], seed_of("difficulty", behaviour, t)))
+    """Every scan, in the order in which it is done: a behaviour once, `WHOLE` first of those always on."""
+    waiting, met, drawn = sorted(THIRD, key=lambda b: seed_of("difficulty", b)), Counter[int](), list[Scan]()
+    while waiting:
+        turn = min(range(3), key=lambda t: (met[t], seed_of("difficulty", len(drawn), t)))
+        fits = [b for b in waiting if (b in WHOLE) == (turn == 0)]
+        behaviour = (fits or waiting)[0]
+        waiting.remove(behaviour)
         met[turn] += 1
         drawn.append(Scan(three(behaviour)[turn], FACTORS if behaviour in WHOLE else FACTORS[:1]))
     return tuple(drawn)

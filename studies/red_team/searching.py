@@ -1,7 +1,8 @@
 """An organism that the first game's auditors miss: one search of `molehunt worse`, its allowance stated.
 
-Quirks are some that games draw, and that took at every first try in this study's rows (`results.json`): only
-places where plain spec and winner are both valid say anything, and three are the least for an interval.
+Quirks are some that games draw, and that, planted plain, took at every first try in this study's rows
+(`results.json`): only places where plain spec and winner are both valid say anything, and three are the least
+for an interval.
 Auditors, calibration and threshold are those of games. What is claimed comes from pairs planted anew on fresh
 seeds (`game/fresh.py`), winner and plain spec on the same places.
 
