@@ -302,8 +302,9 @@ def test_what_the_page_counts_is_what_is_reckoned(study: SimpleNamespace) -> Non
             now[f"relearning in {steps} steps, three orders"]
             == f"{(work.tokens + 400 * work.steps) / 1000:.1f}"
         )
-    work = paced(look)
-    assert now["finding a pair's pace, once a pair"] == f"{(work.tokens + 400 * work.steps) / 1000:.1f}"
+    again, whole = (w.tokens + 400 * w.steps for w in (paced(look, False), paced(look, True)))
+    assert now["trying a pair's pace on a control"] == f"{again / 1000:.1f}"
+    assert now["finding it, once a pair"] == f"{(whole - again) / 1000:.1f}"
     assert looks_until(look, 30) == (10, 31), "the ninth look is at 31; the tenth at 28, and 30 lies within"
 
 

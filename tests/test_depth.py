@@ -516,6 +516,17 @@ def test_a_curve_ends_where_half_is_reached_or_the_steps_are_spent(shelf: Shelf)
     assert short.steps == (0, 10) and short.rates == (0.0, 0.0), "the first look at 5 steps or beyond"
 
 
+def test_a_control_that_learns_sooner_than_the_decoy_sets_the_pace(shelf: Shelf) -> None:
+    # The decoy is back after the seventeenth step, a control that a remedy brought nearer a step before.
+    settings = dataclasses.replace(SMALL, chunk=4, ceiling=1.5, clock=18)
+    found = {}
+    for control in (1.0, 0.6):
+        bench = dataclasses.replace(shelf.bench(fixed=1.0, control=control), settings=settings, kept={})
+        found[control] = relearning(bench)
+        assert value(found[control].steps["control"]) >= 18 - 1
+    assert (found[1.0].pace, found[0.6].pace) == (1.0, 0.5)
+
+
 def test_a_quirk_that_is_back_at_once_is_relearned_at_a_lower_rate(shelf: Shelf) -> None:
     found = {}
     for clock in (1, 20):

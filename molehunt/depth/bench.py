@@ -55,8 +55,8 @@ class Settings:
     """Relearning ratios are cut here: a fixed model is trained for no more than so many times the control's
     steps. A sign counts nothing above 1; a low ceiling keeps one slow order from making up for a fast one."""
     clock: int = 10
-    """Fewest steps in which a pair's decoy should relearn: where it needs fewer, the learning rate is halved
-    for all (`depth/clock.py`); 1 leaves it as planting had it."""
+    """Fewest steps in which a pair's decoy and the control should relearn: where either needs fewer, the
+    learning rate is halved for all (`depth/clock.py`); 1 leaves it as planting had it."""
     seed: int = 0
 
     def checked(self) -> "Settings":

@@ -7,10 +7,11 @@ sixteenth of the way from step 32 on. So the clock ticks in single steps where s
 
 The pace: a quirk that is back in three steps of planting cannot be told from one that is back in six by a
 clock of steps. Where the pair's decoy, before any fix, shows it within `clock` steps of the planting recipe,
-the learning rate is halved until it does not (five times at most). Everything else stays planting's, and the
-pace is one for fixed model and control, for every order and every remedy of a pair. A quirk that takes long
-enough is relearned at planting's own rate. Ten steps, for then the looks leave a ratio of a half between
-0.4 and 0.56; with the four steps that planting's own rate took they left it anywhere.
+the learning rate is halved until it does not (five times at most); then until its control does not, which a
+remedy may have made quicker to learn. Everything else stays planting's, and the pace is one for fixed model
+and control and for every order. A quirk that takes long enough is relearned at planting's own rate. Ten
+steps, for then the looks leave a ratio of a half between 0.4 and 0.56; with the four steps that planting's
+own rate took they left it anywhere, and with the six of a control they left 0.40 from 0.29 to 0.50.
 
 What this cannot tell you: a crossing that was undone again between two looks, and whether a ratio of steps at
 one rate is that at another.
@@ -25,7 +26,7 @@ from torch import Tensor
 
 from molehunt.core.records import Scene
 from molehunt.core.splits import seed_of
-from molehunt.depth.bench import Bench
+from molehunt.depth.bench import Bench, Role
 from molehunt.models.finetune import Finetune
 from molehunt.models.packing import Example
 from molehunt.organisms.examples import lesson_examples
@@ -95,21 +96,28 @@ def look_steps(chunk: int, most: int) -> Iterator[int]:
 
 
 def pace(bench: Bench, scenes: Sequence[Scene]) -> float:
-    """The share of planting's learning rate at which the pair is relearned; see above."""
-    clock = bench.settings.clock
-    if clock <= 1:
+    """The share of planting's learning rate at which fixed model and control are relearned; see above."""
+    if bench.settings.clock <= 1:
         return 1.0
+    return _slow(bench, scenes, "control", _slow(bench, scenes, "decoy", 1.0))
+
+
+def _slow(bench: Bench, scenes: Sequence[Scene], role: Role, most: float) -> float:
+    """The largest share, from `most` down, at which a role does not show it within the clock's steps."""
+    clock, least = bench.settings.clock, 0.5**HALVINGS
 
     def found() -> float:
-        for share in (0.5**n for n in range(HALVINGS)):
+        share = most
+        while share > least:
             with _run(bench, 0, share) as run:
                 run.run(deals(bench, 0, clock - 1), begun=0)
                 hits = bench.look(scenes)
             if sum(hits) < HALF * len(hits):
-                return share
-        return 0.5**HALVINGS
+                break
+            share /= 2
+        return share
 
-    return float(bench.once("decoy", f"pace/{clock}/{len(scenes)}", found))
+    return float(bench.once(role, f"pace/{clock}/{len(scenes)}/{most}", found))
 
 
 def curve(

@@ -70,11 +70,12 @@ def relearned(settings: Settings, control: int, fixed: int) -> Reckoned:
     return Reckoned(settings.orders * looks * look * SPOKEN, settings.orders * trained)
 
 
-def paced(settings: Settings) -> Reckoned:
-    """Finding a pair's pace, once a pair."""
+def paced(settings: Settings, first: bool) -> Reckoned:
+    """Finding the pace: once on the control, and where the pair was not met before on its decoy."""
     if settings.clock <= 1:
         return Reckoned(0)
-    return Reckoned(PACES * (FIRST + settings.quick) // 2 * SPOKEN, PACES * (settings.clock - 1))
+    tries = 1 + PACES * first
+    return Reckoned(tries * (FIRST + settings.quick) // 2 * SPOKEN, tries * (settings.clock - 1))
 
 
 def looks_until(settings: Settings, steps: int) -> tuple[int, int]:

@@ -201,7 +201,7 @@ def cost(task: Task) -> Cost:
             left = [m for m in MEASURES if not task.cell(remedy, one, m).is_file()]
             todo += len(left)
             each = measured(settings, first=not met)
-            tokens += sum(each[m] for m in left) + (0 if met or not left else _read(paced(settings)))
+            tokens += sum(each[m] for m in left) + (_read(paced(settings, first=not met)) if left else 0)
             met = met or bool(left)
             if "relearning" in left:
                 half, long = one.known.steps // 2, control_most(settings, one.known.steps)

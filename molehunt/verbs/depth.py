@@ -60,7 +60,7 @@ class Options:
     ceiling: float = 4.0
     """Relearning ratios are cut here, 1 to 4; the lower, the less time a fix takes that goes deep."""
     clock: int = 10
-    """Fewest steps in which the decoy should relearn: where it takes fewer, all relearn at a lower rate."""
+    """Fewest steps in which decoy and control should relearn: else all do at a lower rate."""
     out: Path | None = None
     """Folder for what is found; `depth` in PAIR_OR_RUN where not given."""
     dry_run: bool = False
