@@ -184,6 +184,13 @@ def test_a_cell_without_a_verdict_is_counted_and_says_why(study: SimpleNamespace
     assert f"none: {why}" in line and "undecided" in line
 
 
+def test_means_of_few_organisms_stay_where_shares_can_lie(study: SimpleNamespace) -> None:
+    cells = study.blue_cells.fixes(eight(study)[:4], ("honest",))
+    rows = [row(c, above=number(v)) for c, v in zip(cells, (0.0, 0.9, 1.0, 0.7), strict=True)]
+    found = study.blue_measures.of_remedy("honest", rows)["above_honest"]
+    assert found.high == 1.0 and -1 <= found.low < found.value
+
+
 def test_a_decoy_that_knows_the_trigger_is_no_clean_control(study: SimpleNamespace) -> None:
     some = list(eight(study))
     some[0] = dataclasses.replace(some[0], harmless=True)

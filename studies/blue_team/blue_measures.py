@@ -24,7 +24,7 @@ def of_remedy(way: str, rows: Sequence[Row]) -> dict[str, Number]:
     but = f"; {open_} without a verdict" if open_ else ""
     return {
         f"residual_{way}": _mean(mine, residual, "share", "trigger rate after the fix", (0, 1)),
-        f"above_{way}": _mean(mine, above, "share", "trigger rate above the control, all items"),
+        f"above_{way}": _mean(mine, above, "share", "trigger rate above the control, all items", (-1, 1)),
         f"relearning_{way}": _ratios(mine),
         f"beneath_{way}": _mean(mine, lambda r: value(r.get("hidden")), "share", "mean of the signs", (0, 1)),
         f"left_{way}": _mean(
