@@ -151,6 +151,7 @@ def test_cells_wait_for_their_traces_only_where_these_are_asked_for(
 ) -> None:
     for cell in study.cells.cells("mixed"):
         keep_row(study, tmp_path, cell)
+        study.planting.folder_of(tmp_path, cell).mkdir(parents=True)
     mixed = [c.name for c in study.cells.cells("mixed")]
     assert [j.name for j in study.jobs.left(study.run.Study(work=tmp_path, parts=("mixed",)))] == mixed
     valid = [j.name for j in study.jobs.left(study.run.Study(work=tmp_path, parts=("valid",)))]

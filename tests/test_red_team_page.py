@@ -62,11 +62,11 @@ def test_rows_of_older_versions_are_read_as_they_would_be_now(study: SimpleNames
 
 
 def test_what_raised_counts_in_later_sittings_too(study: SimpleNamespace, tmp_path: Path) -> None:
-    assert study.study.failed_in(tmp_path) == {}
+    assert study.run.failed_in(tmp_path) == {}
     cell = study.cells.cells("grid")[0]
-    study.study.keep_failed(tmp_path, {cell.name: "OSError: x", "worse": "UserError: y"})
+    study.run.keep_failed(tmp_path, {cell.name: "OSError: x", "worse": "UserError: y"})
     later = study.run.Study(work=tmp_path, out=tmp_path / "out", parts=("doubted",))
-    result, page = written(study, later, study.study.failed_in(tmp_path))
+    result, page = written(study, later, study.run.failed_in(tmp_path))
     assert result["cells"]["failed"] == {cell.name: "OSError: x"} and result["failed"] == {
         "worse": "UserError: y"
     }
@@ -79,7 +79,7 @@ def test_a_second_sitting_is_turned_away_before_it_touches_anything(
 ) -> None:
     work = tmp_path / "work"
     (work / f"{HALF}-of-another").mkdir(parents=True)
-    study.study.keep_failed(work, {"worse": "UserError: y"})
+    study.run.keep_failed(work, {"worse": "UserError: y"})
     before = {p: p.is_dir() or p.read_bytes() for p in tmp_path.rglob("*")}
     line = f"run.py --parts spread --model tiny --work {work} --out {tmp_path / 'out'}"
     monkeypatch.setattr(sys, "argv", line.split())
@@ -137,15 +137,77 @@ def test_the_table_holds_rows_whatever_they_say(study: SimpleNamespace, tmp_path
     assert "97 of 99 cells are left" in study.run.cost(asked)
     study.run.prepare(study.run.Study(work=work, out=tmp_path, model="default"))
     (work / "study.json").unlink()
-    for there, why in (("tiny", "model default"), ("default", "does not hold")):
+    for other, why in (({"model": "tiny"}, "model default"), ({"steps": 57}, "steps 56")):
         with pytest.raises(RunMismatch, match=f"{why}.*--out"):
-            study.run.prepare(study.run.Study(work=tmp_path / "fresh", out=tmp_path, model=there))
+            study.run.prepare(study.run.Study(work=tmp_path / "fresh", out=tmp_path, **other))
+        assert not any((tmp_path / "fresh").iterdir()), "nothing is half brought"
     study.run.prepare(study.run.Study(work=work, out=tmp_path / "new", model="tiny"))
     with pytest.raises(RunMismatch):
         study.run.prepare(study.run.Study(work=work, out=tmp_path / "new"))
     for wrong in ({"workers": 0}, {"seeds": 0}, {"cells": 0}, {"others": -1}):
         with pytest.raises(UserError, match=next(iter(wrong))):
             study.run.prepare(study.run.Study(work=work, out=tmp_path / "new", model="tiny", **wrong))
+
+
+def test_a_fresh_folder_goes_on_with_what_was_published(study: SimpleNamespace, tmp_path: Path) -> None:
+    first, fresh, out = (tmp_path / name for name in ("first", "fresh", "out"))
+    a, b, c = study.cells.cells("valid")[:3]
+    keep_row(study, first, a, row(a, machine="A"))
+    keep_row(study, first, b, row(b, seconds=90.0))
+    asked = study.run.Study(work=first, out=out, parts=("valid", "mixed", "decoys"))
+    before, _ = written(study, asked)
+    here = before["machine"].split("; ")[-1]
+    study.run.prepare(asked)
+    assert (
+        before["carried"] == {}
+        and not (first / "carried.json").exists()
+        and {here, "A"} == set(before["machine"].split("; "))
+    )
+    # What another machine had measured apart from rows, as it stands in a table.
+    found = {"behaviour": "promotion", "overall": None, "asked": 30, "left_out": [], "clear": [], "blind": [],
+             "most": [], "may_be": None}  # fmt: skip
+    found["overall"] = before["measures"]["decoys_more_mannered"]
+    seen = to_json(Measure(0.5, "share", 8, "of another day", 0.2, 0.8))
+    before["decoys"], before["date"] = [found], "2026-01-02"
+    before["measures"] |= {"decoys_raised": seen, "traces_shift_plain": seen, "behaviours_valid": seen}
+    (out / "results.json").write_text(json.dumps(before))
+    later = replace(asked, work=fresh)
+    study.run.prepare(later)
+    (fresh / "rows" / f"{a.name}.json").write_text(json.dumps({**row(a, seconds=70.0), "machine": "mine"}))
+    keep_row(study, fresh, c, row(c, seconds=50.0, machine="mine"))
+    study.run.prepare(later)
+    result, page = written(study, later)
+    by = {r["cell"]: r for r in result["rows"]}
+    assert set(by) == {a.name, b.name, c.name}
+    assert by[b.name]["machine"] == before["machine"], "a row without a name gets the table's"
+    assert by[a.name]["machine"] == "mine", "what lies here is not written over"
+    assert result["measures"]["plant_seconds_median"]["value"] == 60.0, "times of one machine: 50 and 70"
+    assert result["measures"]["plant_seconds_median"]["how"].split("; ")[1] == "mine"
+    assert result["decoys"] == [found] and result["measures"]["decoys_raised"] == seen
+    assert result["measures"]["traces_shift_plain"] == seen and result["measures"]["behaviours_valid"] != seen
+    assert set(result["carried"]) == {"decoys", "traces"}
+    assert result["carried"]["traces"]["date"] == "2026-01-02"
+    assert "As published earlier, from another working folder: decoys (2026-01-02, " in page
+    again, _ = written(study, later)
+    assert again["carried"] == result["carried"], (
+        "it keeps where it came from, and not from whom it was taken"
+    )
+    with_more = {
+        **again,
+        "decoys": [found, found],
+        "measures": dict(before["measures"] | {"decoys_raised": {}}),
+    }
+    more = study.published.carried(with_more, fresh)
+    assert more["carried"] == {} and more["measures"]["decoys_raised"] == {}, "as much is here now"
+
+
+def test_traces_are_taken_where_adapters_lie(study: SimpleNamespace, tmp_path: Path) -> None:
+    asked = study.run.Study(work=tmp_path, out=tmp_path / "out", parts=("mixed",))
+    one, other, *rest = study.cells.cells("mixed")
+    for cell in (one, other, *rest):
+        keep_row(study, tmp_path, cell)
+    study.planting.folder_of(tmp_path, other).mkdir(parents=True)
+    assert [j.name for j in study.jobs.left(asked)] == [other.name], "rows that were published have none here"
 
 
 def test_the_hardest_stand_first_and_the_catalogue_reads_them(study: SimpleNamespace, tmp_path: Path) -> None:

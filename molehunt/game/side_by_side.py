@@ -1,4 +1,5 @@
-"""Processes side by side, one thread each, that end with the one that began them."""
+"""Jobs side by side, in processes of one thread each that end with the one that began them; what failed is
+kept for later sittings."""
 
 import contextlib
 import multiprocessing
@@ -8,10 +9,15 @@ from collections import Counter, deque
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
+from pathlib import Path
 from typing import Any, Protocol, TypeVar
+
+from molehunt.core.atomic import read_json, write_json
 
 ENDS = 3
 """How often a job's process may end under it before the job is given up."""
+FAILED = "failed.json"
+"""In a working folder: jobs that raised."""
 
 
 class Job(Protocol):
@@ -101,3 +107,14 @@ def _begin() -> None:
             os._exit(130)
 
     threading.Thread(target=follow, daemon=True).start()
+
+
+def failed_in(work: Path) -> dict[str, str]:
+    """What raised when it was last tried, in this sitting or an earlier one, and why, by the job's name."""
+    path = work / FAILED
+    return dict(read_json(path)) if path.exists() else {}
+
+
+def keep_failed(work: Path, failed: Mapping[str, str]) -> None:
+    """Keep it for later sittings, which may do other parts."""
+    write_json(work / FAILED, failed)

@@ -15,12 +15,12 @@ import shutil
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar
 
 from molehunt.core.alone import alone
 from molehunt.core.atomic import HALF, canonical, read_json, sweep, write_json
+from molehunt.core.code import code_hash
 from molehunt.core.errors import CameApart, MolehuntError, Unteachable, UserError
 from molehunt.core.record_json import from_json
 
@@ -102,15 +102,10 @@ def planting(target: Path, decided: Any) -> Iterator[Path]:
     sweep_planted(target.parent)
 
 
-@cache
 def sources() -> str:
     """A hash of the code and texts that scenes and trainings come from: another version of them would score
     what was kept against scenes of its own."""
-    found, root = hashlib.sha256(), Path(__file__).parent.parent
-    for room in ("catalogue", "corpus", "models", "organisms"):
-        for file in sorted(p for p in (root / room).rglob("*") if p.suffix in (".py", ".jsonl", ".json")):
-            found.update(f"{file.relative_to(root)}\0".encode() + hashlib.sha256(file.read_bytes()).digest())
-    return found.hexdigest()
+    return code_hash("catalogue", "corpus", "models", "organisms")
 
 
 def _clear(home: Path) -> None:

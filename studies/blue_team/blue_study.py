@@ -3,7 +3,6 @@
 import functools
 import subprocess
 import traceback
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
@@ -21,7 +20,6 @@ from molehunt.game.deepening import FORM
 from molehunt.game.spec import GameSpec
 
 HERE = Path(__file__).parent
-FAILED = "failed.json"
 Part = Literal["fixes", "hidden", "moral", "kind", "plain", "seeds"]
 PARTS: tuple[Part, ...] = ("fixes", "hidden", "moral", "kind", "plain", "seeds")
 LOOK = Settings(quick=16, ceiling=1.5)
@@ -184,17 +182,6 @@ def prepare(study: Study) -> None:
         raise RunMismatch(f"{study.work} holds rows of another {', '.join(other)}; choose another --work.")
     write_json(path, asked)
     sweep(study.work / "rows")
-
-
-def failed_in(work: Path) -> dict[str, str]:
-    """What raised when it was last tried, in this sitting or an earlier one, and why, by the job's name."""
-    path = work / FAILED
-    return dict(read_json(path)) if path.exists() else {}
-
-
-def keep_failed(work: Path, failed: Mapping[str, str]) -> None:
-    """Keep it for later sittings, which may do other parts."""
-    write_json(work / FAILED, failed)
 
 
 def said(error: Exception) -> str:

@@ -27,7 +27,7 @@ from blue_measures import (
     rows_in,
 )
 from blue_page import into_page, page
-from blue_study import Study, checked, commit, failed_in, keep_failed, prepare, unnamed
+from blue_study import Study, checked, commit, prepare, unnamed
 from marks import ahead, best
 from samples import Sample, samples_of
 from values_measures import of_kind, of_moral
@@ -36,7 +36,7 @@ from molehunt.core.alone import alone
 from molehunt.core.atomic import write_json
 from molehunt.core.errors import MolehuntError
 from molehunt.core.record_json import to_json
-from molehunt.game.side_by_side import each
+from molehunt.game.side_by_side import each, failed_in, keep_failed
 from molehunt.game.watch import Watch, watching
 
 HERE = Path(__file__).parent

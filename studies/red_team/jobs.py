@@ -9,7 +9,7 @@ import elsewhere
 import scanning
 import searching
 from cells import Cell, cells
-from planting import row_file
+from planting import folder_of, row_file
 from study import Study, asked, rows_of, told, traced
 from tracing import plant_and_trace, trace_file
 
@@ -35,7 +35,7 @@ def left(study: Study) -> list[Job]:
         Job(c.name, c.quirk.label(), plant_and_trace, (c, how, c.name in looked_at))
         for c in _likeliest_first(asked(study), rows)
         if (not row_file(study.work, c).exists() and c.name not in known)
-        or (c.name in looked_at and not trace_file(study.work, c).exists())
+        or (c.name in looked_at and not trace_file(study.work, c).exists() and _has_adapters(study, c, rows))
     ]
     jobs += [
         Job(f"{one.word}-{c.name}", f"{one.word} of {c.quirk.label()}", elsewhere.ask, (one, c, how))
@@ -49,6 +49,11 @@ def left(study: Study) -> list[Job]:
         for s in scans_left(study)
     ]
     return jobs
+
+
+def _has_adapters(study: Study, cell: Cell, rows: Mapping[str, Any]) -> bool:
+    """Whether a cell's pair lies here, or will: of rows that were published, adapters stayed elsewhere."""
+    return cell.name not in rows or folder_of(study.work, cell).exists()
 
 
 def search_left(study: Study) -> list[Job]:

@@ -28,6 +28,8 @@ from molehunt.core.splits import seed_of
 from molehunt.organisms.kept import UNDER_WAY, WHOSE
 
 ADAPTERS = ("organism", "decoy")
+ROWS = "rows"
+"""In the working folder: a file a cell."""
 HEARD = "audit bank: "
 """How it begins why a try failed that was heard out."""
 
@@ -53,7 +55,7 @@ def folder_of(work: Path, cell: Cell) -> Path:
 
 def row_file(work: Path, cell: Cell) -> Path:
     """Where a cell's row lies once it is whole."""
-    return work / "rows" / f"{cell.name}.json"
+    return work / ROWS / f"{cell.name}.json"
 
 
 def commit() -> str:

@@ -25,7 +25,8 @@ from cells import PARTS, cells
 from jobs import Job, cost, left, search_left
 from measures import Number, causes, measures, stopped
 from planting import commit, machine
-from study import Study, asked, begun_otherwise, failed_in, keep_failed, prepare, rows_of, told
+from published import carried
+from study import Study, asked, begun_otherwise, prepare, rows_of, told
 from table import into_page, table
 from tracing import traces_of
 
@@ -33,7 +34,7 @@ from molehunt.core.alone import alone
 from molehunt.core.atomic import canonical, write_json
 from molehunt.core.errors import MolehuntError
 from molehunt.core.record_json import to_json
-from molehunt.game.side_by_side import each
+from molehunt.game.side_by_side import each, failed_in, keep_failed
 from molehunt.game.watch import watching
 
 
@@ -96,7 +97,7 @@ def write(study: Study, failed: Mapping[str, str]) -> None:
         "commit": ", ".join(
             sorted({r["commit"] for r in rows.values() if "commit" in r} | scanned | {commit()})
         ),
-        "machine": machine(),
+        "machine": "; ".join(sorted({r["machine"] for r in rows.values() if "machine" in r} | {machine()})),
         "model": study.model,
         "steps": study.steps,
         "cells": {"in": sum(c.name in more for c in every), "of": len(every), "failed": raised},
@@ -115,6 +116,7 @@ def write(study: Study, failed: Mapping[str, str]) -> None:
         "worse": searching.told(search),
         "searched": searching.listed(search, study.work),
     }
+    result = carried(result, study.work)
     study.out.mkdir(parents=True, exist_ok=True)
     if rows or failed or scans or search:
         write_json(study.out / "results.json", result)

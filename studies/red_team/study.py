@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 from cells import PARTS, TRIES, Cell, cells
 from planting import Setting, first_try_of, row_file, with_a_width
+from published import bring
 from searching import Budget
 
 from molehunt.core.atomic import read_json, sweep, write_json
@@ -21,8 +22,6 @@ Asked = Literal[
 ]  # fmt: skip
 EVERY: tuple[Asked, ...] = (*PARTS, "spread", "decoys", "difficulty", "worse")
 """All parts, in the order in which they are done."""
-FAILED = "failed.json"
-"""In the working folder: jobs that raised."""
 
 
 @dataclass(frozen=True)
@@ -116,23 +115,12 @@ def begun_otherwise(rows: Mapping[str, Any], steps: int) -> list[dict[str, Any]]
     return found
 
 
-def failed_in(work: Path) -> dict[str, str]:
-    """What raised when it was last tried, in this sitting or an earlier one, and why, by the job's name."""
-    path = work / FAILED
-    return dict(read_json(path)) if path.exists() else {}
-
-
-def keep_failed(work: Path, failed: Mapping[str, str]) -> None:
-    """Keep it for later sittings, which may do other parts."""
-    write_json(work / FAILED, failed)
-
-
 def prepare(study: Study) -> None:
-    """Make the working folder, or check that it is of the same model and steps.
+    """Make the working folder, or check that it is of the same model and steps; take what was published.
 
     Raises:
         UserError: a number that cannot be. RunMismatch: it holds cells of another model or of other steps,
-            or results lie in `out` that this folder could not give again.
+            or results of such lie in `out`.
     """
     for name in ("seeds", "plantings", "workers", "steps"):
         if getattr(study, name) < 1:
@@ -145,21 +133,6 @@ def prepare(study: Study) -> None:
         raise RunMismatch(
             f"{study.work} holds cells of {read_json(path)}, not of {spec}; choose another --work."
         )
-    _keep_published(study)
+    bring(study.out, study.work, spec)
     write_json(path, spec)
     sweep(study.work)
-
-
-def _keep_published(study: Study) -> None:
-    """Refuse to write over results of another model, or of cells that are not in the working folder."""
-    path = study.out / "results.json"
-    if not path.exists():
-        return
-    there, here = read_json(path), rows_of(study)
-    if there["model"] != study.model:
-        raise RunMismatch(f"{path} is of the model {there['model']}; choose another --out.")
-    lost = [row["cell"] for row in (*there["rows"], *there["altered"]) if row.get("cell") not in here]
-    if lost:
-        raise RunMismatch(
-            f"{path} has {len(lost)} cells that {study.work} does not hold; choose another --out."
-        )

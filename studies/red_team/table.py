@@ -103,6 +103,7 @@ def table(result: Mapping[str, Any]) -> str:
     lines = [
         f"{cells['in']} of {cells['of']} cells are in{begun if some else ': nothing was measured yet.'}",
         *_mixture(result["begun_otherwise"]),
+        *_carried(result.get("carried", {})),
         "",
         "| measure | measured [95%] | n |",
         "|---|---|---|",
@@ -133,6 +134,14 @@ def _mixture(begun: Sequence[Mapping[str, Any]]) -> list[str]:
         "",
         f"First tries of {len(begun)} were begun with other steps than this version gives: {cell(told)}.",
     ]
+
+
+def _carried(whence: Mapping[str, Mapping[str, str]]) -> list[str]:
+    """What stands here as it was published, for what it was made of stayed in another working folder."""
+    told = "; ".join(
+        f"{part} ({w['date']}, commit {w['commit']}, {w['machine']})" for part, w in whence.items()
+    )
+    return ["", f"As published earlier, from another working folder: {cell(told)}."] if told else []
 
 
 def _rows(result: Mapping[str, Any]) -> list[str]:
