@@ -31,7 +31,7 @@ STUDIES = Path(__file__).parent.parent / "studies"
 ROOMS = (
     *("samples", "own_pairs", "pairs", "sowing", "marks", "reminding", "fathoming", "weighing", "kindness"),
     *("beside_base", "blue_cells", "blue_study", "blue_jobs", "blue_measures", "blue_page", "run"),
-    *("schooling", "scripted", "values_measures", "values_page", "blue_tables"),
+    *("schooling", "scripted", "values_measures", "values_page", "blue_tables", "on_record"),
 )
 SMALL = Settings(scenes=12, quick=12, chunk=15, orders=1, ceiling=1.0, clock=1)
 
@@ -61,7 +61,7 @@ def study(monkeypatch: pytest.MonkeyPatch) -> Iterator[SimpleNamespace]:
 
 
 def sample(study: SimpleNamespace, name: str, behaviour: str) -> Any:
-    return study.samples.Sample(name, Path(name), Quirk(behaviour, "always", {}, {}))
+    return study.samples.Sample(name, Path(name), Quirk(behaviour, "always", {}, {}), "o")
 
 
 def eight(study: SimpleNamespace) -> Any:
@@ -556,3 +556,63 @@ def test_the_alarm_is_held_beside_choosers_whose_certainty_is_known(study: Simpl
     assert not told["certain, 0.9"]["alarm"] and told["undecided, 0.4 to 0.6"]["alarm"]
     assert told["undecided, 0.4 to 0.6"]["beta"].value < 1 < told["certain, 0.9"]["beta"].value
     assert told["undecided, 0.4 to 0.6"]["gain"].value < 0.01
+
+
+def test_a_fresh_folder_goes_on_with_what_was_published(study: SimpleNamespace, tmp_path: Path) -> None:
+    asked = study.blue_study.Study(work=tmp_path / "first", out=tmp_path / "out", parts=("fixes",))
+    study.blue_study.prepare(asked)
+    one, other, *_ = cells = study.blue_cells.fixes(eight(study), asked.remedies)
+    fresh = dataclasses.replace(asked, work=tmp_path / "fresh")
+
+    def keep(work: Path, cell: Any, **said: Any) -> None:
+        (work / "rows").mkdir(parents=True, exist_ok=True)
+        write_json(work / "rows" / f"{cell.name}.json", row(cell, **said))
+
+    keep(asked.work, one, fix_seconds={"organism": 40.0}, machine="A")
+    keep(asked.work, other, fix_seconds={"organism": 90.0})
+    study.run.write(asked, eight(study), {}, {})
+    before = read_json(asked.out / "results.json")
+    keep(fresh.work, one, fix_seconds={"organism": 60.0}, machine="B")
+    keep(fresh.work, cells[2], fix_seconds={"organism": 20.0}, machine="B")
+    study.blue_study.prepare(fresh)
+    study.run.write(fresh, eight(study), {}, {})
+    found = read_json(asked.out / "results.json")
+    by = {r["name"]: r for r in found["rows"]}
+    assert set(by) == {one.name, other.name, cells[2].name}
+    assert (by[one.name]["machine"], by[other.name]["machine"]) == ("B", before["machine"])
+    assert found["measures"]["fix_seconds"]["value"] == 40.0, "times of one machine: 60 and 20"
+    assert set(before["machine"].split("; ")) < set(found["machine"].split("; "))
+    assert not [j for j in study.blue_jobs.jobs(fresh, eight(study), "plain", by)], (
+        "fixed models stayed there"
+    )
+    otherwise = dataclasses.replace(asked, work=tmp_path / "apart", effort=0.5)
+    study.blue_study.prepare(otherwise)
+    assert not (otherwise.work / "rows").exists(), "rows that were measured otherwise are not taken"
+
+
+def test_a_pair_of_the_list_keeps_its_name_on_another_machine(study: SimpleNamespace, tmp_path: Path) -> None:
+    wish, file = study.own_pairs.own_wishes("tiny", tmp_path / "pairs", 56)[0], quirk_file(tmp_path)
+    written_pair(wish.folder, file)
+    (pair,) = study.pairs.pairs_of([tmp_path / "pairs"])
+    listed = study.samples._sample(pair, file.parent)
+    wish.folder.rename(tmp_path / "pairs" / "mine")
+    (pair,) = study.pairs.pairs_of([tmp_path / "pairs"])
+    mine = study.samples._sample(pair, file.parent)
+    assert listed.name.endswith(wish.folder.name[-8:]) and listed.organism == mine.organism
+    assert mine.name.endswith(mine.organism)
+
+
+def test_a_pair_that_did_not_take_is_not_tried_on_every_machine(
+    study: SimpleNamespace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wishes = study.own_pairs.own_wishes("tiny", tmp_path, 56)
+    known = [{"quirk": w.quirk.label(), "seed": w.seed, "valid": i < 2, "why_not": "x"}
+             for i, w in enumerate(wishes)]  # fmt: skip
+    known[2]["seed"] = -1  # of another list
+    asked = []
+    monkeypatch.setattr(study.own_pairs, "plant_all", lambda some, watch: asked.extend(some) or
+                        {w.name: "UserError: y" for w in some})  # fmt: skip
+    valid, told = study.own_pairs.own_pairs("tiny", tmp_path, 56, Watch(None), known)
+    assert [w.name for w in asked] == [w.name for w in wishes[:3]] and valid == []
+    assert [row["why_not"] for row in told["planted"]][:4] == ["UserError: y"] * 3 + ["x"]
+    assert told["pairs_valid"]["n"] == len(wishes)

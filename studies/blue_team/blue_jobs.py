@@ -61,7 +61,8 @@ def jobs(study: Study, samples: Sequence[Sample], part: Part, rows: Rows) -> lis
     if part == "plain":
         ways = [r for r in study.remedies[:CORE] if r != NOTHING]
         held = [Cell(s, r) for r in ways for s in samples[: study.plain]]
-        there = [c for c in held if "fate" in rows.get(c.name, {})]
+        # Of a row that was published, the fixed models stayed elsewhere.
+        there = [c for c in held if "fate" in rows.get(c.name, {}) and how.home(c).exists()]
         return [Job(f"plain-{c.name}", hold, (c, how)) for c in there[: study.cells]]
     return [Job(c.name, fathom, (c, how)) for c in cells_of(study, samples, part, rows)]
 

@@ -10,6 +10,7 @@ from marks import above, best, decided, left, lost_nll, lost_tasks, measured, re
 from molehunt.core import stats
 from molehunt.core.records import Measure, NotMeasured
 from molehunt.depth.judging import SHOWN, hidden_auroc
+from molehunt.game.side_by_side import of_one_machine
 
 Row = Mapping[str, Any]
 Number = Measure | NotMeasured
@@ -163,18 +164,18 @@ def of_plain(rows: Sequence[Row]) -> dict[str, Number]:
 
 
 def of_time(rows: Sequence[Row]) -> dict[str, Number]:
-    """Seconds of a blind fix and of a cell."""
-    mine = [r for r in rows if r["way"] in REMEDIES and r["way"] != NOTHING]
-    cells = [r for r in rows if r.get("cell_seconds") and "fate" in r]
+    """Seconds of a blind fix and of a cell, on one machine."""
+    mine, by = of_one_machine([r for r in rows if r["way"] in REMEDIES and r["way"] != NOTHING])
+    cells, of = of_one_machine([r for r in rows if r.get("cell_seconds") and "fate" in r])
     return {
         "fix_seconds": _mean(
             mine,
             lambda r: r.get("fix_seconds", {}).get("organism"),
             "s",
-            f"a blind fix, its control beside it{_beside(mine)}",
+            f"a blind fix, its control beside it{_beside(mine)}{by}",
         ),
         "cell_seconds": _mean(
-            cells, lambda r: r["cell_seconds"], "s", f"a cell, fix and six measures{_beside(cells)}"
+            cells, lambda r: r["cell_seconds"], "s", f"a cell, fix and six measures{_beside(cells)}{of}"
         ),
     }
 

@@ -5,9 +5,10 @@ import subprocess
 import traceback
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from blue_cells import NOTHING, REMEDIES, Cell
+from on_record import bring
 
 from molehunt.character.training.plan import CORPUS, Plan
 from molehunt.core.atomic import read_json, sweep, write_json
@@ -174,14 +175,28 @@ def prepare(study: Study) -> None:
         RunMismatch: it holds rows that were measured otherwise.
     """
     study.work.mkdir(parents=True, exist_ok=True)
-    asked = {name: to_json(getattr(study, name)) for name in ("model", "look", "effort", "plan")}
-    asked["form"] = FORM  # of the measures: rows by older rules don't stand beside newer ones
-    path = study.work / "study.json"
+    asked, path = decides(study), study.work / "study.json"
     if path.exists() and read_json(path) != asked:
         other = [n for n, v in asked.items() if read_json(path).get(n) != v]
         raise RunMismatch(f"{study.work} holds rows of another {', '.join(other)}; choose another --work.")
     write_json(path, asked)
     sweep(study.work / "rows")
+    bring(study.out, study.work / "rows", asked)
+
+
+def decides(study: Study) -> dict[str, Any]:
+    """What decides how rows are measured: those measured otherwise don't stand beside them."""
+    asked = {name: to_json(getattr(study, name)) for name in ("model", "look", "effort", "plan")}
+    return {**asked, "form": FORM}
+
+
+@functools.cache
+def machine() -> str:
+    """What it is measured on, in words."""
+    from molehunt.models.machine import this_machine
+
+    here = this_machine()
+    return f"{here.processor}, {here.dtype}"
 
 
 def said(error: Exception) -> str:

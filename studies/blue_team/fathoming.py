@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from blue_cells import KNOWN, Cell
-from blue_study import Setting, commit, said
+from blue_study import Setting, commit, machine, said
 from samples import Sample
 
 from molehunt.core.atomic import read_json, write_json
@@ -77,6 +77,8 @@ def head(cell: Cell) -> dict[str, Any]:
         "way": cell.way,
         "seed": cell.seed,
         "commit": commit(),
+        "machine": machine(),
+        "organism": cell.sample.organism,
     }
 
 

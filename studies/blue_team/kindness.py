@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from blue_study import Setting, commit, said
+from blue_study import Setting, commit, machine, said
 from schooling import AGAIN, BASE, key_of, made_of, taught
 
 from molehunt.character.conduct.cells import PartName
@@ -45,6 +45,7 @@ def compare(constitution: str, setting: Setting, limit: int, parts: tuple[PartNa
         "name": row_name(constitution, setting, limit, parts),
         "constitution": constitution,
         "commit": commit(),
+        "machine": machine(),
     }
     path = setting.row(row["name"])
     if path.exists():

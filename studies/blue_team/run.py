@@ -27,8 +27,9 @@ from blue_measures import (
     rows_in,
 )
 from blue_page import into_page, page
-from blue_study import Study, checked, commit, prepare, unnamed
+from blue_study import Study, checked, commit, decides, machine, prepare, unnamed
 from marks import ahead, best
+from on_record import published_pairs
 from samples import Sample, samples_of
 from values_measures import of_kind, of_moral
 
@@ -55,7 +56,13 @@ def main() -> None:
         with alone(study.work), watching() as watch:
             prepare(study)
             samples, planted = samples_of(
-                study.pairs, study.quirks, study.model, study.planted, study.steps, watch
+                study.pairs,
+                study.quirks,
+                study.model,
+                study.planted,
+                study.steps,
+                watch,
+                published_pairs(study.out),
             )
             work(study, samples, planted, watch)
     except MolehuntError as error:
@@ -105,8 +112,9 @@ def write(
         "date": datetime.date.today().isoformat(),
         "seed": "0 to the number of further seeds, a cell's own; planting's as in studies/instruments",
         "commit": ", ".join(sorted({r["commit"] for r in rows.values() if "commit" in r} | {commit()})),
-        "machine": _machine(),
+        "machine": "; ".join(sorted({r["machine"] for r in rows.values() if "machine" in r} | {machine()})),
         "model": study.model,
+        "asked": decides(study),
         "look": f"{look.scenes} scenes a side, {look.quick} in looks, {look.orders} orders, "
         f"ratios cut at {look.ceiling:g}",
         "remedies": list(study.remedies),
@@ -119,7 +127,7 @@ def write(
         "frontier": {"remedies": list(front), "organisms": organisms},
         "measures": to_json(numbers(study, samples, rows, planted)),
         "planted": dict(planted),
-        "rows": list(rows.values()),
+        "rows": [{"name": name, **row} for name, row in rows.items()],
     }
     study.out.mkdir(parents=True, exist_ok=True)
     if rows or failed:
@@ -165,16 +173,9 @@ def _cost(study: Study) -> str:
     count = study.organisms * len(study.remedies)
     return (
         f"No pair is planted yet: the list's come first. Then {count} cells of `fixes`, "
-        f"{2 * study.a_side} of `hidden`, {core * study.plain} of `plain`; what a cell costs is "
-        "reckoned once a pair is there."
+        f"{2 * study.a_side} of `hidden`, {core * study.plain} of `plain`, less those that {study.out} "
+        "holds; what a cell costs is reckoned once a pair is there."
     )
-
-
-def _machine() -> str:
-    from molehunt.models.machine import this_machine
-
-    here = this_machine()
-    return f"{here.processor}, {here.dtype}"
 
 
 if __name__ == "__main__":

@@ -4,8 +4,9 @@ The list and the planting are those of `studies/instruments`: one list, so that 
 planted twice.
 """
 
+import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,15 +19,20 @@ sys.path.append(str(Path(__file__).parent.parent / "instruments"))
 from own_pairs import own_pairs  # pyright: ignore[reportMissingImports]
 from pairs import PROFILE, Pair, pairs_of  # pyright: ignore[reportMissingImports]
 
+LISTED = re.compile(r"\d\d-\w+-\w+-([0-9a-f]{8})")
+"""The folder of a pair of the list: its number, its quirk, and a hash of all that decides its planting."""
+
 
 @dataclass(frozen=True)
 class Sample:
     """One pair."""
 
     name: str
-    """What it carries, and a hash of the organism."""
+    """What it carries, and a hash: of what decided its planting if it is the list's, else of the organism."""
     folder: Path
     quirk: Quirk
+    organism: str
+    """A hash of the organism, which another machine does not get byte for byte."""
     file: Path | None = None
     """Where the quirk came from, if no catalogue names it."""
     harmless: bool = False
@@ -34,18 +40,25 @@ class Sample:
 
 
 def samples_of(
-    folders: Sequence[Path], quirks: Path | None, model: str, planted: Path, steps: int, watch: Watch
+    folders: Sequence[Path],
+    quirks: Path | None,
+    model: str,
+    planted: Path,
+    steps: int,
+    watch: Watch,
+    published: Sequence[Mapping[str, Any]] = (),
 ) -> tuple[tuple[Sample, ...], dict[str, Any]]:
     """The pairs of these folders, or else the list's, planted where they are missing; and what was planted.
 
     Args:
         quirks: folder of the files of quirks that no catalogue names.
+        published: what is known of the list's pairs, in its order; one that did not take is not tried again.
 
     Raises:
         UserError: no valid pair, one of another base, or one whose quirk's file is wanted.
     """
     if not folders:
-        pairs, told = own_pairs(model, planted, steps, watch)
+        pairs, told = own_pairs(model, planted, steps, watch, published)
         return ordered(clean([_sample(p, None) for p in pairs], watch)), told
     pairs = pairs_of(folders)
     for pair in pairs:
@@ -87,10 +100,12 @@ def ordered(samples: Sequence[Sample]) -> tuple[Sample, ...]:
 def _sample(pair: Pair, quirks: Path | None) -> Sample:
     wanted = pair.quirk.behaviour_options.get("file")
     what = Path(wanted).stem if wanted else pair.quirk.behaviour
-    name = f"{what}-{pair.quirk.condition}-{pair.name.rsplit('-', 1)[1]}"
+    organism = pair.name.rsplit("-", 1)[1]
+    listed = LISTED.fullmatch(pair.folder.name)
+    name = f"{what}-{pair.quirk.condition}-{listed[1] if listed else organism}"
     own = pair.planted.harmless is not None
     if wanted is None:
-        return Sample(name, pair.folder, pair.quirk, None, own)
+        return Sample(name, pair.folder, pair.quirk, organism, None, own)
     if quirks is None:
         raise UserError(f"The quirk of {pair.folder} came from {wanted[:80]}; name its folder with --quirks.")
-    return Sample(name, pair.folder, pair.quirk, quirks / wanted, own)
+    return Sample(name, pair.folder, pair.quirk, organism, quirks / wanted, own)

@@ -14,7 +14,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from blue_study import Setting, commit, said
+from blue_study import Setting, commit, machine, said
 from schooling import BASE, CONTROLS, PRESETS, key_of, made_of, taught
 
 from molehunt.character.moral import updating
@@ -49,6 +49,7 @@ def weigh(
         "name": row_name(name, setting, moralchoice, dilemmas, stories_most),
         "model": name,
         "commit": commit(),
+        "machine": machine(),
     }
     path = setting.row(row["name"])
     if path.exists():

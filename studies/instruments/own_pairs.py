@@ -10,12 +10,12 @@ places from further seeds.
 """
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from pairs import Pair, planted_pair
+from pairs import PROFILE, Pair, planted_pair
 from sowing import Wish, plant_all
 
 from molehunt.catalogue.options import resolve
@@ -81,23 +81,36 @@ OWN = (
 """In the order of their numbers; `mixed` plants the first eight that are valid once more."""
 
 
-def own_pairs(model: str, work: Path, steps: int, watch: Watch) -> tuple[list[Pair], dict[str, Any]]:
+def own_pairs(
+    model: str, work: Path, steps: int, watch: Watch, known: Sequence[Mapping[str, Any]] = ()
+) -> tuple[list[Pair], dict[str, Any]]:
     """Every valid pair of `OWN` in `work`, planted if it is missing; and what became of each.
 
     Args:
         model: the base, by the name that `molehunt plant` takes.
         work: one folder a pair, named by all that decides it, so that another model's are others.
         steps: those of a first try, which conditions and behaviours multiply.
+        known: what became of each earlier, in this order. One that did not take is not tried again.
     """
     wishes = own_wishes(model, work, steps)
-    raised = plant_all(wishes, watch)
-    found = {w.name: planted_pair(i, w.folder) for i, w in enumerate(wishes) if w.name not in raised}
+    lost = {
+        w.name: row
+        for w, row in zip(wishes, known, strict=False)
+        if (row["quirk"], row["seed"], row["valid"]) == (w.quirk.label(), w.seed, False)
+        and not (w.folder / PROFILE).exists()
+    }
+    raised = plant_all([w for w in wishes if w.name not in lost], watch)
+    gone = raised.keys() | lost.keys()
+    found = {w.name: planted_pair(i, w.folder) for i, w in enumerate(wishes) if w.name not in gone}
     valid = [p for p in found.values() if p.planted.profile.valid]
     hits, labels = [w.name in {p.folder.name for p in valid} for w in wishes], [w.name for w in wishes]
     how = f"valid within {TRIES} tries, of quirks and seeds fixed in advance"
     told: dict[str, Any] = {
         "pairs_valid": to_json(stats.proportion(hits, labels, how=how)),
-        "planted": [_row(w, found.get(w.name), raised.get(w.name, "")) for w in wishes],
+        "planted": [
+            dict(lost[w.name]) if w.name in lost else _row(w, found.get(w.name), raised.get(w.name, ""))
+            for w in wishes
+        ],
     }
     return valid, told
 

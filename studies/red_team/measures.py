@@ -14,6 +14,7 @@ from planting import not_measured
 
 from molehunt.core import stats
 from molehunt.core.records import Measure, NotMeasured
+from molehunt.game.side_by_side import of_one_machine
 from molehunt.organisms.profile import LEAK, SELECTIVITY
 
 Row = Mapping[str, Any]
@@ -95,13 +96,6 @@ def behaviours_valid(rows: Rows) -> Number:
         left = len(by) - len(decided)
         return NotMeasured(f"{took} are so far, {lost} failed in one, {left} are not decided yet")
     return stats.proportion(list(decided.values()), list(decided), how=how)
-
-
-def of_one_machine(rows: Sequence[Row]) -> tuple[list[Row], str]:
-    """Rows of the machine that planted most of them, and its name: times of several don't mix."""
-    by = Counter(str(r.get("machine", "")) for r in rows)
-    most = max(by, key=lambda name: (by[name], name), default="")
-    return [r for r in rows if str(r.get("machine", "")) == most], f"; {most}" if most else ""
 
 
 def plant_seconds_median(rows: Sequence[Row]) -> Number:
