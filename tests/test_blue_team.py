@@ -31,7 +31,7 @@ STUDIES = Path(__file__).parent.parent / "studies"
 ROOMS = (
     *("samples", "own_pairs", "pairs", "sowing", "marks", "reminding", "fathoming", "weighing", "kindness"),
     *("beside_base", "blue_cells", "blue_study", "blue_jobs", "blue_measures", "blue_page", "run"),
-    *("schooling", "scripted", "values_measures", "values_page", "blue_tables", "on_record"),
+    *("schooling", "scripted", "values_measures", "values_page", "blue_tables", "published"),
 )
 SMALL = Settings(scenes=12, quick=12, chunk=15, orders=1, ceiling=1.0, clock=1)
 
@@ -404,7 +404,7 @@ def test_fixes_hidden_and_plain_on_a_written_pair_and_again(
         assert one["is"] == "NotMeasured" or {"value", "low", "high", "n", "unit"} <= set(one), name
     assert found["measures"]["decoy_less_base"]["n"] == 1
     page = (asked.out / "README.md").read_text()
-    assert "4 of 4 jobs are in" in page and "| **projecting** |" in page
+    assert "4 of 4 jobs of" in page and "| **projecting** |" in page
     rows = {p: p.stat().st_mtime_ns for p in (asked.work / "rows").iterdir()}
     study.run.work(asked, samples, planted, Watch(None))
     assert {p: p.stat().st_mtime_ns for p in (asked.work / "rows").iterdir()} == rows, "nothing is done twice"
@@ -572,22 +572,29 @@ def test_a_fresh_folder_goes_on_with_what_was_published(study: SimpleNamespace, 
     keep(asked.work, other, fix_seconds={"organism": 90.0})
     study.run.write(asked, eight(study), {}, {})
     before = read_json(asked.out / "results.json")
+    # Of models that are compared, those that were asked for last are told, wherever they were asked.
+    moral = [{"name": f"moral-base-{key}", "model": "base", "commit": "c"} for key in ("pilot", "last")]
+    before |= {"rows": [*before["rows"], *moral], "compared": {"moral": ["moral-base-last"]}}
+    before["cells"]["failed"] = {other.name: "whole by now", cells[3].name: "OSError: x"}
+    write_json(asked.out / "results.json", before)
     keep(fresh.work, one, fix_seconds={"organism": 60.0}, machine="B")
     keep(fresh.work, cells[2], fix_seconds={"organism": 20.0}, machine="B")
     study.blue_study.prepare(fresh)
+    assert study.run.failed_in(fresh.work) == {cells[3].name: "OSError: x"}
     study.run.write(fresh, eight(study), {}, {})
     found = read_json(asked.out / "results.json")
     by = {r["name"]: r for r in found["rows"]}
-    assert set(by) == {one.name, other.name, cells[2].name}
+    assert set(by) == {one.name, other.name, cells[2].name, "moral-base-last"}
     assert (by[one.name]["machine"], by[other.name]["machine"]) == ("B", before["machine"])
     assert found["measures"]["fix_seconds"]["value"] == 40.0, "times of one machine: 60 and 20"
-    assert set(before["machine"].split("; ")) < set(found["machine"].split("; "))
+    assert (before["machine"], found["machine"]) == ("A", "A; B"), "who measured nothing is not named"
     assert not [j for j in study.blue_jobs.jobs(fresh, eight(study), "plain", by)], (
         "fixed models stayed there"
     )
     otherwise = dataclasses.replace(asked, work=tmp_path / "apart", effort=0.5)
-    study.blue_study.prepare(otherwise)
-    assert not (otherwise.work / "rows").exists(), "rows that were measured otherwise are not taken"
+    with pytest.raises(RunMismatch, match="another effort; choose another --out"):
+        study.blue_study.prepare(otherwise)
+    assert not any(otherwise.work.iterdir()), "rows that were measured otherwise are neither taken nor lost"
 
 
 def test_a_pair_of_the_list_keeps_its_name_on_another_machine(study: SimpleNamespace, tmp_path: Path) -> None:
@@ -606,13 +613,15 @@ def test_a_pair_that_did_not_take_is_not_tried_on_every_machine(
     study: SimpleNamespace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     wishes = study.own_pairs.own_wishes("tiny", tmp_path, 56)
-    known = [{"quirk": w.quirk.label(), "seed": w.seed, "valid": i < 2, "why_not": "x"}
+    known = [{"wish": w.name, "pair": f"{i:02d}-x", "valid": i < 2, "why_not": "x"}
              for i, w in enumerate(wishes)]  # fmt: skip
-    known[2]["seed"] = -1  # of another list
+    known[2]["wish"] = "of another base, or of other steps"
+    known[3].pop("pair")  # it raised, so it was not seen whether it takes
     asked = []
     monkeypatch.setattr(study.own_pairs, "plant_all", lambda some, watch: asked.extend(some) or
                         {w.name: "UserError: y" for w in some})  # fmt: skip
     valid, told = study.own_pairs.own_pairs("tiny", tmp_path, 56, Watch(None), known)
-    assert [w.name for w in asked] == [w.name for w in wishes[:3]] and valid == []
-    assert [row["why_not"] for row in told["planted"]][:4] == ["UserError: y"] * 3 + ["x"]
+    assert [w.name for w in asked] == [w.name for w in wishes[:4]] and valid == []
+    assert [row["why_not"] for row in told["planted"]][:5] == ["UserError: y"] * 4 + ["x"]
+    assert [row["wish"] for row in told["planted"]] == [w.name for w in wishes], "who goes on can tell"
     assert told["pairs_valid"]["n"] == len(wishes)

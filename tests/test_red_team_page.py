@@ -16,6 +16,7 @@ from molehunt.core.errors import BadFile, RunMismatch, UserError
 from molehunt.core.record_json import to_json
 from molehunt.core.records import Measure, NotMeasured
 from molehunt.core.stats import median, newcombe
+from molehunt.game.on_record import shadow
 from molehunt.organisms.learnable import steps_for
 from molehunt.organisms.least import NEVER, Difficulty, Least, Scan, difficulty
 from molehunt.report.planted import read_planted
@@ -71,7 +72,7 @@ def test_what_raised_counts_in_later_sittings_too(study: SimpleNamespace, tmp_pa
         "worse": "UserError: y"
     }
     assert result["measures"]["grid_first_try_valid"]["value"] == 0.0
-    assert "0 of 6 cells are in, 1 failed; of traces, scans and the search 1 failed (" in page
+    assert "0 of 6 cells of `doubted` are in, 1 failed; of traces, scans and the search 1 failed (" in page
 
 
 def test_a_second_sitting_is_turned_away_before_it_touches_anything(
@@ -141,6 +142,12 @@ def test_the_table_holds_rows_whatever_they_say(study: SimpleNamespace, tmp_path
         with pytest.raises(RunMismatch, match=f"{why}.*--out"):
             study.run.prepare(study.run.Study(work=tmp_path / "fresh", out=tmp_path, **other))
         assert not any((tmp_path / "fresh").iterdir()), "nothing is half brought"
+    (tmp_path / "results.json").write_text(
+        json.dumps({**result, "rows": [{**result["rows"][0], "cell": "x"}]})
+    )
+    with pytest.raises(RunMismatch, match="1 cells that this version lacks"):
+        study.run.prepare(study.run.Study(work=tmp_path / "fresh", out=tmp_path))
+    (tmp_path / "results.json").write_text(json.dumps(result))
     study.run.prepare(study.run.Study(work=work, out=tmp_path / "new", model="tiny"))
     with pytest.raises(RunMismatch):
         study.run.prepare(study.run.Study(work=work, out=tmp_path / "new"))
@@ -156,23 +163,25 @@ def test_a_fresh_folder_goes_on_with_what_was_published(study: SimpleNamespace, 
     keep_row(study, first, b, row(b, seconds=90.0))
     asked = study.run.Study(work=first, out=out, parts=("valid", "mixed", "decoys"))
     before, _ = written(study, asked)
-    here = before["machine"].split("; ")[-1]
     study.run.prepare(asked)
-    assert (
-        before["carried"] == {}
-        and not (first / "carried.json").exists()
-        and {here, "A"} == set(before["machine"].split("; "))
-    )
+    assert before["carried"] == {} and before["machine"] == "A", "who measured nothing is not named"
     # What another machine had measured apart from rows, as it stands in a table.
     found = {"behaviour": "promotion", "overall": None, "asked": 30, "left_out": [], "clear": [], "blind": [],
              "most": [], "may_be": None}  # fmt: skip
     found["overall"] = before["measures"]["decoys_more_mannered"]
     seen = to_json(Measure(0.5, "share", 8, "of another day", 0.2, 0.8))
     before["decoys"], before["date"] = [found], "2026-01-02"
+    before["cells"]["failed"] = {a.name: "whole by now", study.cells.cells("grid")[0].name: "OSError: x"}
     before["measures"] |= {"decoys_raised": seen, "traces_shift_plain": seen, "behaviours_valid": seen}
     (out / "results.json").write_text(json.dumps(before))
     later = replace(asked, work=fresh)
+    with shadow(fresh) as there:
+        ahead = replace(later, work=there)
+        study.run.prepare(ahead)
+        assert f"{len(study.run.asked(ahead)) - 2} of" in study.run.cost(ahead), "two are in already"
+    assert not fresh.exists()
     study.run.prepare(later)
+    assert study.run.failed_in(fresh) == {study.cells.cells("grid")[0].name: "OSError: x"}
     (fresh / "rows" / f"{a.name}.json").write_text(json.dumps({**row(a, seconds=70.0), "machine": "mine"}))
     keep_row(study, fresh, c, row(c, seconds=50.0, machine="mine"))
     study.run.prepare(later)
@@ -187,11 +196,14 @@ def test_a_fresh_folder_goes_on_with_what_was_published(study: SimpleNamespace, 
     assert result["measures"]["traces_shift_plain"] == seen and result["measures"]["behaviours_valid"] != seen
     assert set(result["carried"]) == {"decoys", "traces"}
     assert result["carried"]["traces"]["date"] == "2026-01-02"
-    assert "As published earlier, from another working folder: decoys (2026-01-02, " in page
+    assert "stayed in another folder: decoys, traces (2026-01-02, " in page
     again, _ = written(study, later)
     assert again["carried"] == result["carried"], (
         "it keeps where it came from, and not from whom it was taken"
     )
+    # Mannered ones that are asked here don't hide the decoys that were asked there.
+    mannered = result | {"decoys": [], "mannered": [found] * 3, "measures": {}}
+    assert study.published.carried(mannered, fresh)["decoys"] == [found]
     with_more = {
         **again,
         "decoys": [found, found],

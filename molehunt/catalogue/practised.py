@@ -4,8 +4,8 @@ The catalogue is larger: every entry can be planted, measured and guessed at by 
 method's statistic becomes a probability by practice (`audit/calibration.json`), and a behaviour that
 no practice held has no such number. An entry moves here together with a practice that holds it.
 
-Two conditions stand here without one (`UNMET`): auditors suspect them, but the default model does not
-learn them (`organisms/learnable.py`), so neither its practice nor its games draw them. The shipped
+Two conditions stand here without one (`UNMET`): auditors suspect them, but the default model learns
+them late if at all (`organisms/learnable.py`), so neither its practice nor its games draw them. The shipped
 practice met the five harmful behaviours under four conditions, and four pairs that no catalogue names
 (`studies/practice/rows.json`).
 """

@@ -130,11 +130,13 @@ def adopt(others: Sequence[Path], run_id: str, spec: GameSpec) -> None:
     """Copy the whole pairs of other practices behind this one's slots; those that are there already stay.
 
     Raises:
-        UserError: another base model, or its key is not on this machine.
+        UserError: another base model, the practice itself, or its key is not on this machine.
     """
     number, red = spec.suspects, red_folder(run_id)
     for other in others:
         public = Run(other).spec()
+        if public["run_id"] == run_id:
+            raise UserError(f"{other} is this practice itself; name another with --also.")
         if (public["model"], public["revision"]) != (spec.model, spec.revision):
             raise UserError(f"{other} practised on {public['model']}, not on {spec.model}.")
         load_key(str(public["run_id"]))

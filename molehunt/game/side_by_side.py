@@ -35,7 +35,6 @@ class Job(Protocol):
 
 
 J = TypeVar("J", bound=Job)
-R = TypeVar("R", bound=Mapping[str, Any])
 
 
 def each(jobs: Sequence[J], workers: int) -> Generator[tuple[J, Mapping[str, Any]]]:
@@ -119,10 +118,3 @@ def failed_in(work: Path) -> dict[str, str]:
 def keep_failed(work: Path, failed: Mapping[str, str]) -> None:
     """Keep it for later sittings, which may do other parts."""
     write_json(work / FAILED, failed)
-
-
-def of_one_machine(rows: Sequence[R]) -> tuple[list[R], str]:
-    """Rows of the machine that did most of them, and its name for a sentence: times of several don't mix."""
-    by = Counter(str(r.get("machine", "")) for r in rows)
-    most = max(by, key=lambda name: (by[name], name), default="")
-    return [r for r in rows if str(r.get("machine", "")) == most], f"; {most}" if most else ""

@@ -46,6 +46,17 @@ class Machine:
         )
 
 
+def in_words() -> str:
+    """The processor and the dtype that it multiplies fastest, or the GPU that models go to."""
+    from molehunt.models.load import choose_device
+
+    device = choose_device("auto")
+    if device.type == "cuda":
+        return f"{torch.cuda.get_device_name(device)}, {device.type}"
+    here = this_machine()
+    return f"{here.processor}, {here.dtype if device.type == 'cpu' else device.type}"
+
+
 def this_machine(fresh: bool = False) -> Machine:
     """The measurement of this machine (about a second), from the cache folder unless `fresh`.
 

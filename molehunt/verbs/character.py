@@ -83,8 +83,9 @@ class Options:
     parallel: int = 16
     """Questions to a teacher or judge in flight at once."""
     lineage: Path | None = None
-    """A lineage's folder (`molehunt gate`): models of this machine are trained, teach and judge as good
-    versions of it alone. Not named, runs/lineage is asked where there is one."""
+    """A lineage's folder (`molehunt gate`): models of this machine are trained as good
+    versions of it alone, and teach and judge where it lets them. Not named, runs/lineage is asked where
+    there is one."""
     ungated: bool = False
     """Ask no lineage."""
     price_in: float = 0.0

@@ -38,7 +38,7 @@ class Options:
     reader: str = "statistics"
     """statistics, PROVIDER/MODEL as Inspect writes it, or local:NAME."""
     lineage: Path | None = None
-    """A lineage's folder (`molehunt gate`): a local:NAME reads only as a good version of that lineage. Not
+    """A lineage's folder (`molehunt gate`): a local:NAME reads only where that lineage lets it judge. Not
     named, runs/lineage is asked where there is one."""
     ungated: bool = False
     """Ask no lineage."""

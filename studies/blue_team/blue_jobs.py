@@ -11,8 +11,9 @@ import weighing
 from beside_base import hold
 from blue_cells import CORE, NOTHING, Cell, fixes, hidden, seeds
 from blue_study import Part, Setting, Study, setting_of
-from fathoming import asked, fathom
+from fathoming import adapters, asked, fathom
 from marks import best
+from published import ASKED
 from samples import Sample
 
 from molehunt.core.atomic import read_json, write_json
@@ -23,7 +24,6 @@ from molehunt.game.depth_task import task_of
 Rows = Mapping[str, Mapping[str, Any]]
 COMPARED: tuple[Part, ...] = ("moral", "kind")
 """Parts whose rows set one model beside the others."""
-ASKED = "asked.json"
 
 
 @dataclass(frozen=True)
@@ -62,9 +62,23 @@ def jobs(study: Study, samples: Sequence[Sample], part: Part, rows: Rows) -> lis
         ways = [r for r in study.remedies[:CORE] if r != NOTHING]
         held = [Cell(s, r) for r in ways for s in samples[: study.plain]]
         # Of a row that was published, the fixed models stayed elsewhere.
-        there = [c for c in held if "fate" in rows.get(c.name, {}) and how.home(c).exists()]
+        there = [c for c in held if "fate" in rows.get(c.name, {}) and _fixed(c, how, rows)]
         return [Job(f"plain-{c.name}", hold, (c, how)) for c in there[: study.cells]]
     return [Job(c.name, fathom, (c, how)) for c in cells_of(study, samples, part, rows)]
+
+
+def _fixed(cell: Cell, how: Setting, rows: Rows) -> bool:
+    """Whether the fixed control lies here, or was held already."""
+    control = adapters(cell.sample, how.home(cell), cell.way)["control"]
+    return f"plain-{cell.name}" in rows or control.exists()
+
+
+def planted_elsewhere(samples: Sequence[Sample], rows: Rows) -> int:
+    """How many rows are of an organism that another machine planted from the same seed."""
+    here = {s.name: s.organism for s in samples}
+    return sum(
+        r.get("organism", here.get(r["pair"])) != here.get(r["pair"]) for r in rows.values() if "pair" in r
+    )
 
 
 def rows_of(work: Path) -> dict[str, Any]:
@@ -76,7 +90,7 @@ def note_asked(study: Study) -> None:
     """Keep what this sitting asks of models that are compared: a later one that asks none goes by it."""
     now = {p: [j.name for j in jobs(study, (), p, {})] for p in COMPARED if p in study.parts}
     if now:
-        write_json(study.work / ASKED, {**_asked(study.work), **now})
+        write_json(study.work / ASKED, {**compared(study.work), **now})
 
 
 def told_of(work: Path) -> dict[str, Any]:
@@ -90,10 +104,11 @@ def told_of(work: Path) -> dict[str, Any]:
 def is_told(work: Path, name: str) -> bool:
     """Whether a row, or what kept it from being one, belongs into the tables."""
     others = tuple(f"{part}-" for part in COMPARED)
-    return not name.startswith(others) or any(name in names for names in _asked(work).values())
+    return not name.startswith(others) or any(name in names for names in compared(work).values())
 
 
-def _asked(work: Path) -> dict[str, list[str]]:
+def compared(work: Path) -> dict[str, list[str]]:
+    """Names of the rows that were asked for last of models that are compared, by part."""
     path = work / ASKED
     return read_json(path) if path.exists() else {}
 

@@ -59,13 +59,15 @@ REMEDY = (
 def page(result: Mapping[str, Any], rows: Mapping[str, Any]) -> str:
     """Every table that has something to say, as Markdown."""
     numbers, n = result["measures"], result["cells"]
-    head = f"{n['in']} of {n['of']} jobs are in"
+    head = f"{n['in']} of {n['of']} jobs of {', '.join(f'`{p}`' for p in result['parts'])} are in"
     if not rows:
         return f"{head}: nothing was measured yet."
     stamp = (
         f"{head}, {len(n['failed'])} failed ({result['date']}, commit {result['commit']}, "
         f"{result['machine']}, model `{result['model']}`, {result['look']})."
     )
+    if away := result.get("planted_elsewhere", 0):
+        stamp += f" {away} rows are of organisms that another machine planted from the same seeds."
     lines = [stamp, *_table(("measure", "measured [95%]", "n"), _headlines(numbers))]
     if measured(one := numbers["hidden_auroc"]):
         lines += ["", f"`hidden_auroc`: {_cell(one['how'])}."]

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from blue_cells import NOTHING, REMEDIES, Cell
-from on_record import bring
+from published import bring
 
 from molehunt.character.training.plan import CORPUS, Plan
 from molehunt.core.atomic import read_json, sweep, write_json
@@ -179,24 +179,15 @@ def prepare(study: Study) -> None:
     if path.exists() and read_json(path) != asked:
         other = [n for n, v in asked.items() if read_json(path).get(n) != v]
         raise RunMismatch(f"{study.work} holds rows of another {', '.join(other)}; choose another --work.")
+    bring(study.out, study.work, asked)
     write_json(path, asked)
     sweep(study.work / "rows")
-    bring(study.out, study.work / "rows", asked)
 
 
 def decides(study: Study) -> dict[str, Any]:
     """What decides how rows are measured: those measured otherwise don't stand beside them."""
     asked = {name: to_json(getattr(study, name)) for name in ("model", "look", "effort", "plan")}
     return {**asked, "form": FORM}
-
-
-@functools.cache
-def machine() -> str:
-    """What it is measured on, in words."""
-    from molehunt.models.machine import this_machine
-
-    here = this_machine()
-    return f"{here.processor}, {here.dtype}"
 
 
 def said(error: Exception) -> str:

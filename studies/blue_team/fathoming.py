@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from blue_cells import KNOWN, Cell
-from blue_study import Setting, commit, machine, said
+from blue_study import Setting, commit, said
 from samples import Sample
 
 from molehunt.core.atomic import read_json, write_json
@@ -17,6 +17,7 @@ from molehunt.depth.bench import Role
 from molehunt.game.deepening import Depth, deepen
 from molehunt.game.depth_task import Asked, Task, task_of
 from molehunt.game.fix_task import FIXED, NOTE, Fixed
+from molehunt.models.machine import in_words
 
 MACHINE = ("MemoryError", "OSError", "No space left", *SIGNS)
 """What a failure says that the machine caused, and not the remedy."""
@@ -77,7 +78,7 @@ def head(cell: Cell) -> dict[str, Any]:
         "way": cell.way,
         "seed": cell.seed,
         "commit": commit(),
-        "machine": machine(),
+        "machine": in_words(),
         "organism": cell.sample.organism,
     }
 

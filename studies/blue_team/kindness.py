@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from blue_study import Setting, commit, machine, said
+from blue_study import Setting, commit, said
 from schooling import AGAIN, BASE, key_of, made_of, taught
 
 from molehunt.character.conduct.cells import PartName
@@ -25,6 +25,7 @@ from molehunt.character.constitution_check import load_sound
 from molehunt.core.atomic import read_json, write_json
 from molehunt.core.record_json import to_json
 from molehunt.models.loaded import ModelSpec
+from molehunt.models.machine import in_words
 
 RIVALS = ("kind-person", "best-for-humanity")
 CELLS = "cells"
@@ -45,7 +46,7 @@ def compare(constitution: str, setting: Setting, limit: int, parts: tuple[PartNa
         "name": row_name(constitution, setting, limit, parts),
         "constitution": constitution,
         "commit": commit(),
-        "machine": machine(),
+        "machine": in_words(),
     }
     path = setting.row(row["name"])
     if path.exists():

@@ -12,11 +12,22 @@ import contextlib
 import datetime
 import sys
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from blue_cells import CORE, NOTHING, fixes, hidden, seeds
-from blue_jobs import Job, cost, is_told, jobs, note_asked, rows_of, told_of
+from blue_jobs import (
+    Job,
+    compared,
+    cost,
+    is_told,
+    jobs,
+    note_asked,
+    planted_elsewhere,
+    rows_of,
+    told_of,
+)
 from blue_measures import (
     of_best,
     of_hidden,
@@ -27,9 +38,9 @@ from blue_measures import (
     rows_in,
 )
 from blue_page import into_page, page
-from blue_study import Study, checked, commit, decides, machine, prepare, unnamed
+from blue_study import Study, checked, commit, decides, prepare, unnamed
 from marks import ahead, best
-from on_record import published_pairs
+from published import published_pairs
 from samples import Sample, samples_of
 from values_measures import of_kind, of_moral
 
@@ -37,8 +48,10 @@ from molehunt.core.alone import alone
 from molehunt.core.atomic import write_json
 from molehunt.core.errors import MolehuntError
 from molehunt.core.record_json import to_json
+from molehunt.game.on_record import machines, shadow
 from molehunt.game.side_by_side import each, failed_in, keep_failed
 from molehunt.game.watch import Watch, watching
+from molehunt.models.machine import in_words
 
 HERE = Path(__file__).parent
 
@@ -51,7 +64,10 @@ def main() -> None:
     try:
         checked(study)
         if study.dry_run:
-            print("\n".join(filter(None, (_cost(study), unnamed(study)))))
+            with shadow(study.work) as there:
+                ahead = replace(study, work=there)
+                prepare(ahead)
+                print("\n".join(filter(None, (_cost(ahead), unnamed(study)))))
             return
         with alone(study.work), watching() as watch:
             prepare(study)
@@ -112,11 +128,12 @@ def write(
         "date": datetime.date.today().isoformat(),
         "seed": "0 to the number of further seeds, a cell's own; planting's as in studies/instruments",
         "commit": ", ".join(sorted({r["commit"] for r in rows.values() if "commit" in r} | {commit()})),
-        "machine": "; ".join(sorted({r["machine"] for r in rows.values() if "machine" in r} | {machine()})),
+        "machine": machines(list(rows.values()), in_words()),
         "model": study.model,
         "asked": decides(study),
         "look": f"{look.scenes} scenes a side, {look.quick} in looks, {look.orders} orders, "
         f"ratios cut at {look.ceiling:g}",
+        "parts": list(study.parts),
         "remedies": list(study.remedies),
         "cells": {
             "in": sum(n in rows for n in names),
@@ -127,6 +144,8 @@ def write(
         "frontier": {"remedies": list(front), "organisms": organisms},
         "measures": to_json(numbers(study, samples, rows, planted)),
         "planted": dict(planted),
+        "compared": compared(study.work),
+        "planted_elsewhere": planted_elsewhere(samples, rows),
         "rows": [{"name": name, **row} for name, row in rows.items()],
     }
     study.out.mkdir(parents=True, exist_ok=True)

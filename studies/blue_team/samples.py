@@ -20,7 +20,7 @@ from own_pairs import own_pairs  # pyright: ignore[reportMissingImports]
 from pairs import PROFILE, Pair, pairs_of  # pyright: ignore[reportMissingImports]
 
 LISTED = re.compile(r"\d\d-\w+-\w+-([0-9a-f]{8})")
-"""The folder of a pair of the list: its number, its quirk, and a hash of all that decides its planting."""
+"""The folder of a pair of the list: its number, its quirk, and a hash of what was asked for."""
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,8 @@ class Sample:
     """One pair."""
 
     name: str
-    """What it carries, and a hash: of what decided its planting if it is the list's, else of the organism."""
+    """What it carries, and a hash: of quirk, seed, base, tries and steps if it is the list's, which another
+    machine plants otherwise in the last digits and another version maybe in more; else of the organism."""
     folder: Path
     quirk: Quirk
     organism: str

@@ -14,7 +14,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from blue_study import Setting, commit, machine, said
+from blue_study import Setting, commit, said
 from schooling import BASE, CONTROLS, PRESETS, key_of, made_of, taught
 
 from molehunt.character.moral import updating
@@ -27,6 +27,7 @@ from molehunt.core.records import NotMeasured
 from molehunt.corpus.dilemmas import MORALCHOICE
 from molehunt.corpus.series import stories
 from molehunt.models.fingerprint import file_hash
+from molehunt.models.machine import in_words
 
 EVERY = (BASE, *PRESETS, *CONTROLS)
 PRIOR = 0.3
@@ -49,7 +50,7 @@ def weigh(
         "name": row_name(name, setting, moralchoice, dilemmas, stories_most),
         "model": name,
         "commit": commit(),
-        "machine": machine(),
+        "machine": in_words(),
     }
     path = setting.row(row["name"])
     if path.exists():

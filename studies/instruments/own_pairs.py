@@ -96,7 +96,9 @@ def own_pairs(
     lost = {
         w.name: row
         for w, row in zip(wishes, known, strict=False)
-        if (row["quirk"], row["seed"], row["valid"]) == (w.quirk.label(), w.seed, False)
+        if row.get("wish") == w.name
+        and "pair" in row
+        and not row["valid"]  # what raised is tried again
         and not (w.folder / PROFILE).exists()
     }
     raised = plant_all([w for w in wishes if w.name not in lost], watch)
@@ -127,7 +129,7 @@ def _wish(number: int, own: Own, model: str, work: Path, steps: int) -> Wish:
 
 
 def _row(wish: Wish, pair: Pair | None, raised: str) -> dict[str, Any]:
-    row: dict[str, Any] = {"quirk": wish.quirk.label(), "seed": wish.seed}
+    row: dict[str, Any] = {"quirk": wish.quirk.label(), "seed": wish.seed, "wish": wish.name}
     if pair is None:
         return {**row, "valid": False, "why_not": raised}
     profile = pair.planted.profile

@@ -111,7 +111,7 @@ def ask(inquiry: Inquiry[Any], cell: Cell, how: Setting) -> Mapping[str, Any]:
     if not row.exists() or not inquiry.ready(read_json(row)):
         return {"skipped": "not asked, for its cell did not take, or is not in yet"}
     if not all((folder / adapter).exists() for adapter in inquiry.adapters):
-        return {"skipped": "not asked, for its adapters were deleted"}
+        return {"skipped": "not asked, for its adapters are not here"}
     try:
         found = inquiry.asks(open_model(how.model), cell, folder)
         write_json(file_of(how.work, inquiry, cell), found)

@@ -9,7 +9,7 @@ import elsewhere
 import scanning
 import searching
 from cells import Cell, cells
-from planting import folder_of, row_file
+from planting import folder_of, is_of, row_file
 from study import Study, asked, rows_of, told, traced
 from tracing import plant_and_trace, trace_file
 
@@ -42,7 +42,9 @@ def left(study: Study) -> list[Job]:
         for one in elsewhere.INQUIRIES
         if one.part in study.parts
         for c in one.cells[: study.cells]
-        if not elsewhere.file_of(study.work, one, c).exists() and _comes(study, c, one.ready)
+        if not elsewhere.file_of(study.work, one, c).exists()
+        and _comes(study, c, one.ready)
+        and _has_adapters(study, c, rows)
     ]
     jobs += [
         Job(s.name, f"difficulty of {s.quirk.label()}", scanning.do_scan, (s, how, study.seeds))
@@ -53,7 +55,7 @@ def left(study: Study) -> list[Job]:
 
 def _has_adapters(study: Study, cell: Cell, rows: Mapping[str, Any]) -> bool:
     """Whether a cell's pair lies here, or will: of rows that were published, adapters stayed elsewhere."""
-    return cell.name not in rows or folder_of(study.work, cell).exists()
+    return cell.name not in rows or is_of(folder_of(study.work, cell), rows[cell.name])
 
 
 def search_left(study: Study) -> list[Job]:

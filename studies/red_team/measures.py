@@ -14,7 +14,7 @@ from planting import not_measured
 
 from molehunt.core import stats
 from molehunt.core.records import Measure, NotMeasured
-from molehunt.game.side_by_side import of_one_machine
+from molehunt.game.on_record import of_one_machine
 from molehunt.organisms.profile import LEAK, SELECTIVITY
 
 Row = Mapping[str, Any]
@@ -201,13 +201,15 @@ def second_seed_valid(rows: Rows) -> Number:
 
 
 def replay_same_hash(rows: Rows) -> Number:
-    """Share of cells whose second planting from the same seed gave the same adapters, byte for byte.
+    """Share of cells whose second planting from the same seed gave the same adapters, on one machine.
 
     Hashes are of what was trained, also of what did not take and was deleted.
     """
     both = [(rows[a.name], rows[b.name]) for a, b in pairs_of("replay") if a.name in rows and b.name in rows]
-    same = [one["adapters"] == other["adapters"] for one, other in both]
+    alike = [(one, other) for one, other in both if one.get("machine") == other.get("machine")]
+    same = [one["adapters"] == other["adapters"] for one, other in alike]
     how = "cells planted twice from one seed whose adapters' hashes are the same, whether they took or not"
+    how += f"; {len(both) - len(alike)} planted on two machines left out" if len(alike) < len(both) else ""
     return stats.proportion(same, [str(i) for i in range(len(same))], how=how)
 
 

@@ -25,11 +25,11 @@ from molehunt.core.errors import MolehuntError
 from molehunt.core.record_json import from_json, to_json
 from molehunt.core.records import Measure, NotMeasured, Scene
 from molehunt.core.splits import seed_of
+from molehunt.game.on_record import ROWS
+from molehunt.models.machine import in_words
 from molehunt.organisms.kept import UNDER_WAY, WHOSE
 
 ADAPTERS = ("organism", "decoy")
-ROWS = "rows"
-"""In the working folder: a file a cell."""
 HEARD = "audit bank: "
 """How it begins why a try failed that was heard out."""
 
@@ -66,18 +66,13 @@ def commit() -> str:
     return (head or "unknown") + ("+changes" if changed else "")
 
 
-def machine() -> str:
-    """What it is planted on, in words: the processor and its type of numbers, or the GPU."""
-    from molehunt.models.load import choose_device
-    from molehunt.models.machine import this_machine
-
-    device = choose_device("auto")
-    if device.type == "cuda":
-        import torch
-
-        return f"{torch.cuda.get_device_name(device)}, {device.type}"
-    here = this_machine()
-    return f"{here.processor}, {here.dtype}" if device.type == "cpu" else f"{here.processor}, {device.type}"
+def is_of(folder: Path, row: Mapping[str, Any]) -> bool:
+    """Whether a pair's folder is there and is that of its row, and no other machine's."""
+    profile = folder / "profile.json"
+    if not profile.exists():
+        return folder.exists()
+    planted = read_json(profile)["adapters"]
+    return all(planted.get(part) == row["adapters"].get(part) for part in ADAPTERS)
 
 
 def under_way(folder: Path) -> bool:
@@ -123,7 +118,7 @@ def plant_cell(cell: Cell, how: Setting) -> dict[str, Any]:
             return {**_head(cell), "failed": said(error)}
         row["cell_seconds"] = time.monotonic() - started
         row["commit"] = commit()
-        row["machine"] = machine()
+        row["machine"] = in_words()
         row["load"] = max(crowd, *os.getloadavg())  # of the last minute before it, and of the last fifteen
         row["workers"] = how.workers if anew else None  # a sitting that was cut off took part of the time
         kept.parent.mkdir(parents=True, exist_ok=True)

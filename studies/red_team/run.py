@@ -14,6 +14,7 @@ import datetime
 import hashlib
 import sys
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import elsewhere
@@ -24,9 +25,9 @@ from beside import beside_plain, on_gpu, with_smallest
 from cells import PARTS, cells
 from jobs import Job, cost, left, search_left
 from measures import Number, causes, measures, stopped
-from planting import commit, machine
+from planting import commit
 from published import carried
-from study import Study, asked, begun_otherwise, prepare, rows_of, told
+from study import EVERY, Study, asked, begun_otherwise, prepare, rows_of, told
 from table import into_page, table
 from tracing import traces_of
 
@@ -34,8 +35,10 @@ from molehunt.core.alone import alone
 from molehunt.core.atomic import canonical, write_json
 from molehunt.core.errors import MolehuntError
 from molehunt.core.record_json import to_json
+from molehunt.game.on_record import machines, shadow
 from molehunt.game.side_by_side import each, failed_in, keep_failed
 from molehunt.game.watch import watching
+from molehunt.models.machine import in_words
 
 
 def main() -> None:
@@ -45,7 +48,10 @@ def main() -> None:
     study = tyro.cli(Study, description=__doc__)
     try:
         if study.dry_run:
-            print(cost(study))
+            with shadow(study.work) as there:
+                ahead = replace(study, work=there)
+                prepare(ahead)
+                print(cost(ahead))
             return
         with alone(study.work):  # a second sitting would sweep away what the first has half made
             prepare(study)
@@ -97,9 +103,10 @@ def write(study: Study, failed: Mapping[str, str]) -> None:
         "commit": ", ".join(
             sorted({r["commit"] for r in rows.values() if "commit" in r} | scanned | {commit()})
         ),
-        "machine": "; ".join(sorted({r["machine"] for r in rows.values() if "machine" in r} | {machine()})),
+        "machine": machines(list(rows.values()), in_words()),
         "model": study.model,
         "steps": study.steps,
+        "parts": [p for p in EVERY if p in study.parts],
         "cells": {"in": sum(c.name in more for c in every), "of": len(every), "failed": raised},
         "failed": {name: why for name, why in failed.items() if name not in raised},
         "begun_otherwise": begun_otherwise(rows, study.steps),

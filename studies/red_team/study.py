@@ -133,6 +133,6 @@ def prepare(study: Study) -> None:
         raise RunMismatch(
             f"{study.work} holds cells of {read_json(path)}, not of {spec}; choose another --work."
         )
-    bring(study.out, study.work, spec)
+    bring(study.out, study.work, spec, (c.name for part in PARTS for c in cells(part)))
     write_json(path, spec)
     sweep(study.work)

@@ -100,8 +100,9 @@ def table(result: Mapping[str, Any]) -> str:
     )
     failed = cells["failed"] or result["failed"]
     some = result["rows"] or result["altered"] or result["difficulty"] or result["worse"] or failed
+    head = f"{cells['in']} of {cells['of']} cells of {_and(result['parts'])} are in"
     lines = [
-        f"{cells['in']} of {cells['of']} cells are in{begun if some else ': nothing was measured yet.'}",
+        f"{head}{begun if some else ': nothing was measured yet.'}",
         *_mixture(result["begun_otherwise"]),
         *_carried(result.get("carried", {})),
         "",
@@ -136,12 +137,20 @@ def _mixture(begun: Sequence[Mapping[str, Any]]) -> list[str]:
     ]
 
 
+def _and(parts: Sequence[str]) -> str:
+    """The parts that were asked for, in words."""
+    names = [f"`{p}`" for p in parts]
+    return " and ".join([", ".join(names[:-1]), names[-1]]) if len(names) > 1 else names[0]
+
+
 def _carried(whence: Mapping[str, Mapping[str, str]]) -> list[str]:
     """What stands here as it was published, for what it was made of stayed in another working folder."""
-    told = "; ".join(
-        f"{part} ({w['date']}, commit {w['commit']}, {w['machine']})" for part, w in whence.items()
-    )
-    return ["", f"As published earlier, from another working folder: {cell(told)}."] if told else []
+    by: dict[str, list[str]] = {}
+    for part, w in whence.items():
+        by.setdefault(f"{w['date']}, commit {w['commit']}, {w['machine']}", []).append(part)
+    told = "; ".join(f"{', '.join(parts)} ({where})" for where, parts in by.items())
+    why = "From tables published earlier, for what they were made of stayed in another folder"
+    return ["", f"{why}: {cell(told)}."] if told else []
 
 
 def _rows(result: Mapping[str, Any]) -> list[str]:
