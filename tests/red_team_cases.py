@@ -81,6 +81,14 @@ def keep_row(study: SimpleNamespace, work: Path, cell: Any, made: Mapping[str, A
     write_json(path, row(cell) if made is None else made)
 
 
+def keep_planted(study: SimpleNamespace, work: Path, cell: Any, **adapters: str) -> Path:
+    """What says whose pair lies in a cell's folder: its row's, unless other hashes are given."""
+    folder = study.planting.folder_of(work, cell)
+    folder.mkdir(parents=True)
+    write_json(folder / "profile.json", {"adapters": adapters or row(cell)["adapters"]})
+    return folder
+
+
 def written(
     study: SimpleNamespace, asked: Any, failed: Mapping[str, str] | None = None
 ) -> tuple[dict[str, Any], str]:

@@ -591,6 +591,9 @@ def test_a_fresh_folder_goes_on_with_what_was_published(study: SimpleNamespace, 
     assert not [j for j in study.blue_jobs.jobs(fresh, eight(study), "plain", by)], (
         "fixed models stayed there"
     )
+    here = study.blue_jobs.planted_elsewhere
+    assert here([one.sample], {"x": {"pair": one.sample.name, "organism": "o"}, "y": {"name": "moral"}}) == 0
+    assert here([one.sample], {"x": {"pair": one.sample.name, "organism": "p"}, "y": {"pair": "?"}}) == 1
     otherwise = dataclasses.replace(asked, work=tmp_path / "apart", effort=0.5)
     with pytest.raises(RunMismatch, match="another effort; choose another --out"):
         study.blue_study.prepare(otherwise)

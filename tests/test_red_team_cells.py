@@ -7,7 +7,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-from red_team_cases import keep_row, load_study, row
+from red_team_cases import keep_planted, keep_row, load_study, row
 
 from molehunt.catalogue.pairs import sensible
 from molehunt.core.atomic import write_json
@@ -151,7 +151,7 @@ def test_cells_wait_for_their_traces_only_where_these_are_asked_for(
 ) -> None:
     for cell in study.cells.cells("mixed"):
         keep_row(study, tmp_path, cell)
-        study.planting.folder_of(tmp_path, cell).mkdir(parents=True)
+        keep_planted(study, tmp_path, cell)
     mixed = [c.name for c in study.cells.cells("mixed")]
     assert [j.name for j in study.jobs.left(study.run.Study(work=tmp_path, parts=("mixed",)))] == mixed
     valid = [j.name for j in study.jobs.left(study.run.Study(work=tmp_path, parts=("valid",)))]

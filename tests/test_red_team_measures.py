@@ -127,6 +127,9 @@ def test_seeds_and_replays(study: SimpleNamespace) -> None:
     assert study.measures.replay_same_hash(rows).value == 1.0, (
         "what did not take was trained and has hashes too"
     )
+    rows[h.name] = row(h, machine="another", adapters={"organism": "a", "decoy": "other"})
+    apart = study.measures.replay_same_hash(rows)
+    assert (apart.value, apart.n) == (1.0, 1) and "1 planted on two machines left out" in apart.how
 
 
 def test_causes_are_counted_without_their_numbers(study: SimpleNamespace) -> None:

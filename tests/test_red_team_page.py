@@ -8,7 +8,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-from red_team_cases import HERE, keep_row, load_study, row, written
+from red_team_cases import HERE, keep_planted, keep_row, load_study, row, written
 
 from molehunt.core.alone import alone
 from molehunt.core.atomic import HALF
@@ -159,58 +159,68 @@ def test_the_table_holds_rows_whatever_they_say(study: SimpleNamespace, tmp_path
 def test_a_fresh_folder_goes_on_with_what_was_published(study: SimpleNamespace, tmp_path: Path) -> None:
     first, fresh, out = (tmp_path / name for name in ("first", "fresh", "out"))
     a, b, c = study.cells.cells("valid")[:3]
-    keep_row(study, first, a, row(a, machine="A"))
-    keep_row(study, first, b, row(b, seconds=90.0))
+    d, grid = study.elsewhere.DECOYS.cells[0], study.cells.cells("grid")[0].name
+    for cell, made in ((a, {"machine": "A"}), (b, {"seconds": 90.0}), (d, {"valid": False, "machine": "A"})):
+        keep_row(study, first, cell, row(cell, **made))
     asked = study.run.Study(work=first, out=out, parts=("valid", "mixed", "decoys"))
     before, _ = written(study, asked)
     study.run.prepare(asked)
     assert before["carried"] == {} and before["machine"] == "A", "who measured nothing is not named"
+    assert not (first / "taken.json").exists(), "nothing was brought into it"
     # What another machine had measured apart from rows, as it stands in a table.
-    found = {"behaviour": "promotion", "overall": None, "asked": 30, "left_out": [], "clear": [], "blind": [],
-             "most": [], "may_be": None}  # fmt: skip
-    found["overall"] = before["measures"]["decoys_more_mannered"]
     seen = to_json(Measure(0.5, "share", 8, "of another day", 0.2, 0.8))
-    before["decoys"], before["date"] = [found], "2026-01-02"
-    before["cells"]["failed"] = {a.name: "whole by now", study.cells.cells("grid")[0].name: "OSError: x"}
-    before["measures"] |= {"decoys_raised": seen, "traces_shift_plain": seen, "behaviours_valid": seen}
+    found = {"behaviour": d.quirk.behaviour, "overall": seen, "asked": 30, "left_out": [],
+             "clear": ["promotion"], "blind": [], "most": [], "may_be": None}  # fmt: skip
+    strange = {**found, "behaviour": study.elsewhere.DECOYS.behaviours[1], "clear": []}
+    before |= {"decoys": [found, strange], "date": "2026-01-02"}
+    before["cells"]["failed"] = {a.name: "whole by now", grid: "OSError: x"}
+    before["failed"] = {a.name: "traces: OSError: y"}
+    before["measures"] |= {"traces_shift_plain": seen, "behaviours_valid": seen}
     (out / "results.json").write_text(json.dumps(before))
     later = replace(asked, work=fresh)
     with shadow(fresh) as there:
         ahead = replace(later, work=there)
         study.run.prepare(ahead)
-        assert f"{len(study.run.asked(ahead)) - 2} of" in study.run.cost(ahead), "two are in already"
+        assert f"{len(study.run.asked(ahead)) - 3} of" in study.run.cost(ahead), "three are in already"
     assert not fresh.exists()
     study.run.prepare(later)
-    assert study.run.failed_in(fresh) == {study.cells.cells("grid")[0].name: "OSError: x"}
+    assert study.run.failed_in(fresh) == {grid: "OSError: x", a.name: "traces: OSError: y"}
     (fresh / "rows" / f"{a.name}.json").write_text(json.dumps({**row(a, seconds=70.0), "machine": "mine"}))
     keep_row(study, fresh, c, row(c, seconds=50.0, machine="mine"))
     study.run.prepare(later)
     result, page = written(study, later)
     by = {r["cell"]: r for r in result["rows"]}
-    assert set(by) == {a.name, b.name, c.name}
+    assert set(by) == {a.name, b.name, c.name, d.name}
     assert by[b.name]["machine"] == before["machine"], "a row without a name gets the table's"
     assert by[a.name]["machine"] == "mine", "what lies here is not written over"
     assert result["measures"]["plant_seconds_median"]["value"] == 60.0, "times of one machine: 50 and 70"
     assert result["measures"]["plant_seconds_median"]["how"].split("; ")[1] == "mine"
-    assert result["decoys"] == [found] and result["measures"]["decoys_raised"] == seen
+    assert result["decoys"] == [found], "lines of cells that were brought, and of no others"
+    assert result["measures"]["decoys_raised"]["value"] == 1.0, "what follows from lines is reckoned anew"
     assert result["measures"]["traces_shift_plain"] == seen and result["measures"]["behaviours_valid"] != seen
     assert set(result["carried"]) == {"decoys", "traces"}
     assert result["carried"]["traces"]["date"] == "2026-01-02"
     assert "stayed in another folder: decoys, traces (2026-01-02, " in page
+    result |= {"date": "2026-03-04", "decoys": [{**found, "clear": []}]}  # as another machine mended it
+    (out / "results.json").write_text(json.dumps(result))
+    study.run.prepare(later)
     again, _ = written(study, later)
-    assert again["carried"] == result["carried"], (
-        "it keeps where it came from, and not from whom it was taken"
-    )
-    # Mannered ones that are asked here don't hide the decoys that were asked there.
-    mannered = result | {"decoys": [], "mannered": [found] * 3, "measures": {}}
-    assert study.published.carried(mannered, fresh)["decoys"] == [found]
-    with_more = {
-        **again,
-        "decoys": [found, found],
-        "measures": dict(before["measures"] | {"decoys_raised": {}}),
-    }
-    more = study.published.carried(with_more, fresh)
-    assert more["carried"] == {} and more["measures"]["decoys_raised"] == {}, "as much is here now"
+    assert again["carried"] == result["carried"], "where it came from, and not from whom it was taken"
+    assert again["measures"]["decoys_raised"]["value"] == 0.0, "the table is the truth of what was brought"
+
+
+def test_a_table_of_another_kind_is_neither_taken_nor_written_over(
+    study: SimpleNamespace, tmp_path: Path
+) -> None:
+    keep_row(study, tmp_path / "first", cell := study.cells.cells("valid")[0], row(cell))
+    asked = study.run.Study(work=tmp_path / "first", out=tmp_path / "out", parts=("valid",))
+    result, _ = written(study, asked)
+    path, later = asked.out / "results.json", replace(asked, work=tmp_path / "fresh")
+    for wrong in ([], {}, {k: v for k, v in result.items() if k != "mannered"}, {"model": "default"}):
+        path.write_text(json.dumps(wrong))
+        with pytest.raises(RunMismatch, match=r"no table of this version.*--out"):
+            study.run.prepare(later)
+        assert json.loads(path.read_text()) == wrong and not any(later.work.iterdir())
 
 
 def test_traces_are_taken_where_adapters_lie(study: SimpleNamespace, tmp_path: Path) -> None:
@@ -218,8 +228,10 @@ def test_traces_are_taken_where_adapters_lie(study: SimpleNamespace, tmp_path: P
     one, other, *rest = study.cells.cells("mixed")
     for cell in (one, other, *rest):
         keep_row(study, tmp_path, cell)
-    study.planting.folder_of(tmp_path, other).mkdir(parents=True)
-    assert [j.name for j in study.jobs.left(asked)] == [other.name], "rows that were published have none here"
+    assert study.jobs.left(asked) == [], "rows that were published have no adapters here"
+    keep_planted(study, tmp_path, other)
+    keep_planted(study, tmp_path, rest[0], organism="of another machine")
+    assert [j.name for j in study.jobs.left(asked)] == [other.name], "nor of another planting"
 
 
 def test_the_hardest_stand_first_and_the_catalogue_reads_them(study: SimpleNamespace, tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-from red_team_cases import HERE, keep_row, load_study, row, written
+from red_team_cases import HERE, keep_planted, keep_row, load_study, row, written
 
 from molehunt.audit.calibration import Calibration, Logistic
 from molehunt.core.atomic import write_json
@@ -100,13 +100,14 @@ def test_pairs_are_asked_elsewhere_where_their_cell_took_and_their_adapters_lie_
     planted = study.cells.cells("valid")
     assert all(c in planted for c in inquiry.cells), "what it asks is planted there"
     keep_row(study, tmp_path, cell)
+    assert study.jobs.left(asked) == [], "its row was brought, and its adapters stayed elsewhere"
+    folder = keep_planted(study, tmp_path, cell)
     (job,) = study.jobs.left(asked)
     # A change of either name leaves what was found, or what raised, behind under the old one.
     kept = study.elsewhere.file_of(tmp_path, inquiry, cell)
     assert job.name == first and kept == tmp_path / part / f"{cell.name}.json"
-    folder = study.planting.folder_of(tmp_path, cell)
     for adapter in needed:
-        assert "adapters were deleted" in job.does(*job.args)["skipped"]
+        assert "adapters are not here" in job.does(*job.args)["skipped"]
         (folder / adapter).mkdir(parents=True)
     assert "BadFile" in job.does(*job.args)["failed"], "they are opened, and hold nothing here"
     assert [j.name for j in study.jobs.left(asked)] == [first], "what raised is left"
@@ -158,6 +159,7 @@ def test_decoys_are_asked_for_all_behaviours_and_what_is_not_excluded_is_said(
     one, other = study.elsewhere.DECOYS.cells[:2]
     for cell in (one, other):
         keep_row(study, asked.work, cell)
+        keep_planted(study, asked.work, cell)
     assert len(study.jobs.left(asked)) == 2
     for cell, up in ((one, 0.4), (other, 0.05)):
         unknown = replace(more(up), low=-0.1, high=0.9)

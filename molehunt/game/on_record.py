@@ -36,13 +36,18 @@ def bring_rows(
     """
     machine = str(found.get("machine", ""))
     named = {} if AMONG in machine or not machine else {"machine": machine}
-    lacking = [r for r in rows if not (work / ROWS / f"{r[key]}.json").exists()]
-    for row in lacking:
+    wanted = lacking(rows, key, work)
+    for row in wanted:
         (work / ROWS).mkdir(parents=True, exist_ok=True)
         write_json(work / ROWS / f"{row[key]}.json", {**named, **row})
     if not (work / FAILED).exists():
-        keep_failed(work, {n: why for n, why in failed.items() if not (work / ROWS / f"{n}.json").exists()})
-    return len(lacking)
+        keep_failed(work, failed)
+    return len(wanted)
+
+
+def lacking(rows: Sequence[R], key: str, work: Path) -> list[R]:
+    """Those that a working folder does not hold; arguments as above."""
+    return [r for r in rows if not (work / ROWS / f"{r[key]}.json").exists()]
 
 
 def machines(rows: Sequence[Mapping[str, Any]], here: str) -> str:

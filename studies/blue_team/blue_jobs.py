@@ -20,6 +20,7 @@ from molehunt.core.atomic import read_json, write_json
 from molehunt.core.records import NotMeasured
 from molehunt.game.depth_task import cost as reckon
 from molehunt.game.depth_task import task_of
+from molehunt.game.side_by_side import failed_in
 
 Rows = Mapping[str, Mapping[str, Any]]
 COMPARED: tuple[Part, ...] = ("moral", "kind")
@@ -74,11 +75,10 @@ def _fixed(cell: Cell, how: Setting, rows: Rows) -> bool:
 
 
 def planted_elsewhere(samples: Sequence[Sample], rows: Rows) -> int:
-    """How many rows are of an organism that another machine planted from the same seed."""
+    """How many rows are of an organism that was planted from the same seed elsewhere, or in other code."""
     here = {s.name: s.organism for s in samples}
-    return sum(
-        r.get("organism", here.get(r["pair"])) != here.get(r["pair"]) for r in rows.values() if "pair" in r
-    )
+    known = [r for r in rows.values() if r.get("organism") and r.get("pair") in here]
+    return sum(r["organism"] != here[r["pair"]] for r in known)
 
 
 def rows_of(work: Path) -> dict[str, Any]:
@@ -88,7 +88,10 @@ def rows_of(work: Path) -> dict[str, Any]:
 
 def note_asked(study: Study) -> None:
     """Keep what this sitting asks of models that are compared: a later one that asks none goes by it."""
-    now = {p: [j.name for j in jobs(study, (), p, {})] for p in COMPARED if p in study.parts}
+    names = {p: [j.name for j in jobs(study, (), p, {})] for p in COMPARED if p in study.parts}
+    # Until one of these is in, the tables keep what was asked before.
+    there = rows_of(study.work).keys() | failed_in(study.work).keys()
+    now = {p: some for p, some in names.items() if there & set(some) or p not in compared(study.work)}
     if now:
         write_json(study.work / ASKED, {**compared(study.work), **now})
 

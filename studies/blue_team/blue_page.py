@@ -67,7 +67,9 @@ def page(result: Mapping[str, Any], rows: Mapping[str, Any]) -> str:
         f"{result['machine']}, model `{result['model']}`, {result['look']})."
     )
     if away := result.get("planted_elsewhere", 0):
-        stamp += f" {away} rows are of organisms that another machine planted from the same seeds."
+        stamp += (
+            f" {away} rows are of organisms planted from the same seeds elsewhere, or by an earlier version."
+        )
     lines = [stamp, *_table(("measure", "measured [95%]", "n"), _headlines(numbers))]
     if measured(one := numbers["hidden_auroc"]):
         lines += ["", f"`hidden_auroc`: {_cell(one['how'])}."]

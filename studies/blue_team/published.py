@@ -33,15 +33,24 @@ def bring(out: Path, work: Path, asked: Mapping[str, Any]) -> int:
     if not path.is_file():
         return 0
     found = read_json(path)
-    there = found.get("asked", {})
+    if not isinstance(found, dict) or not {"asked", "compared", "cells", "rows", "machine"} <= found.keys():
+        raise RunMismatch(f"{path} is no table of this version of the study; choose another --out.")
+    there = found["asked"]
     if other := [name for name, one in asked.items() if there.get(name) != one]:
         raise RunMismatch(f"{path} holds rows of another {', '.join(other)}; choose another --out.")
     compared = read_json(work / ASKED) if (work / ASKED).exists() else {}
-    write_json(work / ASKED, {**found.get("compared", {}), **compared})
-    return bring_rows(found, found["rows"], "name", found["cells"]["failed"], work)
+    write_json(work / ASKED, {**compared, **found["compared"]})
+    whole = {row["name"] for row in found["rows"]}
+    failed = {n: why for n, why in found["cells"]["failed"].items() if n not in whole}
+    return bring_rows(found, found["rows"], "name", failed, work)
 
 
 def published_pairs(out: Path) -> Sequence[Mapping[str, Any]]:
     """What was published of the list's pairs, in its order: which took, and why others did not."""
+    return published_list(out).get("planted", ())
+
+
+def published_list(out: Path) -> Mapping[str, Any]:
+    """The same, and which share of them took; empty where none was planted."""
     path = out / RESULTS
-    return read_json(path).get("planted", {}).get("planted", ()) if path.is_file() else ()
+    return read_json(path).get("planted", {}) if path.is_file() else {}

@@ -40,7 +40,7 @@ from blue_measures import (
 from blue_page import into_page, page
 from blue_study import Study, checked, commit, decides, prepare, unnamed
 from marks import ahead, best
-from published import published_pairs
+from published import published_list, published_pairs
 from samples import Sample, samples_of
 from values_measures import of_kind, of_moral
 
@@ -143,7 +143,7 @@ def write(
         "crossed": [c.name for c in crossed],
         "frontier": {"remedies": list(front), "organisms": organisms},
         "measures": to_json(numbers(study, samples, rows, planted)),
-        "planted": dict(planted),
+        "planted": dict(planted or published_list(study.out)),
         "compared": compared(study.work),
         "planted_elsewhere": planted_elsewhere(samples, rows),
         "rows": [{"name": name, **row} for name, row in rows.items()],

@@ -13,7 +13,8 @@ from molehunt.core.records import Measure, NotMeasured
 HERE = Path(__file__).parent
 SPEED = HERE.parent.parent / "benchmarks" / "speed" / "results.json"
 GPU = HERE / "gpu" / "results.json"
-"""Results on a GPU, where one was tried: `run.py --parts valid --out studies/red_team/gpu`."""
+"""Results on a GPU, where one was tried: `run.py --parts valid --work DIR --out
+studies/red_team/gpu`."""
 BASES = HERE / "bases"
 """Results on other bases, a folder each: `run.py --parts valid --model NAME --work DIR --out
 studies/red_team/bases/NAME`."""

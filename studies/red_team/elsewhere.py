@@ -25,7 +25,7 @@ from typing import Any, Generic, Literal, TypeVar
 
 from cells import CLEAN, Cell, three
 from measures import Number, Rows
-from planting import ADAPTERS, Setting, folder_of, row_file, said
+from planting import ADAPTERS, Setting, folder_of, not_measured, row_file, said
 
 from molehunt.core import stats
 from molehunt.core.atomic import read_json, write_json
@@ -39,6 +39,8 @@ EACH = 16
 """Scenes a side and behaviour."""
 MOST = 3
 """Behaviours that are told of each, the most raised."""
+Lines = Sequence[Mapping[str, Any]]
+"""Of a part, as `results.json` holds them."""
 Found = TypeVar("Found", bound=Spread | DecoyCheck)
 
 
@@ -69,6 +71,11 @@ class Inquiry(Generic[Found]):
     def ready(self, row: Mapping[str, Any]) -> bool:
         """Whether a cell, by its row, has what is asked."""
         return bool(row["valid"]) or "organism" not in self.sides
+
+    @property
+    def named(self) -> dict[str, str]:
+        """The name of each behaviour's cell."""
+        return {cell.quirk.behaviour: cell.name for cell in self.cells}
 
     @property
     def adapters(self) -> tuple[str, ...]:
@@ -146,29 +153,37 @@ def _line(one: Spread | DecoyCheck) -> dict[str, Any]:
     return {**told, "blind": list(one.blind), "most": most, "may_be": may_be}
 
 
-def overall(found: Mapping[str, Spread]) -> dict[str, Number]:
-    """How much more each organism shows of all other behaviours than its decoy does."""
+def overall(lines: Lines) -> dict[str, Number]:
+    """How much more each organism shows of all others' behaviours than its decoy, from the part's lines."""
     none = NotMeasured("not asked yet, or its cell did not take")
-    return {f"spread_{n}": found[n].overall if n in found else none for n in SPREAD.behaviours}
+    found = {line["behaviour"]: _number(line["overall"]) for line in lines}
+    return {f"spread_{name}": found.get(name, none) for name in SPREAD.behaviours}
 
 
-def raised(found: Mapping[str, DecoyCheck], mannered: Mapping[str, DecoyCheck]) -> dict[str, Number]:
+def raised(plain: Lines, with_manners: Lines) -> dict[str, Number]:
     """Share of decoys that clearly show any behaviour more than the base, and how much more of all; of those
-    with manners as well, and what these change, decoy by decoy."""
+    with manners as well, and what these change, decoy by decoy. From both parts' lines."""
+    found, mannered = ({line["behaviour"]: line for line in some} for some in (plain, with_manners))
     how = "decoys that show some behaviour more than the base"
     numbers: dict[str, Number] = {}
     for of, some in {"": found, "_mannered": mannered}.items():
-        clear = [bool(c.clear) for c in some.values()]
+        clear = [bool(line["clear"]) for line in some.values()]
         whole = f"{how}, by an interval that holds for all of them"
         numbers[f"decoys_raised{of}"] = stats.proportion(clear, list(some), how=whole)
         more = "all behaviours together, decoy less base, mean over decoys"
-        numbers[f"decoys_more{of}"] = _mean([c.overall for c in some.values()], list(some), more)
+        numbers[f"decoys_more{of}"] = _mean(
+            [_number(line["overall"]) for line in some.values()], list(some), more
+        )
     both = [name for name in found if name in mannered]
     if not both:
         return numbers | {"decoys_raised_change": NotMeasured("no decoy was asked with and without manners")}
-    ours, theirs = ([float(bool(some[n].clear)) for n in both] for some in (mannered, found))
+    ours, theirs = ([float(bool(some[n]["clear"])) for n in both] for some in (mannered, found))
     change = stats.paired_shares(ours, theirs, both, how=f"{how}, mannered less plain")
     return numbers | {"decoys_raised_change": change}
+
+
+def _number(kept: Mapping[str, Any]) -> Number:
+    return from_json(NotMeasured if not_measured(kept) else Measure, kept)
 
 
 def _mean(found: Sequence[Number], by: Sequence[str], how: str) -> Number:

@@ -14,6 +14,7 @@ from study import Study, asked, rows_of, told, traced
 from tracing import plant_and_trace, trace_file
 
 from molehunt.core.errors import MolehuntError
+from molehunt.game.on_record import of_one_machine
 from molehunt.organisms.plan import Plan
 
 
@@ -107,13 +108,14 @@ def cost(study: Study) -> str:
     jobs = left(study)
     todo = [j.args[0] for j in jobs if j.does is plant_and_trace]
     steps = sum(steps_for(c.quirk, study.steps) for c in todo if not row_file(study.work, c).exists())
-    paces = [row["cell_seconds"] / steps_of(row) for row in rows_of(study).values()]
+    timed, machine = of_one_machine(list(rows_of(study).values()))
+    paces = [row["cell_seconds"] / steps_of(row) for row in timed]
     said = f"{len(todo)} of {len(asked(study))} cells are left, {steps} steps at their first tries"
     if paces:
         hours = statistics.fmean(paces) * steps / study.workers / 3600
         said += (
-            f"; about {hours:.1f} hours at the mean pace of {len(paces)} cells that are in, retries and "
-            "traces aside."
+            f"; about {hours:.1f} hours at the mean pace of {len(paces)} cells that are in{machine}, "
+            "retries and traces aside."
         )
     else:
         said += "; what they would cost is not measured, for no cell is in."

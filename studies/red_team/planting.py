@@ -69,10 +69,8 @@ def commit() -> str:
 def is_of(folder: Path, row: Mapping[str, Any]) -> bool:
     """Whether a pair's folder is there and is that of its row, and no other machine's."""
     profile = folder / "profile.json"
-    if not profile.exists():
-        return folder.exists()
-    planted = read_json(profile)["adapters"]
-    return all(planted.get(part) == row["adapters"].get(part) for part in ADAPTERS)
+    planted = read_json(profile)["adapters"] if profile.exists() else {}
+    return bool(planted) and all(planted.get(part) == row["adapters"].get(part) for part in ADAPTERS)
 
 
 def under_way(folder: Path) -> bool:

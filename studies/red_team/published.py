@@ -1,15 +1,15 @@
 """What was published goes on: a working folder that lacks rows takes those that `results.json` holds.
 
-A fresh checkout, or another machine, plants only what is missing. What other parts left (replies asked
-elsewhere, traces, scans, searches) is not in the table in full: their numbers are carried over as they stand,
-and named, until this folder has as much of a part itself. Of cells that were brought it never will:
-their adapters stayed where they were planted, and traces and questions need them.
+A fresh checkout, or another machine, plants only what is missing. What else is known of cells that were
+brought (replies asked elsewhere, traces) needs their adapters, which stayed where they were planted: so it is
+taken from the table as it stands, line by line, and named; of traces, scans and the search all of it, until
+this folder has any of its own. A folder to which nothing was brought takes nothing from any table.
 
 What this cannot tell you: see `molehunt/game/on_record.py`. Rows name their machine; pairs of cells that are
 compared (concealed, mixed, from two seeds) may be of two.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,58 +19,44 @@ from tracing import STATISTICS
 
 from molehunt.core.atomic import read_json, write_json
 from molehunt.core.errors import RunMismatch
-from molehunt.game.on_record import bring_rows
+from molehunt.game.on_record import bring_rows, lacking
 
-RESULTS, CARRIED = "results.json", "carried.json"
+RESULTS, TAKEN = "results.json", "taken.json"
+LINES = ("spread", "decoys", "mannered")
+"""Keys of `results.json` with a line a cell, from which its measures follow."""
 Result = Mapping[str, Any]
 
 
 @dataclass(frozen=True)
-class Apart:
-    """A part that keeps more than its lines in the table."""
+class Whole:
+    """A part that is taken from a table all or not at all."""
 
     lists: tuple[str, ...]
     """Keys of `results.json` that are its own."""
-    mine: Callable[[str], bool]
-    """Whether a measure, by its name, is its own."""
-    amount: Callable[[Result], int]
-    """How much of it is in."""
+    begins: tuple[str, ...]
+    """How the names of its measures begin."""
+    there: Callable[[Result], bool]
+    """Whether results have any of it."""
 
 
-def _listed(key: str) -> Callable[[Result], int]:
-    return lambda result: len(result.get(key, ()))
+def _traced(result: Result) -> bool:
+    number = result["measures"].get(f"{STATISTICS[0]}_plain")
+    return number is not None and not not_measured(number)
 
 
-def _count(measure: str) -> Callable[[Result], int]:
-    def count(result: Result) -> int:
-        number = result["measures"].get(measure)
-        return 0 if number is None or not_measured(number) else int(number["n"])
-
-    return count
-
-
-def _begins(*words: str) -> Callable[[str], bool]:
-    return lambda name: name.startswith(words)
-
-
-APART: Mapping[str, Apart] = {
-    "spread": Apart(("spread",), _begins("spread_"), _listed("spread")),
-    "decoys": Apart(("decoys",), {"decoys_raised", "decoys_more"}.__contains__, _listed("decoys")),
-    "mannered": Apart(
-        ("mannered",), {"decoys_raised_mannered", "decoys_more_mannered"}.__contains__, _listed("mannered")
-    ),
-    "decoys with manners, less without": Apart(
-        (), {"decoys_raised_change"}.__contains__, _count("decoys_raised_change")
-    ),
-    "traces": Apart((), _begins(*(f"{n}_" for n in STATISTICS)), _count(f"{STATISTICS[0]}_plain")),
-    "difficulty": Apart(("difficulty",), _begins("difficulty_"), _listed("difficulty")),
-    "worse": Apart(("worse", "searched"), _begins("worse_"), lambda result: int(bool(result.get("worse")))),
+WHOLE: Mapping[str, Whole] = {
+    "traces": Whole((), tuple(f"{name}_" for name in STATISTICS), _traced),
+    "difficulty": Whole(("difficulty",), ("difficulty_",), lambda result: bool(result["difficulty"])),
+    "worse": Whole(("worse", "searched"), ("worse_",), lambda result: bool(result["worse"])),
+}
+NEEDED = {"date", "commit", "machine", "cells", "measures", "rows", "altered", *LINES} | {
+    key for part in WHOLE.values() for key in part.lists
 }
 
 
 def bring(out: Path, work: Path, asked: Mapping[str, Any], cells: Iterable[str]) -> int:
-    """Write the published rows that a folder lacks, and keep what cannot be made again of them; gives back
-    how many rows these were.
+    """Write the published rows that a folder lacks, and keep the table that they came with; gives back how
+    many rows these were.
 
     Args:
         out: where `results.json` may lie.
@@ -79,41 +65,69 @@ def bring(out: Path, work: Path, asked: Mapping[str, Any], cells: Iterable[str])
         cells: names of all cells that this version knows.
 
     Raises:
-        RunMismatch: they are of another model or of other steps, or of cells that this version does not know.
+        RunMismatch: they are of another model or of other steps, of cells that this version does not know, or
+            of another study.
     """
     path = out / RESULTS
     if not path.is_file():
         return 0
     found = read_json(path)
-    other = [f"the {name} {found.get(name)}" for name, one in asked.items() if found.get(name) != one]
+    if not isinstance(found, dict) or not NEEDED | asked.keys() <= found.keys():
+        raise RunMismatch(f"{path} is no table of this version of the study; choose another --out.")
+    other = [f"the {name} {found[name]}" for name, one in asked.items() if found[name] != one]
     if other:
         raise RunMismatch(f"{path} is of {' and '.join(other)}; choose another --out.")
-    rows = [*found["rows"], *found.get("altered", ())]
+    rows = [*found["rows"], *found["altered"]]
     if unknown := {str(r.get("cell")) for r in rows} - set(cells):
         raise RunMismatch(f"{path} has {len(unknown)} cells that this version lacks; choose another --out.")
-    kept = read_json(work / CARRIED) if (work / CARRIED).is_file() else {}
-    told = {key: found[key] for key in ("date", "commit", "machine")}
-    for name, part in APART.items():
-        if (amount := part.amount(found)) > kept.get(name, {"amount": 0})["amount"]:
-            kept[name] = {
-                "amount": amount,
-                "lists": {key: found[key] for key in part.lists},
-                "measures": {n: m for n, m in found["measures"].items() if part.mine(n)},
-                "whence": found.get("carried", {}).get(name, told),
-            }
-    if kept:
-        write_json(work / CARRIED, kept)
-    failed = {**found["cells"]["failed"], **found.get("failed", {})}
-    return bring_rows(found, rows, "cell", failed, work)
+    brought = {*_taken(work).get("brought", ()), *(r["cell"] for r in lacking(rows, "cell", work))}
+    if brought:
+        table = {key: found[key] for key in NEEDED - {"rows", "altered", "cells"}}
+        write_json(
+            work / TAKEN,
+            {"brought": sorted(brought), "table": table, "carried": found.get("carried", {})},
+        )
+    raised = {n: why for n, why in found["cells"]["failed"].items() if n not in {r["cell"] for r in rows}}
+    return bring_rows(found, rows, "cell", {**raised, **found.get("failed", {})}, work)
 
 
-def carried(result: dict[str, Any], work: Path) -> dict[str, Any]:
-    """The results with what was published of a part where this folder has less of it, and whence."""
-    path = work / CARRIED
-    whence = dict[str, Any]()
-    for name, kept in read_json(path).items() if path.is_file() else ():
-        if name in APART and kept["amount"] > APART[name].amount(result):
-            result |= kept["lists"]
-            result["measures"] |= kept["measures"]
-            whence[name] = kept["whence"]
-    return {**result, "carried": whence}
+def with_lines(own: Sequence[Any], part: str, cells: Mapping[str, str], work: Path) -> list[dict[str, Any]]:
+    """This folder's lines of a part, and the table's of cells that were brought.
+
+    Args:
+        own: this folder's.
+        cells: name of each behaviour's cell.
+    """
+    taken, known = _taken(work), {line["behaviour"] for line in own}
+    more = [
+        line
+        for line in taken.get("table", {}).get(part, ())
+        if line["behaviour"] not in known and cells.get(line["behaviour"]) in taken["brought"]
+    ]
+    by = {line["behaviour"]: line for line in (*own, *more)}
+    return [by[name] for name in cells if name in by]
+
+
+def carried(result: dict[str, Any], own: Mapping[str, int], work: Path) -> dict[str, Any]:
+    """The results with what the table has of whole parts of which this folder has nothing; and `carried`,
+    which says what of them came from which table.
+
+    Args:
+        own: how many lines of each part of `LINES` are this folder's.
+    """
+    taken = _taken(work)
+    table, whence = taken.get("table"), dict[str, Any]()
+    if table is None:
+        return {**result, "carried": whence}
+    told = {key: table[key] for key in ("date", "commit", "machine")}
+    parts = [part for part in LINES if len(result[part]) > own[part]]
+    for name, part in WHOLE.items():
+        if part.there(table) and not part.there(result):
+            parts.append(name)
+            result |= {key: table[key] for key in part.lists}
+            result["measures"] |= {n: m for n, m in table["measures"].items() if n.startswith(part.begins)}
+    return {**result, "carried": {name: taken["carried"].get(name, told) for name in parts}}
+
+
+def _taken(work: Path) -> dict[str, Any]:
+    return read_json(work / TAKEN) if (work / TAKEN).is_file() else {}

@@ -26,7 +26,7 @@ from cells import PARTS, cells
 from jobs import Job, cost, left, search_left
 from measures import Number, causes, measures, stopped
 from planting import commit
-from published import carried
+from published import carried, with_lines
 from study import EVERY, Study, asked, begun_otherwise, prepare, rows_of, told
 from table import into_page, table
 from tracing import traces_of
@@ -95,6 +95,8 @@ def write(study: Study, failed: Mapping[str, str]) -> None:
     named = {c.name for part in PARTS for c in cells(part)}
     raised = {name: why for name, why in failed.items() if name in named and name not in rows}
     more = {**rows, **told(rows, study.steps)}
+    own = {i.part: elsewhere.listed(elsewhere.found_in(study.work, i, rows)) for i in elsewhere.INQUIRIES}
+    lines = {i.part: with_lines(own[i.part], i.part, i.named, study.work) for i in elsewhere.INQUIRIES}
     plain = {n: r for n, r in rows.items() if not r.get("conceal") and not r.get("mixed")}
     result = {
         "date": datetime.date.today().isoformat(),
@@ -110,28 +112,27 @@ def write(study: Study, failed: Mapping[str, str]) -> None:
         "cells": {"in": sum(c.name in more for c in every), "of": len(every), "failed": raised},
         "failed": {name: why for name, why in failed.items() if name not in raised},
         "begun_otherwise": begun_otherwise(rows, study.steps),
-        "measures": to_json(numbers(study, rows, failed)),
+        "measures": to_json(numbers(study, rows, failed, lines)),
         "causes": causes(more, failed),
         "stopped": with_smallest(stopped(rows, failed)),
         "rows": list(plain.values()),
         "altered": [r for n, r in rows.items() if n not in plain],
-        **{
-            one.part: elsewhere.listed(elsewhere.found_in(study.work, one, rows))
-            for one in elsewhere.INQUIRIES
-        },
+        **lines,
         "difficulty": scanning.listed(scans, study.work),
         "worse": searching.told(search),
         "searched": searching.listed(search, study.work),
     }
-    result = carried(result, study.work)
+    result = carried(result, {part: len(some) for part, some in own.items()}, study.work)
     study.out.mkdir(parents=True, exist_ok=True)
     if rows or failed or scans or search:
         write_json(study.out / "results.json", result)
     into_page(study.out / "README.md", table(result))
 
 
-def numbers(study: Study, rows: Mapping[str, Any], failed: Mapping[str, str]) -> dict[str, Number]:
-    """Every measure of every part, from what is in."""
+def numbers(
+    study: Study, rows: Mapping[str, Any], failed: Mapping[str, str], lines: Mapping[str, elsewhere.Lines]
+) -> dict[str, Number]:
+    """Every measure of every part, from what is in; `lines` are those of what was asked elsewhere."""
     pairs = {c.name: c for c in cells("mixed")}
     valid = [rows[c.name] for c in cells("valid") if c.name in rows]
     return {
@@ -142,10 +143,8 @@ def numbers(study: Study, rows: Mapping[str, Any], failed: Mapping[str, str]) ->
         **concealed(rows, failed),
         **mixed(rows, traces_of(study.work, pairs), failed),
         **mannered(rows, failed),
-        **elsewhere.raised(
-            *(elsewhere.found_in(study.work, one, rows) for one in (elsewhere.DECOYS, elsewhere.MANNERED))
-        ),
-        **elsewhere.overall(elsewhere.found_in(study.work, elsewhere.SPREAD, rows)),
+        **elsewhere.raised(lines["decoys"], lines["mannered"]),
+        **elsewhere.overall(lines["spread"]),
         **scanning.hardness(scanning.found_in(study.work, rows), rows),
         **searching.beaten(searching.found_in(study.work)),
     }

@@ -125,6 +125,8 @@ def prepare(study: Study) -> None:
     for name in ("seeds", "plantings", "workers", "steps"):
         if getattr(study, name) < 1:
             raise UserError(f"--{name} should be at least 1.")
+    if not study.parts:
+        raise UserError("--parts should name one at least.")
     if min(study.fresh, study.others) < 0 or (study.cells is not None and study.cells < 1):
         raise UserError("--fresh and --others should be 0 or more, --cells 1 or more.")
     study.work.mkdir(parents=True, exist_ok=True)
