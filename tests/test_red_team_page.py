@@ -16,7 +16,7 @@ from molehunt.core.errors import BadFile, RunMismatch, UserError
 from molehunt.core.record_json import to_json
 from molehunt.core.records import Measure, NotMeasured
 from molehunt.core.stats import median, newcombe
-from molehunt.game.on_record import shadow
+from molehunt.game.published_rows import shadow
 from molehunt.organisms.learnable import steps_for
 from molehunt.organisms.least import NEVER, Difficulty, Least, Scan, difficulty
 from molehunt.report.planted import read_planted

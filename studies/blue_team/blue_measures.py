@@ -10,7 +10,7 @@ from marks import above, best, decided, left, lost_nll, lost_tasks, measured, re
 from molehunt.core import stats
 from molehunt.core.records import Measure, NotMeasured
 from molehunt.depth.judging import SHOWN, hidden_auroc
-from molehunt.game.on_record import of_one_machine
+from molehunt.game.published_rows import of_one_machine
 
 Row = Mapping[str, Any]
 Number = Measure | NotMeasured

@@ -4,7 +4,7 @@ A fresh checkout, or another machine, does only what is missing; pairs are plant
 those alone that took. What needs the fixed models of a row (`plain`) skips one that was brought: adapters are
 not published. Such rows are of organisms planted elsewhere, and the page says how many.
 
-What this cannot tell you: see `molehunt/game/on_record.py`.
+What this cannot tell you: see `molehunt/game/published_rows.py`.
 """
 
 from collections.abc import Mapping, Sequence
@@ -13,7 +13,7 @@ from typing import Any
 
 from molehunt.core.atomic import read_json, write_json
 from molehunt.core.errors import RunMismatch
-from molehunt.game.on_record import bring_rows
+from molehunt.game.published_rows import bring_rows
 
 RESULTS, ASKED = "results.json", "asked.json"
 

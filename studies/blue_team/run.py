@@ -48,7 +48,7 @@ from molehunt.core.alone import alone
 from molehunt.core.atomic import write_json
 from molehunt.core.errors import MolehuntError
 from molehunt.core.record_json import to_json
-from molehunt.game.on_record import machines, shadow
+from molehunt.game.published_rows import machines, shadow
 from molehunt.game.side_by_side import each, failed_in, keep_failed
 from molehunt.game.watch import Watch, watching
 from molehunt.models.machine import in_words

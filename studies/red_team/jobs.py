@@ -14,7 +14,7 @@ from study import Study, asked, rows_of, told, traced
 from tracing import plant_and_trace, trace_file
 
 from molehunt.core.errors import MolehuntError
-from molehunt.game.on_record import of_one_machine
+from molehunt.game.published_rows import of_one_machine
 from molehunt.organisms.plan import Plan
 
 

@@ -14,7 +14,7 @@ from planting import not_measured
 
 from molehunt.core import stats
 from molehunt.core.records import Measure, NotMeasured
-from molehunt.game.on_record import of_one_machine
+from molehunt.game.published_rows import of_one_machine
 from molehunt.organisms.profile import LEAK, SELECTIVITY
 
 Row = Mapping[str, Any]

@@ -25,7 +25,7 @@ from molehunt.core.errors import MolehuntError
 from molehunt.core.record_json import from_json, to_json
 from molehunt.core.records import Measure, NotMeasured, Scene
 from molehunt.core.splits import seed_of
-from molehunt.game.on_record import ROWS
+from molehunt.game.published_rows import ROWS
 from molehunt.models.machine import in_words
 from molehunt.organisms.kept import UNDER_WAY, WHOSE
 

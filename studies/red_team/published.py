@@ -5,8 +5,8 @@ brought (replies asked elsewhere, traces) needs their adapters, which stayed whe
 taken from the table as it stands, line by line, and named; of traces, scans and the search all of it, until
 this folder has any of its own. A folder to which nothing was brought takes nothing from any table.
 
-What this cannot tell you: see `molehunt/game/on_record.py`. Rows name their machine; pairs of cells that are
-compared (concealed, mixed, from two seeds) may be of two.
+What this cannot tell you: see `molehunt/game/published_rows.py`. Rows name their machine; pairs that are
+compared (concealed, mixed, from two seeds) may be of two machines.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -19,7 +19,7 @@ from tracing import STATISTICS
 
 from molehunt.core.atomic import read_json, write_json
 from molehunt.core.errors import RunMismatch
-from molehunt.game.on_record import bring_rows, lacking
+from molehunt.game.published_rows import bring_rows, lacking
 
 RESULTS, TAKEN = "results.json", "taken.json"
 LINES = ("spread", "decoys", "mannered")
