@@ -67,14 +67,14 @@ def search_left(study: Study) -> list[Job]:
 
 
 def _likeliest_first(todo: Sequence[Cell], rows: Mapping[str, Mapping[str, Any]]) -> list[Cell]:
-    """In the study's order, but cells of `valid` come last of all whose behaviour did not take always on.
+    """In the study's order, but cells of `valid` come last of all whose behaviour did not take in one of them.
 
     They cannot count among those that are valid under all their conditions any more. How it took concealed or
     mixed says nothing of that. The grid keeps its order.
     """
     movable = {c.name for c in cells("valid")}
     plain = [rows[name] for name in movable if name in rows]
-    lost = {r["behaviour"] for r in plain if r["condition"] == "always" and not r["valid"]}
+    lost = {r["behaviour"] for r in plain if not r["valid"]}
     return sorted(todo, key=lambda c: c.quirk.behaviour in lost and c.name in movable)
 
 
