@@ -132,18 +132,22 @@ def test_scans_cost_what_their_own_cells_took(study: SimpleNamespace, tmp_path: 
     assert "1 scans of difficulty are left at most" in said and least == low and high - 1.5 <= most <= high
 
 
-def test_what_did_not_take_when_always_on_comes_last(study: SimpleNamespace, tmp_path: Path) -> None:
-    first, second = study.cells.cells("valid")[:2]
-    for cell, valid in ((first, False), (second, True)):
+def test_what_did_not_take_under_one_condition_comes_last(study: SimpleNamespace, tmp_path: Path) -> None:
+    first, second, third = study.cells.cells("valid")[:3]
+    phrase = next(
+        c for c in study.cells.cells("valid")[31:62] if c.quirk.behaviour == third.quirk.behaviour
+    )
+    for cell, valid in ((first, False), (second, True), (third, True), (phrase, False)):
         keep_row(study, tmp_path, cell, row(cell, valid=valid))
     mannered = next(c for c in study.cells.cells("mannered") if c.conceal)
     keep_row(study, tmp_path, mannered, row(mannered, valid=False))  # plain it may take
     order = [
         j.args[0].quirk.behaviour for j in study.jobs.left(study.run.Study(work=tmp_path, parts=("valid",)))
     ]
-    assert order[-2:] == [first.quirk.behaviour] * 2 and len(order) == 91
-    assert first.quirk.behaviour not in order[:-2] and second.quirk.behaviour in order[:-2]
-    assert order.index(mannered.quirk.behaviour) < 29
+    assert sorted(order[-3:]) == sorted([first.quirk.behaviour] * 2 + [third.quirk.behaviour])
+    assert len(order) == 89 and second.quirk.behaviour in order[:-3]
+    assert not {first.quirk.behaviour, third.quirk.behaviour} & set(order[:-3])
+    assert order.index(mannered.quirk.behaviour) < 28
 
 
 def test_cells_wait_for_their_traces_only_where_these_are_asked_for(
