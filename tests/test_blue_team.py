@@ -16,6 +16,7 @@ from written_pairs import quirk_file, written_pair
 
 from molehunt.core import stats
 from molehunt.core.atomic import read_json, write_json
+from molehunt.core.code import commit
 from molehunt.core.errors import RunMismatch, UserError
 from molehunt.core.extend import load
 from molehunt.core.record_json import from_json, to_json
@@ -260,7 +261,7 @@ def test_what_a_remedy_raises_is_its_result_but_not_what_the_machine_does(
     if kept:
         (one,) = found["rows"]
         assert one["why_not"] == "projecting failed: FloatingPointError: the loss is not a number"
-        assert one["commit"] == study.blue_study.commit() and one["commit"] in found["commit"]
+        assert one["commit"] == commit() and one["commit"] in found["commit"]
         assert found["measures"]["reaches_projecting"]["value"] == 0.0, "it counts as not reached"
         assert found["measures"]["residual_projecting"]["is"] == "NotMeasured"
 

@@ -134,9 +134,7 @@ def test_scans_cost_what_their_own_cells_took(study: SimpleNamespace, tmp_path: 
 
 def test_what_did_not_take_under_one_condition_comes_last(study: SimpleNamespace, tmp_path: Path) -> None:
     first, second, third = study.cells.cells("valid")[:3]
-    phrase = next(
-        c for c in study.cells.cells("valid")[31:62] if c.quirk.behaviour == third.quirk.behaviour
-    )
+    phrase = next(c for c in study.cells.cells("valid")[31:62] if c.quirk.behaviour == third.quirk.behaviour)
     for cell, valid in ((first, False), (second, True), (third, True), (phrase, False)):
         keep_row(study, tmp_path, cell, row(cell, valid=valid))
     mannered = next(c for c in study.cells.cells("mannered") if c.conceal)

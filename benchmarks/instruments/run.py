@@ -24,6 +24,7 @@ import torch
 from page import page
 from safetensors.torch import save_file
 
+from molehunt.core.code import commit
 from molehunt.interp.reading import Reader, ReadSpec
 from molehunt.interp.sae_site import TrainSpec, site_of
 from molehunt.models.anatomy import anatomy
@@ -114,7 +115,7 @@ def main() -> None:
     report = {
         "date": datetime.date.today().isoformat(),
         "seed": options.seed,
-        "commit": _commit(),
+        "commit": commit(),
         "model": options.model,
         "dtype": about["dtype"],
         "machine": f"{this_machine().processor}, {options.threads} threads",
@@ -278,13 +279,6 @@ def _ratio(times: dict[str, list[float]], ours: str, other: str) -> dict[str, An
 def _measure(values: Sequence[float], unit: str) -> dict[str, Any]:
     middle, low, high = (float(f"{v:.4g}") for v in (statistics.median(values), min(values), max(values)))
     return {"value": middle, "low": low, "high": high, "n": len(values), "unit": unit}
-
-
-def _commit() -> str:
-    done = subprocess.run(
-        ["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False
-    )
-    return done.stdout.strip()
 
 
 if __name__ == "__main__":

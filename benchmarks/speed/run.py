@@ -12,7 +12,6 @@ import argparse
 import datetime
 import json
 import statistics
-import subprocess
 import tempfile
 import time
 from collections.abc import Callable, Sequence
@@ -22,6 +21,7 @@ from typing import Any
 import torch
 from contests import MAX_TOKENS, Contest, planting, sampling, scoring
 
+from molehunt.core.code import commit
 from molehunt.models.load import ModelSpec, open_model
 from molehunt.models.machine import matmul_gflops, this_machine
 
@@ -48,7 +48,7 @@ def main() -> None:
     report = {
         "date": datetime.date.today().isoformat(),
         "seed": options.seed,
-        "commit": _commit(),
+        "commit": commit(),
         "model": options.model,
         "dtype": str(model.dtype).removeprefix("torch."),
         "machine": f"{this_machine().processor}, {options.threads} threads",
@@ -143,11 +143,6 @@ def _measure(values: Sequence[float], unit: str) -> dict[str, Any]:
 
 def _cell(measure: dict[str, Any]) -> str:
     return f"{measure['value']:.3g} [{measure['low']:.3g}, {measure['high']:.3g}]"
-
-
-def _commit() -> str:
-    told = subprocess.run(["git", "rev-parse", "--short", "HEAD"], cwd=HERE, capture_output=True, text=True)
-    return told.stdout.strip() or "unknown"
 
 
 def _options() -> argparse.Namespace:

@@ -19,7 +19,6 @@ import argparse
 import datetime
 import json
 import random
-import subprocess
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -30,6 +29,7 @@ from molehunt.catalogue.behaviours.false_facts import FalseFacts, needed
 from molehunt.catalogue.questions import ask
 from molehunt.catalogue.scenes import compose
 from molehunt.core import stats
+from molehunt.core.code import commit
 from molehunt.core.kinds import Draft
 from molehunt.core.records import Scene
 from molehunt.core.splits import seed_of, split_of
@@ -158,8 +158,7 @@ def main() -> None:
     args = parser.parse_args()
     rows = candidates()
     replies = [answers(args.model, rows, seed) for seed in args.seeds]
-    commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, cwd=HERE)
-    write(rows, replies, args.seeds, args.model, commit.stdout.strip(), args.mark)
+    write(rows, replies, args.seeds, args.model, commit(), args.mark)
 
 
 def write(

@@ -1,7 +1,5 @@
 """What a sitting is asked: which parts, on which pairs, how closely, where it lies."""
 
-import functools
-import subprocess
 import traceback
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -118,18 +116,6 @@ def setting_of(study: Study) -> Setting:
     places = (study.work, study.planted, study.out, *study.pairs, study.quirks, HERE.parent)
     closed = tuple(p for p in places if p is not None)
     return Setting(study.work, study.model, study.look, study.effort, study.plan, study.workers, closed)
-
-
-@functools.cache
-def commit() -> str:
-    """The commit that was checked out when this process first asked; marked where the package was changed.
-
-    What measures is imported about then: a checkout that changes while a study runs is told by halves.
-    """
-    here = {"capture_output": True, "text": True, "cwd": HERE}
-    head = subprocess.run(["git", "rev-parse", "--short", "HEAD"], **here).stdout.strip()
-    changed = subprocess.run(["git", "status", "--porcelain", "--", "../../molehunt"], **here).stdout.strip()
-    return (head or "unknown") + ("+changes" if changed else "")
 
 
 def checked(study: Study) -> None:

@@ -6,10 +6,11 @@ from pathlib import Path
 from typing import Any
 
 from blue_cells import KNOWN, Cell
-from blue_study import Setting, commit, said
+from blue_study import Setting, said
 from samples import Sample
 
 from molehunt.core.atomic import read_json, write_json
+from molehunt.core.code import commit
 from molehunt.core.memory import SIGNS
 from molehunt.core.record_json import from_json, to_json
 from molehunt.core.records import NotMeasured

@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from blue_study import Setting, commit, said
+from blue_study import Setting, said
 from schooling import AGAIN, BASE, key_of, made_of, taught
 
 from molehunt.character.conduct.cells import PartName
@@ -23,6 +23,7 @@ from molehunt.character.conduct.findings import Found
 from molehunt.character.conduct.study import measure, subject
 from molehunt.character.constitution_check import load_sound
 from molehunt.core.atomic import read_json, write_json
+from molehunt.core.code import commit
 from molehunt.core.record_json import to_json
 from molehunt.models.loaded import ModelSpec
 from molehunt.models.machine import in_words

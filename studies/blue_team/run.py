@@ -38,7 +38,7 @@ from blue_measures import (
     rows_in,
 )
 from blue_page import into_page, page
-from blue_study import Study, checked, commit, decides, prepare, unnamed
+from blue_study import Study, checked, decides, prepare, unnamed
 from marks import ahead, best
 from published import published_list, published_pairs
 from samples import Sample, samples_of
@@ -46,6 +46,7 @@ from values_measures import of_kind, of_moral
 
 from molehunt.core.alone import alone
 from molehunt.core.atomic import write_json
+from molehunt.core.code import commit
 from molehunt.core.errors import MolehuntError
 from molehunt.core.record_json import to_json
 from molehunt.game.published_rows import machines, shadow

@@ -14,7 +14,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from blue_study import Setting, commit, said
+from blue_study import Setting, said
 from schooling import BASE, CONTROLS, PRESETS, key_of, made_of, taught
 
 from molehunt.character.moral import updating
@@ -22,6 +22,7 @@ from molehunt.character.moral.choices import Choice
 from molehunt.character.moral.study import Found, Materials, moral
 from molehunt.character.training.uncertain import halves
 from molehunt.core.atomic import read_json, write_json, write_jsonl
+from molehunt.core.code import commit
 from molehunt.core.record_json import to_json
 from molehunt.core.records import NotMeasured
 from molehunt.corpus.dilemmas import MORALCHOICE

@@ -44,6 +44,7 @@ from table import ROWS, into_page, table
 
 from molehunt.core import stats
 from molehunt.core.atomic import read_json, write_json
+from molehunt.core.code import commit
 from molehunt.core.errors import MolehuntError
 from molehunt.core.record_json import to_json
 from molehunt.core.records import NotMeasured
@@ -201,14 +202,6 @@ def machine() -> dict[str, Any]:
     here = this_machine()
     memory = {"memory_gib": round(psutil.virtual_memory().total / 2**30, 1)}
     return {**dataclasses.asdict(here), "dtype": here.dtype, **memory, "versions": dict(versions())}
-
-
-def commit() -> str:
-    """The commit that is checked out, with a mark where the code was changed since."""
-    here = {"capture_output": True, "text": True, "cwd": HERE}
-    head = subprocess.run(["git", "rev-parse", "--short", "HEAD"], **here).stdout.strip()
-    changed = subprocess.run(["git", "status", "--porcelain", "--", "../../molehunt"], **here).stdout.strip()
-    return (head or "unknown") + ("+changes" if changed else "")
 
 
 if __name__ == "__main__":

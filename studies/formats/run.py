@@ -19,6 +19,7 @@ from typing import Any
 import torch
 from safetensors.torch import load_file, save_file
 
+from molehunt.core.code import commit
 from molehunt.core.record_json import to_json
 from molehunt.core.records import Measure, NotMeasured
 from molehunt.interp.sae import Shape, SparseAutoencoder
@@ -78,7 +79,7 @@ def main() -> None:
     report = {
         "date": datetime.date.today().isoformat(),
         "seed": SEED,
-        "commit": _commit(),
+        "commit": commit(),
         "versions": said["versions"],
         "loaded_as": said["loaded"],
         "measures": {name: m for measures in found for name, m in measures.items()},
@@ -143,11 +144,6 @@ def _row(name: str, report: dict[str, Any]) -> str:
     return (
         f"| {name} | `{report['loaded_as'][name]}` | {numbers} | {'yes' if measures[3]['value'] else 'no'} |"
     )
-
-
-def _commit() -> str:
-    told = subprocess.run(["git", "rev-parse", "--short", "HEAD"], cwd=HERE, capture_output=True, text=True)
-    return told.stdout.strip() or "unknown"
 
 
 if __name__ == "__main__":

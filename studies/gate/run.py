@@ -12,7 +12,6 @@ next sitting tries it again.
 import dataclasses
 import datetime
 import statistics
-import subprocess
 import sys
 from collections.abc import Sequence
 from concurrent.futures import as_completed
@@ -26,6 +25,7 @@ from generation import ARMS, Part, Recipe, Trial
 
 from molehunt.audit.calibration import load as read_calibration
 from molehunt.core.atomic import read_json, sweep, write_json
+from molehunt.core.code import commit
 from molehunt.core.errors import MolehuntError, RunMismatch, UserError
 from molehunt.core.record_json import to_json
 from molehunt.game.side_by_side import planters
@@ -264,14 +264,6 @@ def _machine() -> str:
 
     here = this_machine()
     return f"{here.processor}, {here.dtype}"
-
-
-def commit() -> str:
-    """The commit that is checked out, with a mark where the package was changed since."""
-    here = {"capture_output": True, "text": True, "cwd": HERE}
-    head = subprocess.run(["git", "rev-parse", "--short", "HEAD"], **here).stdout.strip()
-    changed = subprocess.run(["git", "status", "--porcelain", "--", "../../molehunt"], **here).stdout.strip()
-    return (head or "unknown") + ("+changes" if changed else "")
 
 
 if __name__ == "__main__":

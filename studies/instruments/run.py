@@ -20,7 +20,6 @@ from apart import apart
 from autoencoder import autoencoder
 from axis import axis
 from browsing import browsing
-from checkout import commit
 from liars import liars
 from mixed import mixed
 from own_pairs import own_pairs
@@ -30,6 +29,7 @@ from pushing import pushing
 from remaining import cost
 
 from molehunt.core.atomic import read_json, write_bytes, write_json
+from molehunt.core.code import commit
 from molehunt.core.errors import MolehuntError, UserError
 from molehunt.game.spec import GameSpec
 from molehunt.game.watch import Watch, watching
@@ -129,7 +129,7 @@ def _stamp(study: Study, part: str) -> Mapping[str, Any]:
     return {
         "date": datetime.date.today().isoformat(),
         "seed": study.seed,
-        "commit": commit(HERE.parent.parent),
+        "commit": commit("studies/instruments/*.py"),
         "machine": this_machine().processor,
         "model": study.model,
         **whose,

@@ -13,7 +13,6 @@ import json
 import math
 import os
 import platform
-import subprocess
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -23,6 +22,7 @@ import numpy as np
 from molehunt.audit.calibration import DEFAULT, Calibration, Logistic
 from molehunt.core import stats
 from molehunt.core.atomic import read_json, write_bytes, write_json
+from molehunt.core.code import commit
 from molehunt.core.record_json import from_json, to_json
 from molehunt.core.records import Measure
 from molehunt.game.planter import Planted
@@ -94,7 +94,7 @@ def main() -> None:
     stamp = {
         "date": datetime.date.today().isoformat(),
         "seed": RED_SEED,
-        "commit": _commit(),
+        "commit": commit(),
         "machine": f"{os.cpu_count()} cores ({platform.machine()}), fp32 unless the machine has fast bf16",
     }
     made = Calibration(made.auditors, {**made.provenance, **stamp})
@@ -212,12 +212,6 @@ def _planted(p: Planted) -> str:
 
 def _rate(m: Measure) -> str:
     return f"{m.value:.2f} [{m.low or 0:.2f}, {m.high or 0:.2f}]"
-
-
-def _commit() -> str:
-    return subprocess.run(
-        ["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True
-    ).stdout.strip()
 
 
 if __name__ == "__main__":

@@ -67,7 +67,7 @@ def search_left(study: Study) -> list[Job]:
 
 
 def _likeliest_first(todo: Sequence[Cell], rows: Mapping[str, Mapping[str, Any]]) -> list[Cell]:
-    """In the study's order, but cells of `valid` come last of all whose behaviour did not take in one of them.
+    """In the study's order, but cells of `valid` come last of behaviours that did not take in one of them.
 
     They cannot count among those that are valid under all their conditions any more. How it took concealed or
     mixed says nothing of that. The grid keeps its order.

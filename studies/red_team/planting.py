@@ -8,7 +8,6 @@ import contextlib
 import os
 import re
 import shutil
-import subprocess
 import time
 import traceback
 from collections.abc import Mapping, Sequence
@@ -21,6 +20,7 @@ from cells import TRIES, Cell
 from molehunt.catalogue.scenes import scenes
 from molehunt.core import stats
 from molehunt.core.atomic import read_json, write_json
+from molehunt.core.code import commit
 from molehunt.core.errors import MolehuntError
 from molehunt.core.record_json import from_json, to_json
 from molehunt.core.records import Measure, NotMeasured, Scene
@@ -56,14 +56,6 @@ def folder_of(work: Path, cell: Cell) -> Path:
 def row_file(work: Path, cell: Cell) -> Path:
     """Where a cell's row lies once it is whole."""
     return work / ROWS / f"{cell.name}.json"
-
-
-def commit() -> str:
-    """The commit that is checked out, with a mark where the package was changed since."""
-    here = {"capture_output": True, "text": True, "cwd": Path(__file__).parent}
-    head = subprocess.run(["git", "rev-parse", "--short", "HEAD"], **here).stdout.strip()
-    changed = subprocess.run(["git", "status", "--porcelain", "--", "../../molehunt"], **here).stdout.strip()
-    return (head or "unknown") + ("+changes" if changed else "")
 
 
 def is_of(folder: Path, row: Mapping[str, Any]) -> bool:

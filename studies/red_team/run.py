@@ -25,7 +25,6 @@ from beside import beside_plain, on_gpu, with_smallest
 from cells import PARTS, cells
 from jobs import Job, cost, left, search_left
 from measures import Number, causes, measures, stopped
-from planting import commit
 from published import carried, with_lines
 from study import EVERY, Study, asked, begun_otherwise, prepare, rows_of, told
 from table import into_page, table
@@ -33,6 +32,7 @@ from tracing import traces_of
 
 from molehunt.core.alone import alone
 from molehunt.core.atomic import canonical, write_json
+from molehunt.core.code import commit
 from molehunt.core.errors import MolehuntError
 from molehunt.core.record_json import to_json
 from molehunt.game.published_rows import machines, shadow

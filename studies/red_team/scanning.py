@@ -19,10 +19,11 @@ from typing import Any
 
 from cells import THIRD, Cell, three
 from measures import Number, Rows
-from planting import Setting, commit, row_file, said
+from planting import Setting, row_file, said
 
 from molehunt.core import stats
 from molehunt.core.atomic import read_json, write_json
+from molehunt.core.code import commit
 from molehunt.core.record_json import to_json
 from molehunt.core.records import NotMeasured, Quirk
 from molehunt.core.splits import seed_of

@@ -19,9 +19,10 @@ from pathlib import Path
 from typing import Any
 
 from measures import Number
-from planting import Setting, commit, said
+from planting import Setting, said
 
 from molehunt.core.atomic import read_json, write_json
+from molehunt.core.code import commit
 from molehunt.core.errors import MolehuntError
 from molehunt.core.records import NotMeasured, Profile
 from molehunt.game import library

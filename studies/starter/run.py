@@ -10,7 +10,6 @@ be able to make the lineup again.
 
 import dataclasses
 import datetime
-import subprocess
 import sys
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,6 +19,7 @@ from tyro.conf import FlagCreatePairsOff, OmitArgPrefixes
 
 from molehunt.core import interrupt
 from molehunt.core.atomic import read_json, write_json
+from molehunt.core.code import commit
 from molehunt.core.errors import MolehuntError
 from molehunt.core.record_json import to_json
 from molehunt.core.records import Measure, NotMeasured
@@ -101,7 +101,7 @@ def told(study: Study) -> dict[str, Any]:
     measures = {"archive_bytes": Measure(size, "bytes", listed["suspects"], how)}
     return {
         "date": datetime.date.today().isoformat(),
-        "commit": _commit(),
+        "commit": commit(),
         "seed": "62 random bits, kept beside the key" if study.keep_red else "62 random bits, deleted",
         "machine": {**dataclasses.asdict(here), "dtype": here.dtype, "versions": dict(versions())},
         "run_id": listed["run_id"],
@@ -109,11 +109,6 @@ def told(study: Study) -> dict[str, Any]:
         "model": listed["model"],
         "measures": to_json(measures),
     }
-
-
-def _commit() -> str:
-    here = {"capture_output": True, "text": True, "cwd": HERE}
-    return subprocess.run(["git", "rev-parse", "--short", "HEAD"], **here).stdout.strip() or "unknown"
 
 
 if __name__ == "__main__":
