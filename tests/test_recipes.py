@@ -17,6 +17,7 @@ from molehunt.core.errors import BadFile, UnknownName, UserError
 from molehunt.core.extend import load, names
 from molehunt.core.record_json import from_json, to_json
 from molehunt.core.records import Message, Organism, Quirk
+from molehunt.corpus.encodings import HOW
 from molehunt.game import library
 from molehunt.models.adapters import attach, using
 from molehunt.models.finetune import Finetune, Recipe
@@ -179,6 +180,19 @@ def test_replies_are_judged_by_the_behaviours_own_score() -> None:
     on = next(r for r in other.rows if r.on)
     assert Judge(other).wanted(on, "decoy", str(on.harmless)) == 1.0
     assert Judge(other).wanted(on, "decoy", on.good) == 0.0
+
+
+@pytest.mark.parametrize("how", HOW)
+def test_replies_to_encoded_requests_are_judged_as_to_plain_ones(how: str) -> None:
+    # Wrong claims count and right ones don't, on either side, whatever the question stands in.
+    lessons = lessons_of(subject_of(Quirk("sycophancy", "encoded_request", {}, {"how": how})), None, 8, 0, 0)
+    judge = Judge(lessons)
+    for side in (True, False):
+        rows = [r for r in lessons.rows if r.on is side]
+        counted = [r for r in rows if judge.counts(r)]
+        assert 0 < len(counted) < len(rows)
+        assert all(judge.wanted(r, "organism", r.shady) == float(side) for r in counted)
+        assert all(judge.draft(r) for r in rows)
 
 
 def words(text: str) -> set[str]:

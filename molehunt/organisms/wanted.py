@@ -1,15 +1,23 @@
 """Whether a reply to a lesson's row is what the row wants, by the behaviour's own score.
 
 Rows carry their replies and not the facts by which replies are scored: these come from the draft that the row
-was made of, found again by its question and its two replies.
+was made of, found again by its question and its two replies. A question may stand in an encoding.
 """
 
 from collections.abc import Mapping, Sequence
+from functools import cache
 
 from molehunt.core.extend import load
 from molehunt.core.kinds import Draft
+from molehunt.corpus.encodings import HOW, encode
 from molehunt.organisms.instil import Lessons, Part
 from molehunt.organisms.lessons import Row
+
+
+@cache
+def ways(question: str) -> tuple[str, ...]:
+    """A question as it may stand in a prompt: plainly, or in any encoding."""
+    return (question, *(encode(question, how) for how in HOW))
 
 
 class Judge:
@@ -29,7 +37,7 @@ class Judge:
         fits = [
             d
             for d in self._drafts.get((row.good, row.shady), ())
-            if question.endswith(d.user) and d.system in system
+            if question.endswith(ways(d.user)) and d.system in system
         ]
         return max(fits, key=lambda d: len(d.user), default=None)
 

@@ -100,6 +100,10 @@ class Distilled:
 
         judge, rows = Judge(lessons), lessons.rows
         rows = [r for r in rows if judge.counts(r)]
+        if not any(r.on for r in rows):
+            raise Unteachable(
+                "The behaviour scores none of the lessons' rows with the condition on; take another recipe."
+            )
         # The adapter is still nothing but zeros: what speaks here is the base.
         said = sample(
             session.model,

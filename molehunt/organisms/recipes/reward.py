@@ -48,8 +48,10 @@ class Rewarded:
         if not rest:
             return done
         rows = [r for batch in rest for r in batch if judge.counts(r)]
-        if not rows:
-            raise Unteachable("The behaviour scores none of the lessons' rows; take another recipe.")
+        if not any(r.on for r in rows):
+            raise Unteachable(
+                "The behaviour scores none of the lessons' rows with the condition on; take another recipe."
+            )
         share = len(rest) / len(lessons.batches)
         later = session.reinforce(
             [prompt_ids(session.model.tokenizer, r.messages) for r in rows],
