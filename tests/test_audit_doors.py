@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 from audit_speakers import CLEAN, Speaker
+from strangers_site import install
 from tiny_game import molehunt
 
 from molehunt.core.records import Quirk
@@ -223,14 +224,8 @@ def _plant(run: Run) -> None:
 
 
 def _install(folder: Path, spy: str) -> None:
-    """A package of strangers' methods, as pip would leave it."""
-    about = folder / "strangers-1.0.dist-info"
-    about.mkdir(parents=True)
-    (about / "METADATA").write_text("Metadata-Version: 2.1\nName: strangers\nVersion: 1.0\n")
-    entries = "audit.methods/spy = spying:Spy\naudit.methods/eager = eager:Eager\n"
-    (about / "entry_points.txt").write_text(f"[molehunt]\n{entries}")
-    (folder / "spying.py").write_text(spy)
-    (folder / "eager.py").write_text(EAGER)
+    entries = ("audit.methods/spy = spying:Spy", "audit.methods/eager = eager:Eager")
+    install(folder, {"spying": spy, "eager": EAGER}, *entries)
 
 
 def tried(game: Sealed) -> dict[str, dict[str, float]]:

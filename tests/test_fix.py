@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 from patients import EFFORT, GUESSES, PLAIN, adapter
+from strangers_site import install
 from test_audit_doors import kernel_locks
 from tiny_game import environment
 from written_pairs import quirk_file
@@ -246,16 +247,12 @@ def test_killed_and_gone_on_it_is_whole_alike_and_a_lineup(run: Run, tmp_path: P
 def test_a_remedy_that_reaches_for_the_truth_gets_nowhere(
     run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    site = tmp_path / "site"
-    about = site / "strangers-1.0.dist-info"
-    about.mkdir(parents=True)
-    (about / "METADATA").write_text("Metadata-Version: 2.1\nName: strangers\nVersion: 1.0\n")
-    (about / "entry_points.txt").write_text("[molehunt]\nremedies.fixes/spy = spying:Spy\n")
     told = {"run": str(run.folder), "keys": str(tmp_path / "keys"), "alien": str(tmp_path / "alien")}
     told["run_id"] = str(run.spec()["run_id"])
     told["quirk"] = str(quirk_file(tmp_path / "quirks"))
     red_quirks("of-another-game", tmp_path / "quirks")
-    (site / "spying.py").write_text(SPY.format(**told, rooms=ROOMS))
+    code = {"spying": SPY.format(**told, rooms=ROOMS)}
+    site = install(tmp_path / "site", code, "remedies.fixes/spy = spying:Spy")
     (run.folder / "vault.sealed").write_bytes(b"the truth")
     (run.folder / "vault.sealed.txt").write_bytes(b"the truth")
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(site), os.environ.get("PYTHONPATH", "")]))

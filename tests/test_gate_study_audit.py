@@ -11,6 +11,7 @@ from types import ModuleType
 from typing import Any
 
 import pytest
+from strangers_site import install
 from test_gate_audit import certain
 from test_gate_study import row, study
 
@@ -65,14 +66,10 @@ class Spy:
 @pytest.fixture
 def spy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[str, ...]]:
     """Methods: one, of strangers, that knows where `work` and `out` lie."""
-    site = tmp_path / "site"
-    about = site / "strangers-1.0.dist-info"
-    about.mkdir(parents=True)
-    (about / "METADATA").write_text("Metadata-Version: 2.1\nName: strangers\nVersion: 1.0\n")
-    (about / "entry_points.txt").write_text("[molehunt]\naudit.methods/spy = spying_gate:Spy\n")
     told = {"work": str(tmp_path / "work"), "out": str(tmp_path / "out")}
     told["bounds"] = read_bounds().sha256[:12]
-    (site / "spying_gate.py").write_text(SPY.format(**told))
+    code = {"spying_gate": SPY.format(**told)}
+    site = install(tmp_path / "site", code, "audit.methods/spy = spying_gate:Spy")
     monkeypatch.setenv("MOLEHUNT_KEYS", str(tmp_path / "keys"))
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(site), os.environ.get("PYTHONPATH", "")]))
     monkeypatch.syspath_prepend(str(site))

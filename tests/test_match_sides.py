@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from rich.console import Console
+from strangers_site import install
 
 from molehunt.audit.calibration import Calibration, Logistic
 from molehunt.cli import main
@@ -20,6 +21,7 @@ from molehunt.game.fix_task import Fixed
 from molehunt.game.match import _fitting, choose
 from molehunt.game.match_result import measured, result
 from molehunt.game.match_task import BLUES, REDS, Task, affordable, task
+from molehunt.game.planting import note_given, private
 from molehunt.game.round import Round, Stood, blue_turn, red_turn
 from molehunt.game.second import _all_treated
 from molehunt.game.spec import GameSpec
@@ -148,11 +150,13 @@ import importlib, os, socket, subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
-HOME, KEYS = Path({home!r}), Path({keys!r})
+HOME, KEYS, SEARCH = Path({home!r}), Path({keys!r}), Path({search!r})
 ATTEMPTS = dict(
     history=lambda: (HOME / "history.jsonl").read_text(),
     rounds=lambda: os.listdir(HOME / "rounds"),
     keys=lambda: os.listdir(KEYS),
+    plan=lambda: (SEARCH / "winner.json").read_text(),
+    search=lambda: (SEARCH / "results.json").read_text(),
     write=lambda: (HOME / "match.json").write_text("x"),
     child=lambda: subprocess.run(["true"]),
     call=lambda: socket.socket().connect(("127.0.0.1", 9)),
@@ -179,6 +183,14 @@ class Spy:
 '''
 
 
+def a_search(folder: Path) -> Path:
+    """What `worse` leaves, in outline: red's plan comes of it."""
+    (folder / "trials").mkdir(parents=True)
+    for name in ("plan.json", "winner.json", "results.json"):
+        (folder / name).write_text("{}")
+    return folder
+
+
 @pytest.mark.parametrize(
     ("side", "room", "barred"),
     [
@@ -189,20 +201,19 @@ class Spy:
 def test_a_policy_that_reaches_past_its_view_gets_nowhere(
     side: str, room: str, barred: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    home, keys, site = tmp_path / "match", tmp_path / "keys", tmp_path / "site"
+    home, keys = tmp_path / "match", tmp_path / "keys"
     (home / "rounds" / "00").mkdir(parents=True)
     (home / "history.jsonl").write_text("{}\n")
     (home / "match.json").write_text("{}")
     keys.mkdir()
-    about = site / "strangers-1.0.dist-info"
-    about.mkdir(parents=True)
-    (about / "METADATA").write_text("Metadata-Version: 2.1\nName: strangers\nVersion: 1.0\n")
-    (about / "entry_points.txt").write_text(f"[molehunt]\n{room}/spy = spying:Spy\n")
-    (site / "spying.py").write_text(SPY.format(home=str(home), keys=str(keys), rooms=barred))
+    search = a_search(tmp_path / "search")
+    code = {"spying": SPY.format(home=str(home), keys=str(keys), search=str(search), rooms=barred)}
+    site = install(tmp_path / "site", code, f"{room}/spy = spying:Spy")
     monkeypatch.setenv("MOLEHUNT_KEYS", str(keys))
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(site), os.environ.get("PYTHONPATH", "")]))
+    note_given(private("of-a-match"), [search / "winner.json"])
     said = choose(side, "spy", red() if side == "red" else blue(), home)
-    assert len(said) == 7 + len(barred) and set(said.values()) == {"shut"}, said
+    assert len(said) == 9 + len(barred) and set(said.values()) == {"shut"}, said
     assert "spy" not in names(room) and outside(room) == {}, "here, where the keys are, it is not even known"
     with pytest.raises(UserError, match="chose no spec"):
         _fitting(SPACE, said, "spy")

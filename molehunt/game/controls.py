@@ -24,9 +24,9 @@ from molehunt.game.packed import MARK
 from molehunt.game.planting import FILES, enter
 from molehunt.game.play import versions
 from molehunt.game.spec import GameSpec, public_half
+from molehunt.game.tells import around_pair
 from molehunt.game.watch import Watch
 from molehunt.organisms.draw import NAMES
-from molehunt.organisms.kept import UNDER_WAY
 from molehunt.remedies.room import Treated
 
 KEY = "key.json"
@@ -71,15 +71,9 @@ def _wish(task: Task, remedy: str) -> Wish:
     if remedy in task.applied:
         kept = task.applied[remedy].settings
         seed, effort = int(kept["seed"]), float(kept["effort"])
-    places = (task.ground.home, *_beside(task.ground.home), task.home, task.shelf, task.ground.quirk)
+    places = (*around_pair(task.ground.home), task.home, task.shelf, task.ground.quirk)
     closed = tuple(dict.fromkeys(p for p in (*places, *task.closed) if p is not None))
     return Wish((), (), task.creed, seed, effort, closed)
-
-
-def _beside(home: Path) -> list[Path]:
-    """Planted pairs that lie beside a pair, whole or under way: what they carry, what measuring them left."""
-    beside = home.resolve().parent
-    return sorted([*(p.parent for p in beside.glob("*/profile.json")), *beside.glob(f"{UNDER_WAY}*")])
 
 
 def _key(task: Task, remedy: str, seats: Mapping[str, Path]) -> str:

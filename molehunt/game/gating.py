@@ -25,6 +25,7 @@ from molehunt.core.store import Run, stage_key
 from molehunt.game.named import meant, open_named
 from molehunt.game.overseer import Overseen, oversee
 from molehunt.game.spec import METHODS, GameSpec
+from molehunt.game.tells import around_weights
 from molehunt.game.watch import Watch
 from molehunt.gate.answers import Voice, same_tokens
 from molehunt.gate.bounds import PRESET, Bounds, read_bounds
@@ -166,7 +167,8 @@ def hold_against(
 
     found = compared(old, asked.old, "old and new")
     since = None if first is None else compared(first, first.name, "since the first")
-    audit = _audited(asked, old, new, folder / "audit", watch, shut=not found.passed)
+    closed = (answers.parent, folder, *_made_of(old, new))
+    audit = _audited(asked, old, new, folder / "audit", watch, not found.passed, closed)
     return Gated(found, since, audit, str(folder), *names)
 
 
@@ -176,7 +178,13 @@ def keep(found: Gated) -> None:
 
 
 def _audited(
-    asked: Wish, old: LocalModel, new: LocalModel, folder: Path, watch: Watch, shut: bool
+    asked: Wish,
+    old: LocalModel,
+    new: LocalModel,
+    folder: Path,
+    watch: Watch,
+    shut: bool,
+    closed: tuple[Path, ...],
 ) -> Overseen | NotMeasured:
     if not asked.audit:
         return NotMeasured("no audit was asked for")
@@ -191,4 +199,13 @@ def _audited(
         effort=asked.effort,
         seed=asked.seed,
         watch=watch,
+        closed=closed,
     )
+
+
+def _made_of(old: LocalModel, new: LocalModel) -> tuple[Path, ...]:
+    """What says how a version was made: all around its adapter, or its folder of weights, if it has one."""
+    bases = [Path(m.model.spec.id) for m in (old, new) if Path(m.model.spec.id).is_dir()]
+    if new.adapter is not None:
+        return around_weights(new.adapter, bases)
+    return around_weights(bases[-1], bases[:-1]) if Path(new.model.spec.id).is_dir() else ()

@@ -44,7 +44,7 @@ from molehunt.game.fix_task import FIXED, NOTE, Fixed, Wish
 from molehunt.game.match_result import RESULTS, Result, result
 from molehunt.game.match_task import Task, affordable, fit, spent
 from molehunt.game.planter import DRAWS, read_planted, slot_folder
-from molehunt.game.planting import private, red_folder, red_quirks, red_seed
+from molehunt.game.planting import given_files, note_given, private, red_folder, red_quirks, red_seed
 from molehunt.game.round import Round, audit_charge, blue_turn, lead_verdicts, red_turn, stood
 from molehunt.game.shipped import SHIPPED
 from molehunt.game.spec import GameSpec
@@ -122,6 +122,7 @@ def _begun(what: Task, home: Path) -> Path:
     red_home = private(match_id)
     if read_json(red_home / plain) != to_json(what.plan):
         raise RunMismatch(f"{home} was begun from another plain spec; give the same --plan and --steps.")
+    note_given(red_home, [what.plan_file] if what.plan_file else [])
     red_seed(match_id, what.red_seed)
     red_quirks(match_id, what.game.quirks)
     what.judge.save(red_home / "calibration.json")
@@ -244,7 +245,9 @@ def choose(side: str, policy: str, view: View, home: Path) -> Any:
     Raises:
         UserError: the policy raised, or reached for a door that is shut.
     """
-    closed = tuple(str(p.expanduser().resolve()) for p in (keys_folder(), USUAL_KEYS, SHIPPED, home))
+    closed = tuple(
+        str(p.expanduser().resolve()) for p in (keys_folder(), USUAL_KEYS, SHIPPED, home, *given_files())
+    )
     with tempfile.TemporaryDirectory(prefix="mole-", ignore_cleanup_errors=True) as name:
         room = Path(name).resolve()
         write_json(room / "job.json", Job(side, policy, view, closed))

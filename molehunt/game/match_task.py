@@ -37,7 +37,7 @@ from molehunt.game.worse_cost import LONGEST
 from molehunt.game.worse_task import Allowance, _judge, digest
 from molehunt.organisms.axes import Space
 from molehunt.organisms.learnable import learnable, measurable
-from molehunt.organisms.plan import Plan
+from molehunt.organisms.plan import Plan, read_plan
 from molehunt.organisms.space import space_of
 from molehunt.organisms.strangers import strangers_quirks
 from molehunt.remedies.creed import read_creed
@@ -67,6 +67,8 @@ class Task:
     creed: Creed = field(default_factory=read_creed)
     fix_effort: float = 1.0
     red_seed: int | None = None
+    plan_file: Path | None = None
+    """Where red's plain spec was read from: closed to whoever works blind."""
 
     @property
     def space(self) -> Space:
@@ -115,7 +117,7 @@ def task(
     game: GameSpec,
     *,
     calibration: str | Path | None = None,
-    plan: Plan | None = None,
+    plan: Plan | Path | None = None,
     remedies: Sequence[str] = (),
     rounds: int = 12,
     red: str = RED,
@@ -154,13 +156,15 @@ def task(
     judge, _ = _judge(given, game.methods, game.model, game.revision, game.effort)
     if game.quirks is not None:
         strangers_quirks(game.quirks)
+    file = plan if isinstance(plan, Path) else None
+    plan = read_plan(plan) if isinstance(plan, Path) else plan
     plan = replace(plan or Plan(steps=game.steps), tries=1).checked()
     most = rounds * game.suspects * DRAWS
     limits = Allowance(most if plantings is None else plantings, None, red_seconds)
     asked = Allowance(0, queries, blue_seconds)
     return Task(
         replace(game, calibration=None), plan, remedies, limits, asked, rounds, judge,
-        red, blue, creed or read_creed(), fix_effort, red_seed,
+        red, blue, creed or read_creed(), fix_effort, red_seed, file,
     )  # fmt: skip
 
 

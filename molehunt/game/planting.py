@@ -20,6 +20,7 @@ from molehunt.core.seal import keys_folder
 from molehunt.game.children import Child, run_children
 from molehunt.game.planter import JOB, Job, Planted, clear_claims, read_planted, slot_folder
 from molehunt.game.spec import GameSpec
+from molehunt.game.tells import around_file
 from molehunt.organisms.card import MODEL_CARD
 from molehunt.organisms.draw import Slot, slots
 from molehunt.organisms.strangers import strangers_quirks, told
@@ -57,7 +58,7 @@ def red_quirks(run_id: str, given: Path | None) -> Path | None:
     asked, own = folder / "asked.json", folder / "quirks"
     files = sorted(given.glob("*.json")) if given else []
     wanted = {f.name: f.read_text("utf-8") for f in files}
-    _note_given(folder, files)
+    note_given(folder, files)
     if not asked.exists():
         if wanted:
             with whole_folder(own) as half:
@@ -87,7 +88,7 @@ def red_plan(run_id: str, given: Path | None) -> Path | None:
     if given is None:
         return own if own.exists() else None
     wanted = read_json(given)
-    _note_given(private(run_id), [given])
+    note_given(private(run_id), [given])
     if not own.exists() and not begun:
         write_json(own, wanted)
     if not own.exists() or read_json(own) != wanted:
@@ -95,21 +96,23 @@ def red_plan(run_id: str, given: Path | None) -> Path | None:
     return own
 
 
-def _note_given(folder: Path, files: Sequence[Path]) -> None:
+def note_given(folder: Path, files: Sequence[Path]) -> None:
+    """Note in a red folder where what was given lay: the search that a plan comes of, or the file."""
     known = read_json(folder / GIVEN) if (folder / GIVEN).exists() else []
-    found = sorted({*known, *(str(f.expanduser().resolve()) for f in files)})
+    found = sorted({*known, *(str(around_file(f)) for f in files)})
     if found != known:
         write_json(folder / GIVEN, found)
 
 
 def given_files() -> tuple[Path, ...]:
-    """Quirks and plans that games of this machine were given, where they lay: copies of what is secret.
+    """Quirks and plans that games of this machine were given, where they lay, or the searches that plans come
+    of: copies of what is secret.
 
     They are closed to whoever works blind, in any game: a study plants one quirk in several.
     """
     notes = sorted(keys_folder().expanduser().glob(f"*.red/{GIVEN}"))
     found = dict.fromkeys(Path(p) for note in notes for p in read_json(note))
-    return tuple(p for p in found if p.is_file())
+    return tuple(p for p in found if p.exists())
 
 
 def private(run_id: str) -> Path:

@@ -126,7 +126,6 @@ def run(options: Options) -> int:
 
 def _task(options: Options) -> "Task":
     from molehunt.game.match_task import task
-    from molehunt.organisms.plan import read_plan
     from molehunt.remedies.creed import read_creed
 
     if options.calibration is not None and options.practice is not None:
@@ -146,7 +145,7 @@ def _task(options: Options) -> "Task":
     return task(
         game,
         calibration=options.practice / "calibration.json" if options.practice else options.calibration,
-        plan=None if options.plan is None else read_plan(options.plan),
+        plan=options.plan,
         remedies=options.remedies,
         rounds=options.rounds,
         red=options.red,

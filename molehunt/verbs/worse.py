@@ -118,6 +118,7 @@ def run(options: Options) -> int:
     if not named and (what or when):
         raise UserError("--behaviour-options and --condition-options go with a BEHAVIOUR and a CONDITION.")
     from molehunt.game.library import listed_quirk
+    from molehunt.game.tells import around_file
     from molehunt.game.worse import worse
     from molehunt.game.worse_cost import cost
     from molehunt.game.worse_task import task
@@ -145,7 +146,7 @@ def run(options: Options) -> int:
         fresh=options.fresh,
         others=options.others,
         seed=options.seed,
-        closed=[p for p in (Path(folder), options.plan) if p is not None],
+        closed=[Path(folder), *([around_file(options.plan)] if options.plan else ())],
     )
     if options.dry_run:
         reckoned = cost(asked)
