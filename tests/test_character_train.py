@@ -1,8 +1,10 @@
 """Training toward a character: in the open, resumable, with a teacher that has shown that it can."""
 
+import dataclasses
 import json
 import math
 import shutil
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -19,10 +21,16 @@ from molehunt.character.moral.asking import log_odds
 from molehunt.character.moral.choices import chosen
 from molehunt.character.moral.forms import Posed, Question, questions
 from molehunt.character.moral.judging import judged
-from molehunt.character.training import uncertain
+from molehunt.character.training import lines, uncertain
 from molehunt.character.training.lessons import Taught, dealt, teach
 from molehunt.character.training.lines import first_sentences
-from molehunt.character.training.oversight import Compared, OddsWeigher, letter, names_something
+from molehunt.character.training.oversight import (
+    AnswerWeigher,
+    Compared,
+    OddsWeigher,
+    letter,
+    names_something,
+)
 from molehunt.character.training.plan import Plan
 from molehunt.character.training.result import Result, result_of
 from molehunt.character.training.self_oversight import oversight
@@ -32,7 +40,7 @@ from molehunt.character.training.train import begin, reckoned, train
 from molehunt.character.training.writing import taught_cases
 from molehunt.cli import main
 from molehunt.core.atomic import read_json, read_jsonl
-from molehunt.core.errors import BadFile, RunMismatch
+from molehunt.core.errors import BadFile, RunMismatch, UserError
 from molehunt.core.lineage import HOME, begun, write_lineage
 from molehunt.core.record_json import from_json
 from molehunt.core.records import Measure, Message, NotMeasured
@@ -44,7 +52,7 @@ from molehunt.models.load import open_model
 from molehunt.models.loaded import ModelSpec
 from molehunt.models.packing import Example, pack
 from molehunt.models.prompts import prompt_ids, text_ids
-from molehunt.models.readers import open_local
+from molehunt.models.readers import FAILED, open_local
 from molehunt.models.tiny import tiny_model
 
 SMALL = Plan(steps=2, prefer_steps=1, batch=2, max_tokens=4, limit=3, try_out=2, checks=1)
@@ -583,6 +591,47 @@ def test_a_teacher_that_refuses_ends_it_with_a_sentence_and_nothing_half_written
         assert "refused all of 3 questions" in said and "--teacher" in said
         assert len(asked) == 3
     assert not (folder / "critiques.jsonl").exists() and kept(folder / "answers.jsonl")
+
+
+@dataclasses.dataclass
+class Flaky:
+    """A reader that fails at what it is asked first, and then answers with the first letter."""
+
+    name: str = "flaky"
+    fails: int = 2
+    asked: int = 0
+
+    def ask(self, questions: Sequence[str], max_tokens: int) -> list[str | NotMeasured]:
+        told: list[str | NotMeasured] = []
+        for i, question in enumerate(questions, self.asked):
+            one = "Reply A: no" in question
+            told.append(NotMeasured(f"{FAILED}: 503") if i < self.fails else "B" if one else "A")
+        self.asked += len(questions)
+        return told
+
+
+def test_where_a_judge_failed_it_is_asked_again_until_something_was_taught(tmp_path: Path) -> None:
+    cases = bank.cases(["honest"], "train")[:3]
+    principles = {"honest": load_constitution("kind-person").principles[0]}
+    told = {c.id: {"guided": "yes", "reply": "no"} for c in cases}
+
+    def chosen(reader: Flaky, folder: Path) -> int:
+        by = AnswerWeigher(reader)
+        return len(lines.preferences(cases, principles, told, "self", by, folder, lambda name, share: None))
+
+    with pytest.raises(
+        UserError, match="'flaky' compared none of 3 pairs of replies .the reader failed: 503"
+    ):
+        chosen(Flaky(fails=99), tmp_path)
+    assert not list(tmp_path.iterdir()), "nothing is kept of a judge that compares nothing"
+    again, taught = tmp_path / "again", tmp_path / "taught"
+    for folder in (again, taught):
+        folder.mkdir()
+        assert chosen(Flaky(), folder) == 2 and lines.refused(folder) == 1
+    (taught / "replies").mkdir()
+    sure = Flaky(fails=0)
+    assert chosen(sure, again) == 3 and lines.refused(again) == 0 and sure.asked == 2
+    assert chosen(sure, taught) == 2 and lines.refused(taught) == 1 and sure.asked == 2
 
 
 def test_the_cost_is_said_before_anything_is_opened(tmp_path: Path, capfd) -> None:

@@ -31,6 +31,8 @@ from molehunt.models.loaded import Model, ModelSpec
 
 Reply = str | NotMeasured
 LOCAL = "local:"
+FAILED = "the reader failed"
+"""How a reason begins that says nothing of the question: asked again, it may be answered."""
 LONGEST = 20_000
 """Characters of an answer that are kept."""
 
@@ -102,10 +104,8 @@ class InspectReader:
                 try:
                     out = await model.generate(question, config=config)
                 except Exception as error:  # whatever a provider raises is a failure of this question alone
-                    return NotMeasured(f"the reader failed: {_first(error)}")
-            return (
-                NotMeasured(f"the reader failed: {out.error[:200]}") if out.error else _kept(out.completion)
-            )
+                    return NotMeasured(f"{FAILED}: {_first(error)}")
+            return NotMeasured(f"{FAILED}: {out.error[:200]}") if out.error else _kept(out.completion)
 
         return list(await asyncio.gather(*map(one, questions)))
 

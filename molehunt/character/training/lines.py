@@ -11,6 +11,7 @@ from pathlib import Path
 from molehunt.character.bank import Case
 from molehunt.character.conduct.creed import under
 from molehunt.character.constitution import Constitution, Principle
+from molehunt.character.training.lessons import REPLIES
 from molehunt.character.training.oversight import Compared, Weigher, critique, reflection, revision
 from molehunt.character.training.plan import CORPUS, Plan
 from molehunt.character.training.stage import Row, kept, made
@@ -18,6 +19,7 @@ from molehunt.character.training.teachers import Teacher
 from molehunt.core.records import Message, Messages, NotMeasured
 from molehunt.corpus import banks
 from molehunt.models.loaded import Model
+from molehunt.models.readers import FAILED
 from molehunt.models.sample import sample
 
 VOICE = 48
@@ -94,7 +96,10 @@ def overseen(
                 for a in answers
             ]
 
-        rows = made(folder / f"{name}s.jsonl", [c.id for c in some], block, lambda s: progress(f"{name}s", s))
+        rows = made(
+            *(folder / f"{name}s.jsonl", [c.id for c in some], block, lambda s: progress(f"{name}s", s)),
+            failed_in(folder),
+        )
         return {c.id: str(r[name]) for c, r in zip(some, rows, strict=True) if name in r}
 
     def of(case: Case) -> tuple[str, str, str]:
@@ -135,13 +140,14 @@ def preferences(
                 "one": a,
                 "other": b,
                 "by": weigher.name,
-                "first": None if isinstance(v, NotMeasured) else v,
+                **({"first": None, "refused": v.reason} if isinstance(v, NotMeasured) else {"first": v}),
             }
             for c, (a, b), v in zip(some, pairs, said, strict=True)
         ]
 
     rows = made(
-        folder / "preferences.jsonl", [c.id for c in cases], block, lambda s: progress("preferences", s)
+        *(folder / "preferences.jsonl", [c.id for c in cases], block, lambda s: progress("preferences", s)),
+        failed_in(folder),
     )
     found = []
     for row in rows:
@@ -174,7 +180,8 @@ def reflections(
         ]
 
     rows = made(
-        folder / "reflections.jsonl", [p.id for p in some], block, lambda s: progress("reflections", s)
+        *(folder / "reflections.jsonl", [p.id for p in some], block, lambda s: progress("reflections", s)),
+        failed_in(folder),
     )
     return [Lesson(str(r["prompt"]), str(r["reply"]), "reflection") for r in rows if "reply" in r]
 
@@ -191,9 +198,15 @@ def voice(model: Model, plan: Plan, folder: Path, progress: Progress) -> list[Le
     return [Lesson(str(r["prompt"]), str(r["reply"]), "voice") for r in rows if str(r["reply"]).strip()]
 
 
+def failed_in(folder: Path) -> Callable[[Row], bool]:
+    """Which lines are asked once more: those whose reader failed, as long as nothing was taught of them."""
+    begun = (folder / REPLIES).is_dir()
+    return lambda row: not begun and str(row.get("refused", "")).startswith(FAILED)
+
+
 def refused(folder: Path) -> int:
-    """Lines that say that the teacher refused."""
-    names = ("critiques", "revisions", "reflections")
+    """Lines that say that the teacher, or the judge, refused."""
+    names = ("critiques", "revisions", "preferences", "reflections")
     return sum("refused" in row for name in names for row in kept(folder / f"{name}.jsonl").values())
 
 

@@ -34,13 +34,15 @@ def made(
     ids: Sequence[str],
     make: Callable[[Sequence[int]], Sequence[Row]],
     progress: Callable[[float], None] = lambda share: None,
+    again: Callable[[Row], bool] = lambda row: False,
 ) -> list[Row]:
     """A line an id, in their order; those that `path` holds are read.
 
     Args:
         make: rows, without ids, for a few places in `ids`.
+        again: whether a kept row is made once more; the later line of an id is what counts.
     """
-    known = kept(path, cut=True)
+    known = {name: row for name, row in kept(path, cut=True).items() if not again(row)}
     todo = [i for i, name in enumerate(ids) if name not in known]
     for start in range(0, len(todo), BLOCK):
         places = todo[start : start + BLOCK]
