@@ -23,6 +23,7 @@ REMEDIES = (
     "adversarial",
     "character",
     "honest",
+    "noise",
     "nothing",
     "preferences",
     "projecting",
@@ -273,6 +274,38 @@ def test_pruning_cuts_whole_neurons_and_no_others() -> None:
         assert not w.weight[:, gone].any()
         rest = [i for i in range(w.weight.shape[1]) if i not in gone]
         assert torch.equal(w.weight[:, rest], before[w.site][:, rest])
+
+
+def test_noise_is_as_large_as_plain_replies_bear_and_the_patient_stays_as_it_was() -> None:
+    import torch
+
+    from molehunt.models.joined import laid_on
+    from molehunt.remedies.work import Work, asked
+    from molehunt.remedies.writers import writers
+
+    one, remedy = patient(), load("remedies.fixes", "noise")
+    before = {w.site: w.weight.clone() for w in writers(one.model.module)}
+    treated = remedy.treat(one)
+    assert all(torch.equal(w.weight, before[w.site]) for w in writers(one.model.module))
+    assert set(treated.changes) == set(before)
+    share = treated.said["share"]
+    for site, (down, up) in treated.changes.items():
+        assert float((up @ down).norm() / before[site].norm()) == pytest.approx(share, rel=1e-4)
+        assert torch.linalg.matrix_rank(up @ down) <= remedy.rank
+    work = Work(one, "noise")
+    prompts = work.prompts([asked(q.question) for q in mending.questions()[:8]])
+    own = work.replies(prompts)
+
+    def lost(times: float) -> float:
+        more = {s: (down, up * times) for s, (down, up) in treated.changes.items()}
+        plain = work.logprobs(prompts, own)
+        with laid_on(one.model.module, more):
+            return sum(plain) / 8 - sum(work.logprobs(prompts, own)) / 8
+
+    assert treated.said["lost"] is None or treated.said["lost"] <= remedy.most
+    assert lost(1.0) < lost(4.0), "a random model bears some, and less of more"
+    again = remedy.treat(one).changes
+    assert all(torch.equal(a, b) for s in again for a, b in zip(again[s], treated.changes[s], strict=True))
 
 
 @pytest.fixture

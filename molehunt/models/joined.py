@@ -6,7 +6,8 @@ so ranks add and the product is the exact sum. Every linear map of every layer g
 zeros to one rank: whatever was changed, shapes and sizes are the same.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -138,6 +139,20 @@ def add_to(module: nn.Module, changes: Changes) -> None:
             change = up.to(weight.device, torch.float32) @ down.to(weight.device, torch.float32)
             change = change.T if isinstance(linear, Conv1D) else change
             weight.copy_((change + weight).to(weight.dtype))
+
+
+@contextmanager
+def laid_on(module: nn.Module, changes: Changes) -> Iterator[None]:
+    """The model with the changes added, for as long as the block runs; then its very own weights again."""
+    weights: dict[str, Any] = {site: module.get_submodule(site).weight for site in changes}
+    before = {site: weight.detach().clone() for site, weight in weights.items()}
+    try:
+        add_to(module, changes)
+        yield
+    finally:
+        with torch.no_grad():
+            for site, weight in weights.items():
+                weight.copy_(before[site])
 
 
 def changes_of(peft: Any, scale: float) -> dict[str, tuple[Tensor, Tensor]]:

@@ -16,6 +16,7 @@ REMEDIES = (
     "character",
     "projecting",
     "pruning",
+    "noise",
 )
 """Blind remedies, the best guesses and the control first. `unlearning` needs an audit's verdicts, and a pair
 has none."""
