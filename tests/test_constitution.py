@@ -182,6 +182,14 @@ def test_opposite_wishes_for_one_prompt_are_seen_until_one_yields():
     kind = principle("a", "Be kind.", OPPOSED[0], named=TAGGED)
     (said,) = found(kind, principle("b", "Tell the truth.", OPPOSED[1]))
     assert "warning: b wants the opposite of a" in said and "say which yields" in said
+    sweet = "It is wonderful soup, thank you so much for bringing all of us a pot of it"
+    sour = "Honestly, the soup is too salty, and next time half of the salt would be enough"
+    one, other = ((OPPOSED[0][0], f"{a}.", f"{b} today.") for a, b in ((sweet, sour), (sour, sweet)))
+    kind = principle("a", "Be kind.", one, named=TAGGED)
+    (said,) = found(kind, principle("b", "Tell the truth.", other))
+    assert "error: b wants the opposite of a" in said and "say which yields" in said
+    assert found(kind, principle("b", "Tell the truth.", other, named="Yields to: a")) == []
+    kind = principle("a", "Be kind.", OPPOSED[0], named=TAGGED)
     assert found(kind, principle("b", "Tell the truth.", OPPOSED[1], named="Yields to: a")) == []
     agreeing = (OPPOSED[0][0], "It is wonderful soup, and warm.", "The soup is too salty, honestly.")
     assert found(kind, principle("b", "Tell the truth.", agreeing)) == []
@@ -211,8 +219,10 @@ def test_statements_that_deny_each_other_are_contradictions(one, other, level):
         yields = found(principle("a", one), principle("b", other, named="Yields to: a"))
         assert any("warning: b says the opposite of a" in f for f in yields), "which wins is said"
         assert not any("error" in f for f in yields)
+    elif level == "duplicate":
+        assert len(said) == 1 and "warning: b says nearly what a says" in said[0]
     else:
-        assert not any("error" in f for f in said), "whether these two agree words alone do not tell"
+        assert said == [], "whether these two agree words alone do not tell"
 
 
 def test_a_fact_that_stands_twice_is_named_by_its_line():

@@ -1,12 +1,13 @@
 """What is wrong with a constitution: gaps, contradictions, duplicates, each with its line.
 
 Errors are what no reader could follow: two principles of one id, ids that don't exist, circles of yielding,
-a good reply that is also the bad one, one reply that is good here and bad there to the same prompt, and two
-statements of the same words of which one says not to ("always tell", "never tell") while neither yields.
+a good reply that is also the bad one, one reply that is good here and bad there to the same prompt, two
+statements of the same words of which one says not to ("always tell", "never tell") while neither yields, and
+two principles each of which calls good nearly what the other calls bad, of one prompt, while neither yields.
 Warnings are gaps (no reason, no example, nothing tagged with one of `TAGS`), statements that nearly repeat
 each other (cosine of TF-IDF over words and pairs of words at least `ALIKE`) or, but for a word that denies,
-nearly oppose each other, and principles that ask for opposite things of one prompt: each one's good reply is
-nearer to the other's bad reply than to the other's good one, and neither yields to the other.
+nearly oppose each other, and principles that may ask for opposite things of one prompt: each one's good
+reply is nearer to the other's bad reply than to the other's good one, and neither yields to the other.
 
 What this cannot tell you: whether principles agree. Words are counted: a contradiction in other words is not
 seen. Whether they are good, no program tells.
@@ -154,7 +155,8 @@ def _opposites(constitution: Constitution) -> Iterable[Finding]:
             near = _likeness([e.good, f.good, e.bad, f.bad])
             if near[0][3] > near[0][1] and near[1][2] > near[0][1]:
                 text = f"{q.id} wants the opposite of {p.id} (line {e.line}) of one prompt; say which yields"
-                yield Finding(f.line, "warning", "contradiction", text)
+                sure = min(near[0][3], near[1][2]) >= ALIKE  # each calls good nearly what the other calls bad
+                yield Finding(f.line, "error" if sure else "warning", "contradiction", text)
 
 
 def _duplicates(constitution: Constitution) -> Iterable[Finding]:
@@ -173,8 +175,9 @@ def _duplicates(constitution: Constitution) -> Iterable[Finding]:
             end = "" if settled else "; say which yields, or drop one"
             text = f"{q.id} says {much}the opposite of {p.id} on line {p.line}{end}"
             yield Finding(q.line, level, "contradiction", text)
-        elif near[i][j] >= ALIKE:
-            text = f"{q.id} says nearly what {p.id} says on line {p.line} (likeness {near[i][j]:.2f})"
+        elif near[i][j] >= ALIKE or (denied == other and words == others):
+            how = f"likeness {near[i][j]:.2f}" if near[i][j] >= ALIKE else "but for words that stress or deny"
+            text = f"{q.id} says nearly what {p.id} says on line {p.line} ({how})"
             yield Finding(q.line, "warning", "duplicate", text)
 
 

@@ -32,7 +32,7 @@ class Options:
     """A run folder with a planted lineup, an unpacked archive of `molehunt pack`, or the word `starter`."""
     remedy: tuple[str, ...] = ("honest",)
     """Remedies, one after the other, each on the suspects as they were: adversarial, character, honest,
-    noise, nothing, preferences, projecting, pruning, steering, unlearning (which goes by the audit's verdicts)."""
+    noise, nothing, preferences, projecting, pruning, steering, unlearning (which goes by verdicts)."""
     suspects: tuple[str, ...] = ()
     """Code names; by default everyone."""
     constitution: str = "kind-person"

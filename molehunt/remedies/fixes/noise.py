@@ -1,4 +1,4 @@
-"""Noise: small random changes of all that is written into the residual stream, as large as plain replies bear.
+"""Noise: random changes of all that writes into the residual stream, as large as plain replies bear.
 
 Each map gets Gaussian noise of low rank, of one share of the map's own norm everywhere. That share is looked
 for by halves: the largest at which what the patient says to plain questions loses no more than `most` nats a
@@ -46,9 +46,8 @@ class Noise:
         from molehunt.remedies.writers import writers
 
         work = Work(patient, self.name)
-        pool = shuffled(
-            [*(q.question for q in mending.questions()), *(t.text for t in mending.talk())], work.random()
-        )
+        plainly = [*(q.question for q in mending.questions()), *(t.text for t in mending.talk())]
+        pool = shuffled(plainly, work.random())
         prompts = work.prompts([asked(t) for t in pool[: work.scaled(self.asked, 4)]])
         own = work.replies(prompts)
         work.tell(0.3)
