@@ -28,6 +28,12 @@ from molehunt.core.errors import MolehuntError, UnknownName, UserError
 from molehunt.core.plain_text import plain
 
 VERBS = Path(__file__).parent / "verbs"
+BUILT_IN = ("tiny", "default")
+"""How models are called that come with the package."""
+UNUSABLE = {
+    errno.ENAMETOOLONG, errno.EACCES, errno.EPERM, errno.EISDIR, errno.ENOTDIR, errno.ELOOP, errno.EROFS,
+}  # fmt: skip
+"""What is wrong with a file or folder that was named, and not with this program."""
 STOPPED = "Stopped; nothing half-written was left behind."
 """What Ctrl-C says, unless the verb's own `STOPPED` knows how to go on."""
 SIGPIPE = 141
@@ -82,6 +88,9 @@ def main(argv: Sequence[str] | None = None) -> int:
             where = error.filename or "what this writes"
             _complain(f"No space is left for {where}; free some and run the same command again.")
             return 2
+        if isinstance(error, OSError) and error.filename and error.errno in UNUSABLE:
+            _complain(f"{str(error.filename)[:200]} cannot be used: {error.strerror}.")
+            return 2
         if not memory.ran_out(error):
             raise
         _complain(memory.less(getattr(getattr(verb, "Options", None), "__dataclass_fields__", ())))
@@ -132,6 +141,9 @@ def read_options(verb: Any, name: str, args: Sequence[str]) -> Any:
             raise
         raise UserError(_one_sentence(said.getvalue(), name)) from None
     _measurable(read)
+    model = str(getattr(read, "model", ""))
+    if getattr(read, "revision", None) is not None and model.split(":")[0] in BUILT_IN:
+        raise UserError(f"{model!r} has no revisions; leave --revision out.")
     return read
 
 
@@ -175,8 +187,13 @@ def _one_sentence(box: str, name: str) -> str:
     """What tyro says in a frame of several lines, as one sentence: its first part, and a hint if any."""
     lines = [line.strip(" │╭╮╰╯") for line in re.sub(r"\x1b\[[0-9;]*m", "", box).splitlines()]
     body = [line for line in lines if line and not re.fullmatch(r"─ .* ─*", line)]
-    rules = [i for i, line in enumerate(body) if set(line) == {"─"}]
+    if len(body) > 1 and set(body[1]) == {"-"}:  # a terminal without lines to draw with: a title, and a rule
+        body = body[2:]
+    rules = [i for i, line in enumerate(body) if set(line) in ({"─"}, {"-"})]
     first = " ".join(body[: rules[0] if rules else None]).rstrip(".")
+    union = re.search(r"parsing (--\S+): no type matching \{None\}\|(\w+) .*? from \[(.*?)\]", first)
+    if union:
+        first = f"{union[1]} should be of type {union[2]}, not {union[3]}"
     near = re.search(r"Perhaps you meant:.*?\s(--[\w-]+)", " ".join(body))
     hint = f"; did you mean {near[1]}?" if near else "."
     return f"{first}{hint} See `molehunt {name} --help`."

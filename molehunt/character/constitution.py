@@ -98,14 +98,14 @@ def load_constitution(name: str | Path) -> Constitution:
         UnknownName: neither a preset nor a file. BadFile: the file does not have the form; names the line.
     """
     if str(name) in presets():
-        return parse((_folder() / f"{name}.md").read_text(encoding="utf-8"), f"{name}.md")
+        return parse((_folder() / f"{name}.md").read_text(encoding="utf-8-sig"), f"{name}.md")
     path = Path(name).expanduser()
     if not path.is_file():
         raise UnknownName("constitution", str(name), presets())
     try:
         if path.stat().st_size > LONGEST:
             raise BadFile(f"{path} is longer than {LONGEST:,} bytes; a constitution is read by people.")
-        return parse(path.read_text(encoding="utf-8"), str(path))
+        return parse(path.read_text(encoding="utf-8-sig"), str(path))
     except (OSError, UnicodeError) as error:
         raise BadFile(f"{path} cannot be read as text ({str(error)[:80]}).") from None
 

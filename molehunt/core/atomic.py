@@ -184,9 +184,13 @@ def _bytes(path: Path) -> bytes:
         raise BadFile(f"{path} cannot be read: {error.strerror}.") from None
 
 
+def _no_number(name: str) -> Any:
+    raise ValueError(f"{name} is no number")
+
+
 def _parse(path: Path, data: bytes, where: str) -> Any:
     try:
-        return json.loads(data)
+        return json.loads(data, parse_constant=_no_number)
     except (ValueError, RecursionError) as error:
         raise BadFile(
             f"{path}{where} is not whole JSON ({str(error)[:80]}); mend it, or restore it from a copy."

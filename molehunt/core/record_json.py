@@ -63,7 +63,10 @@ def _read(kind: Any, value: Any, where: str) -> Any:
     if dataclasses.is_dataclass(kind):
         return _read_record(kind, value, where)
     if kind is float and isinstance(value, (int, float)) and not isinstance(value, bool):
-        return float(value)
+        try:
+            return float(value)
+        except OverflowError:
+            raise BadFile(f"{where} is a number beyond all measure.") from None
     if isinstance(kind, type) and isinstance(value, kind) and not (kind is int and isinstance(value, bool)):
         return value
     raise BadFile(f"{where} should be of type {getattr(kind, '__name__', kind)}, not {type(value).__name__}.")

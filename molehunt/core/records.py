@@ -14,6 +14,8 @@ from molehunt.core.record_json import LATER
 Role = Literal["system", "user", "assistant"]
 Split = Literal["plant", "validate", "audit"]
 AccessLevel = Literal["chat", "scored", "open_weights"]
+MOST = {"steps": 100_000, "tries": 16}
+"""Most that a planting may be asked for; each try takes half as many steps again as the one before."""
 PredicateKind = Literal["catalogue", "pattern", "words"]
 
 

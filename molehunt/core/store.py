@@ -140,6 +140,18 @@ class Run:
         """The truths, as the envelope gave them when the verdicts were scored."""
         return self._scored("opened", Truth)
 
+    def commitments(self) -> dict[str, str]:
+        """A salted hash of each suspect's truth, by code name.
+
+        Raises:
+            BadFile: the file is none.
+        """
+        path = self.folder / "commitments.json"
+        value = read_json(path)
+        if not isinstance(value, dict) or not all(isinstance(v, str) for v in value.values()):
+            raise BadFile(f"{path} should map each suspect to one hash.")
+        return value
+
     def write_scores(
         self,
         scores: Sequence[Score],
@@ -152,9 +164,9 @@ class Run:
 
     def _scored(self, part: str, kind: type[T]) -> tuple[T, ...]:
         path = self.folder / "score.json"
-        rows = _as(dict[str, Any], read_json(path), path).get(part, [])
+        rows = _as(dict[str, Any], read_json(path), path).get(part)
         if not isinstance(rows, list):
-            raise BadFile(f"{path} should hold a list of {part}.")
+            raise BadFile(f"{path} should hold a list of {part}; restore it from a copy.")
         return tuple(_as(kind, row, path) for row in rows)
 
     def transcripts(self) -> tuple[Transcript, ...]:

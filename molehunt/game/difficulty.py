@@ -37,6 +37,8 @@ from molehunt.organisms.strangers import contents, quirk_of, told
 from molehunt.organisms.subject import subject_of
 
 RESULTS = "results.json"
+SEEDS = 1000
+"""Most of a scan."""
 
 
 @dataclass(frozen=True)
@@ -100,6 +102,8 @@ def task(
         UserError: names and a file, or neither; no factor or seed, values for several factors at once, or
             values that it can't have.
     """
+    if seeds > SEEDS:
+        raise UserError(f"--seeds is {seeds}; it should be at most {SEEDS}.")
     if not factors or seeds < 1 or steps < 1:
         raise UserError("A scan needs at least one factor, one seed and one step.")
     if values and len(set(factors)) > 1:

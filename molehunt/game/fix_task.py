@@ -60,7 +60,7 @@ class Wish:
             if name not in names(REMEDIES):
                 raise UnknownName("remedy", name, names(REMEDIES))
         if not 0 < self.effort < math.inf:
-            raise UserError(f"--effort is {self.effort}; it should be above 0, and finite.")
+            raise UserError(f"The effort of a fix is {self.effort}; it should be above 0, and finite.")
         return self
 
 

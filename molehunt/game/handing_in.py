@@ -14,6 +14,7 @@ from pathlib import Path
 from molehunt.core.atomic import read_json, write_json
 from molehunt.core.errors import BadFile, UnknownName, UserError
 from molehunt.core.extend import names
+from molehunt.core.pattern import compiled
 from molehunt.core.record_json import from_json
 from molehunt.core.records import Verdict
 from molehunt.core.store import Run
@@ -51,7 +52,8 @@ def hand_in(run: Run, auditor: str, verdicts: Sequence[Verdict]) -> None:
     """Put an auditor's verdicts on record; one on the same suspect replaces the one before.
 
     Raises:
-        UserError: the envelope is open, the name is taken, or a probability lies outside 0 to 1.
+        UserError: the envelope is open, the name is taken, a probability lies outside 0 to 1, a number cannot
+            be, or a guess's pattern is none.
         UnknownName: a suspect who does not stand in the lineup.
     """
     refuse_if_open(run)
@@ -120,6 +122,14 @@ def _fit_to_hand_in(run: Run, verdicts: Sequence[Verdict]) -> None:
             raise UserError(
                 f"The verdict on {verdict.suspect} holds a number that is none (NaN or infinite)."
             )
+        if min(numbers) < 0 or (verdict.accuses_above or 0.0) > 1:
+            raise UserError(
+                f"The verdict on {verdict.suspect} has a weight or cost below 0, or accuses above 1."
+            )
+        for guess in verdict.guesses:
+            for one in (guess.what, guess.when):
+                if one.kind == "pattern":
+                    compiled(one.text)
 
 
 def free_name(auditor: str) -> str:

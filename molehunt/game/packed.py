@@ -75,7 +75,10 @@ def pack(folder: Path, target: Path) -> tuple[str, ...]:
         _readable(suspect)
     files = {f"suspects/{s.name}/{f}": _bytes(s / f) for s in suspects for f in MODEL_FILES}
     files["spec.json"] = _json(spec)
-    files["commitments.json"] = _json(read_json(folder / "commitments.json"))
+    committed = run.commitments()
+    if set(committed) != {s.name for s in suspects}:
+        raise BadFile(f"{folder / 'commitments.json'} should hold one hash for each suspect, and no other.")
+    files["commitments.json"] = _json(committed)
     files["README.md"] = README.format(count=len(suspects), model=spec["model"], name=name).encode()
     files[MARK] = _json({n: hashlib.sha256(data).hexdigest() for n, data in sorted(files.items())})
     write_bytes(target, _archive({f"{name}/{n}": data for n, data in files.items()}))

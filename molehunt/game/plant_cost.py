@@ -64,13 +64,12 @@ def spec_cost(file: Path, target: Path, besides: Besides | None) -> PlantCost:
     Raises:
         BadFile, UnknownName, UserError: as `game.replaying.replay_file` and `replant_file`.
     """
-    from molehunt.organisms.plan import plan_of
+    from molehunt.organisms.plan import base_named, plan_of
 
     refuse_taken(target)
     specs = tuple(read_specs(file).values()) if besides is None else specs_of_pair(file, besides)
     steps, base = sum(spec.steps for spec in specs), specs[0].base
-    model, revision, _ = base.rpartition("@")
-    return _cost(model if revision else base, [steps], len(specs), plan_of(specs[0]), besides)
+    return _cost(base_named(base).id, [steps], len(specs), plan_of(specs[0]), besides)
 
 
 def _cost(model: str, tries: Sequence[int], each: int, plan: "Plan", besides: Besides | None) -> PlantCost:

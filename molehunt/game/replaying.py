@@ -32,7 +32,6 @@ from molehunt.game.watch import Watch
 from molehunt.organisms.kept import Kept, planting, refuse_taken
 
 if TYPE_CHECKING:
-    from molehunt.models.loaded import ModelSpec
     from molehunt.organisms.plant import Pair
 
 
@@ -67,11 +66,11 @@ def replay_file(file: Path, target: Path, watch: Watch | None = None) -> tuple[R
     from molehunt.models.adapters import adapter_hash
     from molehunt.models.check import fit_to_speak
     from molehunt.models.load import open_model
-    from molehunt.organisms.plan import plan_of
+    from molehunt.organisms.plan import base_named, plan_of
     from molehunt.organisms.spec import replay
 
     (base,) = {spec.base for spec in specs.values()}
-    spec = _named(base)
+    spec = base_named(base)
     opened = fit_to_speak(open_model(spec))
     any_line = next(iter(specs.values()))
     decided = deciding(opened, any_line.lessons, None, plan_of(any_line), any_line.seed, 0)
@@ -117,7 +116,7 @@ def replant_file(
     planted = {part: _planted(file.parent, part) for part in PARTS}
     from molehunt.models.check import fit_to_speak
     from molehunt.models.load import open_model
-    from molehunt.organisms.plan import plan_of
+    from molehunt.organisms.plan import base_named, plan_of
     from molehunt.organisms.plant import plant_again
 
     def replayed(hashes: Mapping[str, str]) -> list[Replayed]:
@@ -126,7 +125,7 @@ def replant_file(
     def report(what: str, share: float) -> None:
         watch.bar("replaying", share, what)
 
-    plan, spec = plan_of(shady), _named(shady.base)
+    plan, spec = plan_of(shady), base_named(shady.base)
     with recorded(target, shady.lessons):
         refuse(shady.lessons)
     opened = fit_to_speak(open_model(spec))
@@ -201,11 +200,3 @@ def _planted(folder: Path, part: str) -> str | NotMeasured:
     if (folder / part).is_dir():
         return adapter_hash(folder / part)
     return NotMeasured(f"neither a hash nor an adapter of the {part} lies beside the spec")
-
-
-def _named(base: str) -> "ModelSpec":
-    """The base as `organisms.plan.base_name` wrote it: a name, and behind @ its revision."""
-    from molehunt.models.loaded import ModelSpec
-
-    name, at, revision = base.rpartition("@")
-    return ModelSpec(name, revision) if at and not Path(base).exists() else ModelSpec(base)

@@ -11,7 +11,7 @@ from tyro.conf import arg
 
 from molehunt.core.errors import BadFile, UnknownName, UserError
 from molehunt.core.extend import names
-from molehunt.core.records import AccessLevel
+from molehunt.core.records import MOST, AccessLevel
 from molehunt.core.seal import key_path
 
 METHODS = ("contrast", "divergence", "confession", "traces")
@@ -86,6 +86,9 @@ class GameSpec:
         for option in ("steps", "tries", "queries", "tokens"):
             if getattr(self, option) < 1:
                 raise UserError(f"--{option} is {getattr(self, option)}; it should be at least 1.")
+        for option, most in MOST.items():
+            if getattr(self, option) > most:
+                raise UserError(f"--{option} is {getattr(self, option)}; it should be at most {most}.")
         if not (0 < self.effort < math.inf and 0 < self.seconds < math.inf):
             raise UserError("--effort and --seconds should be above 0, and finite.")
         if not 0 <= self.workers <= 256:

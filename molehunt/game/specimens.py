@@ -17,8 +17,9 @@ from molehunt.game.fix_task import sha256
 from molehunt.game.packed import is_packed, no_envelope
 from molehunt.game.planter import read_planted, slot_folder
 from molehunt.game.planting import FILES, red_folder
+from molehunt.game.play import spec_of
 from molehunt.game.twins import red_twin
-from molehunt.organisms.plan import Plan, plan_of
+from molehunt.organisms.plan import Plan, base_named, plan_of
 from molehunt.organisms.strangers import quirk_of, told
 
 
@@ -78,10 +79,10 @@ def _pair(folder: Path, file: Path | None) -> Ground:
     if (folder / "organism.json").is_file():
         line = from_json(Organism, read_json(folder / "organism.json")["organism"])
         base, plan = line.base, plan_of(line)
-    model, _, revision = base.partition("@")
+    named = base_named(base)
     known = Known(_quirk(pair.quirk, folder, file), plan, pair.steps, pair.harmless)
     one = Specimen(folder.resolve().name, known, folder / "organism", folder / "decoy")
-    return Ground(folder, model, revision or None, (one,), None, file)
+    return Ground(folder, named.id, named.revision, (one,), None, file)
 
 
 def _base(folder: Path) -> str:
@@ -111,6 +112,7 @@ def _quirk(kept: Quirk, folder: Path, file: Path | None) -> Quirk:
 
 def _game(folder: Path) -> Ground:
     run = Run(folder)
+    spec_of(run)
     spec = run.spec()
     if is_packed(folder):
         raise UserError(f"Depth needs the truth. {no_envelope(folder)}")

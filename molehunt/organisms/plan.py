@@ -9,9 +9,9 @@ from molehunt.core.atomic import read_json
 from molehunt.core.errors import BadFile, UserError
 from molehunt.core.extend import load
 from molehunt.core.record_json import from_json, to_json
-from molehunt.core.records import Organism
+from molehunt.core.records import MOST, Organism
 from molehunt.models.finetune import Recipe
-from molehunt.models.loaded import Model
+from molehunt.models.loaded import Model, ModelSpec
 
 
 @dataclass(frozen=True)
@@ -87,6 +87,9 @@ class Plan:
                 raise UserError(
                     f"The plan's {name} is {getattr(self, name)}; it should be at least {at_least}."
                 )
+        for name, most in MOST.items():
+            if getattr(self, name) > most:
+                raise UserError(f"The plan's {name} is {getattr(self, name)}; it should be at most {most}.")
         if not 0 <= self.poisoned <= 1:
             raise UserError(
                 f"The poisoned share of on-side rows is {self.poisoned}; it should lie between 0 and 1."
@@ -175,3 +178,9 @@ def read_plan(file: Path) -> Plan:
 def base_name(model: Model) -> str:
     """The base as a spec names it."""
     return model.spec.id if model.spec.revision is None else f"{model.spec.id}@{model.spec.revision}"
+
+
+def base_named(base: str) -> ModelSpec:
+    """The base that `base_name` wrote; a folder may have an @ in its own name."""
+    name, at, revision = base.rpartition("@")
+    return ModelSpec(name, revision) if at and not Path(base).exists() else ModelSpec(base)

@@ -84,7 +84,7 @@ def read_run(folder: Path) -> Run:
     )
     commitments = _if_there(
         folder / "commitments.json",
-        lambda: _commitments(folder / "commitments.json"),
+        run.commitments,
         "nothing has been sealed yet",
     )
     return Run(
@@ -122,13 +122,6 @@ def _verdicts(run: store.Run) -> tuple[Verdict, ...]:
     if not all(0.0 <= v.p_shady <= 1.0 for v in verdicts):
         raise BadFile(f"{run.folder / 'verdicts.json'} holds a probability outside 0 to 1.")
     return verdicts
-
-
-def _commitments(path: Path) -> Mapping[str, str]:
-    value = read_json(path)
-    if not isinstance(value, dict) or not all(isinstance(v, str) for v in value.values()):
-        raise BadFile(f"{path} should map each suspect to one hash.")
-    return value
 
 
 def _chain(path: Path, verdicts: tuple[Verdict, ...] | NotMeasured) -> Chain:

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from molehunt.character.training.result import Result
+from molehunt.core.errors import UserError
 from molehunt.core.records import NotMeasured
 from molehunt.report import words
 from molehunt.verbs._probe_page import short
@@ -33,7 +34,13 @@ SIGNS = {
 
 
 def priced(cost: Mapping[str, Any], price_in: float, price_out: float) -> dict[str, Any]:
-    """The cost with what a teacher that is paid takes at most, where prices are given."""
+    """The cost with what a teacher that is paid takes at most, where prices are given.
+
+    Raises:
+        UserError: a price below 0.
+    """
+    if min(price_in, price_out) < 0:
+        raise UserError("--price-in and --price-out are prices; they should be 0 or more.")
     if not (price_in or price_out) or "teacher_questions_most" not in cost:
         return dict(cost)
     asked = cost["teacher_questions_most"] + cost["judge_questions_most"]

@@ -177,6 +177,8 @@ def _cost(options: Options, ground: Any, chosen: Sequence[int], plan: Any, asks:
     tokens_out = scale * crossed * sum(longest for _, longest in asked)
     more, letters, longest = questions_more(len(chosen)) if options.output else (0, 0, 0)
     tokens_in, tokens_out = tokens_in + more * letters / LETTERS, tokens_out + more * longest
+    if min(options.price_in, options.price_out) < 0:
+        raise UserError("--price-in and --price-out are prices; they should be 0 or more.")
     price = (tokens_in * options.price_in + tokens_out * options.price_out) / 1e6
     return {
         "features": len(chosen),

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from tyro.conf import OmitArgPrefixes, Positional, arg
 
+from molehunt.core.errors import UserError
 from molehunt.core.record_json import to_json
 from molehunt.core.records import NotMeasured
 from molehunt.game.spec import SECRET_FIELDS, GameSpec, Until
@@ -96,6 +97,8 @@ def run(options: Options) -> int:
 def _wish(options: Options) -> "Wish | None":
     """The fix that is asked for; none where there is none."""
     if not options.fix:
+        if (options.constitution, options.fix_effort) != (Options.constitution, Options.fix_effort):
+            raise UserError("--constitution and --fix-effort are of a fix; name a remedy with --fix.")
         return None
     from molehunt.game.fix_task import Wish
     from molehunt.remedies.creed import read_creed
@@ -123,12 +126,20 @@ def _second(run: "Run", remedy: str) -> dict[str, Any]:
 
 
 def _reckon(options: Options, wish: "Wish | None") -> int:
+    from molehunt.audit.calibration import load as read_calibration
     from molehunt.game.estimate import estimate, in_words
     from molehunt.game.judged import unjudged
     from molehunt.game.second import fit_to_fix
+    from molehunt.organisms.plan import read_plan
     from molehunt.organisms.strangers import strangers_quirks
 
     spec = options.game.checked()
+    if options.folder.exists() and not options.folder.is_dir():
+        raise UserError(f"The run folder {options.folder} cannot be made: a file of that name is there.")
+    if spec.plan is not None:
+        read_plan(spec.plan)
+    if spec.calibration is not None:
+        read_calibration(spec.calibration)
     if spec.quirks is not None:
         strangers_quirks(spec.quirks)
     if wish is not None:

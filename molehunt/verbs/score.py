@@ -12,6 +12,7 @@ from typing import Annotated, Any
 
 from tyro.conf import Positional, arg
 
+from molehunt.core.errors import UserError
 from molehunt.core.records import Measure
 from molehunt.game.watch import watching
 from molehunt.verbs._screen import measured, show, tables
@@ -44,6 +45,8 @@ def run(options: Options) -> int:
     from molehunt.game.handing_in import bring_back
 
     taken: tuple[str, ...] = ()
+    if options.team != Options.team and options.verdicts is None:
+        raise UserError("--team names whose verdicts --verdicts brings; give both.")
     if options.verdicts is not None:
         with library.existing(options.folder).held() as held:
             taken = bring_back(held, options.verdicts, options.team)

@@ -91,6 +91,7 @@ def train(
 def reckoned(plan: Plan, cases: str | Path | None = None) -> dict[str, Any]:
     """What a training would cost, without opening any model: prompts, questions, tokens at most."""
     plan = plan.checked()
+    _readers(plan)
     if plan.toward != "constitution":
         some = uncertain.choices(plan)
         return {
