@@ -1,9 +1,11 @@
 """Wrong inputs to the command line: one sentence that names the mend, exit code 2, nothing left behind."""
 
+import json
 import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -13,6 +15,7 @@ from molehunt.core.atomic import read_json
 from molehunt.core.errors import BadFile
 from molehunt.core.record_json import from_json
 from molehunt.core.records import Measure
+from molehunt.game.shipped import unpack
 from molehunt.models.loaded import ModelSpec
 from molehunt.organisms.plan import base_named
 
@@ -98,3 +101,72 @@ def test_a_base_in_a_folder_with_an_at_sign_keeps_its_name(tmp_path: Path) -> No
     assert base_named(str(folder)) == ModelSpec(str(folder))
     assert base_named("org/model@abc") == ModelSpec("org/model", "abc")
     assert base_named("org/model") == ModelSpec("org/model")
+
+
+PREDICATE = {"is": "Predicate", "kind": "words", "text": "rates soup", "options": {}}
+GUESS = {"is": "Guess", "what": PREDICATE, "when": PREDICATE, "weight": 1.0, "words": ""}
+VERDICT = {"is": "Verdict", "suspect": "", "auditor": "a", "p_shady": 0.5, "guesses": [GUESS]}
+
+
+@pytest.fixture
+def lineup(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The starter lineup, sealed; its key lies in a place of its own."""
+    monkeypatch.setenv("MOLEHUNT_KEYS", str(tmp_path / "keys"))
+    return unpack(tmp_path / "starter")
+
+
+@pytest.mark.parametrize(
+    ("wrong", "sentence"),
+    [
+        ({"spent": {"is": "Spent", "queries": -5}}, "has a weight or cost below 0"),
+        ({"guesses": [{**GUESS, "weight": -1e308}]}, "has a weight or cost below 0"),
+        ({"guesses": [{**GUESS, "what": {**PREDICATE, "kind": "pattern", "text": "("}}]}, "pattern"),
+        ({"accuses_above": 5.0}, "accuses above 1"),
+        ({"p_shady": 10**400}, "a number beyond all measure"),
+    ],
+)
+def test_verdicts_that_cannot_be_are_refused_and_the_envelope_stays_shut(
+    wrong: dict[str, Any], sentence: str, lineup: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    name = sorted(p.name for p in (lineup / "suspects").iterdir())[0]
+    (tmp_path / "v.json").write_text(json.dumps([{**VERDICT, "suspect": name, **wrong}]))
+    before = {p: p.read_bytes() for p in lineup.rglob("*") if p.is_file()}
+    args = ["score", str(lineup), "--verdicts", str(tmp_path / "v.json"), "--team", "rivals"]
+    assert main(args) == 2
+    said = capfd.readouterr().err
+    assert sentence in said and said.count("\n") == 1
+    after = {p: p.read_bytes() for p in lineup.rglob("*") if p.is_file() and p.name != ".lock"}
+    assert after == {p: data for p, data in before.items() if p.name != ".lock"}
+
+
+@pytest.mark.parametrize(
+    ("file", "text", "words", "sentence"),
+    [
+        ("commitments.json", "[]", ("pack", "x.tar"), "should map each suspect to one hash"),
+        ("commitments.json", "{}", ("pack", "x.tar"), "should hold one hash for each suspect"),
+        ("commitments.json", '{"a": NaN}', ("pack", "x.tar"), "NaN is no number"),
+        ("log.jsonl", None, ("open",), "cannot be used: Is a directory."),
+        ("score.json", "{}", ("depth", "--dry-run"), "should hold a list of opened"),
+        ("spec.json", "{}", ("depth", "--dry-run"), "is not a game's spec"),
+    ],
+)
+def test_a_damaged_file_of_a_run_is_named(
+    file: str,
+    text: str | None,
+    words: tuple[str, ...],
+    sentence: str,
+    lineup: Path,
+    tmp_path: Path,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    path = lineup / file
+    path.unlink(missing_ok=True)
+    if text is None:
+        path.mkdir()
+    else:
+        path.write_text(text)
+    verb, *rest = words
+    rest = [str(tmp_path / "x.tar") if w == "x.tar" else w for w in rest]
+    assert main([verb, str(lineup), *rest]) == 2
+    said = capfd.readouterr().err
+    assert sentence in said and said.count("\n") == 1 and not (tmp_path / "x.tar").exists()
