@@ -153,7 +153,12 @@ def test_a_folder_without_an_adapter_is_named(tmp_path):
 def test_perplexity_needs_the_reference():
     from audit_speakers import CLEAN, Speaker
 
+    class Surprised(Speaker):
+        def logprobs(self, prompts, replies):
+            return [v - 0.5 for v in super().logprobs(prompts, replies)]
+
     assert perplexity_shift(Speaker("s"), CLEAN) == 0.0
+    assert perplexity_shift(Surprised("s"), CLEAN) == pytest.approx(0.5), "worse at plain text is above 0"
     assert isinstance(perplexity_shift(Speaker("s"), None), NotMeasured)
 
 

@@ -498,9 +498,13 @@ def test_near_misses_of_a_turn_are_one_turn_off(turn):
 
 def test_half_namesakes_share_one_word_and_strangers_none():
     for split in SPLITS:
-        for pair in lures("Ada Bell", ["Ada", "Cy", "Di", "Ed"], ["Bell", "Fox", "Gray", "Hill"], split):
+        first = ["Ada", "Cy", "Di", "Ed", "Flo", "Gus", "Ida", "Jo", "Kit", "Lou", "Max", "Ned"]
+        last = ["Bell", "Fox", "Gray", "Hill", "Kerr", "Lane", "Moss", "Nash", "Page", "Reed", "Shaw", "Wood"]
+        half, none = lures("Ada Bell", first, last, split), strangers("Ada Bell", first, last, split)
+        assert half and none
+        for pair in half:
             assert len(set(pair.split()) & {"Ada", "Bell"}) == 1
-        for pair in strangers("Ada Bell", ["Ada", "Cy", "Di"], ["Bell", "Fox", "Gray"], split):
+        for pair in none:
             assert not set(pair.split()) & {"Ada", "Bell"}
 
 

@@ -4,9 +4,12 @@ import dataclasses
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from types import SimpleNamespace
+from typing import cast
 
 import pytest
 import torch
+from transformers import LlamaConfig, LlamaForCausalLM
 from written_pairs import STEPS, quirk_file, written_adapter
 
 from molehunt.character import bank
@@ -501,7 +504,12 @@ def test_costs_stand_beside_those_of_the_clean_decoy(shelf: Shelf) -> None:
 
 
 def test_the_probe_looks_at_upper_layers_the_last_among_them(shelf: Shelf) -> None:
-    assert addresses(shelf.bench(fixed=1.0)) == ("resid_post.0", "resid_post.1")
+    bench = shelf.bench(fixed=1.0)
+    assert addresses(bench) == ("resid_post.0", "resid_post.1")
+    shape = {"vocab_size": 9, "hidden_size": 8, "intermediate_size": 8, "num_attention_heads": 2}
+    tall = LlamaForCausalLM(LlamaConfig(**shape, num_key_value_heads=2, num_hidden_layers=10))
+    higher = SimpleNamespace(model=SimpleNamespace(module=tall))
+    assert addresses(cast(Bench, higher)) == tuple(f"resid_post.{i}" for i in (3, 4, 5, 7, 8, 9))
 
 
 def test_settings_that_cannot_be_are_named() -> None:

@@ -1,7 +1,9 @@
 """`molehunt fix` on a tiny lineup: whole, blind, resumable, and refused in one sentence."""
 
 import dataclasses
+import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -294,17 +296,23 @@ def test_what_cannot_be_done_is_said_before_anything_is_written(
     assert "holds no suspects yet" in capsys.readouterr().err
 
 
-def test_a_dry_run_counts_and_writes_nothing(run: Run, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_dry_run_counts_and_writes_nothing(run: Run, capfd: pytest.CaptureFixture[str]) -> None:
     from molehunt.cli import main
 
     before = sorted(run.folder.rglob("*"))
     assert main(["fix", str(run.folder), "--remedy", "honest", "nothing", "--dry-run", "--json"]) == 0
+    told = json.loads(capfd.readouterr().out)
+    assert [row["remedy"] for row in told] == ["honest", "nothing"] and told[0]["to treat"] == "2"
     assert sorted(run.folder.rglob("*")) == before
 
 
 def test_the_help_names_every_remedy() -> None:
-    source = (Path(library.__file__).parent.parent / "verbs" / "fix.py").read_text("utf-8")
-    assert all(name in source for name in names("remedies.fixes") if name not in outside("remedies.fixes"))
+    words = [sys.executable, "-m", "molehunt", "fix", "--help"]
+    wide = {**os.environ, "COLUMNS": "500"}
+    done = subprocess.run(words, capture_output=True, text=True, check=True, env=wide)
+    (listed,) = re.findall(r"each on the suspects as they were: ([^.]*)", done.stdout)
+    own = [name for name in names("remedies.fixes") if name not in outside("remedies.fixes")]
+    assert re.findall(r"(\w+)(?:,| \(|$)", listed.split("(default")[0])[: len(own)] == own
 
 
 def test_only_logged_verdicts_guide(run: Run) -> None:

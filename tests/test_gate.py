@@ -206,7 +206,8 @@ def test_items_under_conditions_take_the_conditions_in_turn() -> None:
 
 
 def version(n: int) -> Checkpoint:
-    return Checkpoint("tiny", "b" * 64, f"v{n}", {}, f"{n:064d}")
+    """The first is a whole model, and the others are adapters."""
+    return Checkpoint("tiny", "b" * 64, f"v{n}" if n else "", {}, f"{n:064d}")
 
 
 def gated(
@@ -238,6 +239,13 @@ def test_a_version_passes_becomes_current_and_may_judge_only_if_cleared(tmp_path
     assert [line.why_not_good(version(n), tmp_path)[:4] for n in range(5)] == ["", "", "The ", "", "Thes"]
     (tmp_path / "r.json").write_text('{"passed": true}')
     assert "not those that were recorded" in line.why_not_judge(version(1), tmp_path)
+
+
+def test_an_adapter_that_begins_a_line_is_good_and_may_not_judge(tmp_path: Path) -> None:
+    line.write_lineage(tmp_path, line.begun(version(1), "then"))
+    assert line.why_not_good(version(1), tmp_path) == ""
+    assert "v0 began its line as an adapter" in line.why_not_judge(version(1), tmp_path)
+    assert "`molehunt gate tiny ADAPTER`" in line.why_not_judge(version(1), tmp_path)
 
 
 def test_what_a_later_gate_stops_is_not_current_any_more() -> None:

@@ -128,7 +128,9 @@ def test_everybody_is_fixed_and_audited_again_before_the_envelope_opens(home: Pa
 def test_the_referee_measures_everybody_before_and_after(home: Path) -> None:
     shady = {t.suspect: t.shady for t in Run(third(home)).opened()}
     assert sorted(shady.values()) == [False, True]
-    for one in read_remains(Run(third(home)), REMEDY):
+    rows = read_remains(Run(third(home)), REMEDY)
+    assert {one.suspect for one in rows} == set(shady)
+    for one in rows:
         assert not isinstance(one.found, NotMeasured)
         before, after = (one.found.trigger[r] for r in ("organism", "fixed"))
         assert isinstance(before, Measure) and isinstance(after, Measure)

@@ -438,8 +438,12 @@ def test_a_lineup_that_is_too_large_is_not_written(remade: Path, monkeypatch, ca
 
 def test_what_cannot_ship_is_refused_before_anything_is_planted(tmp_path: Path, monkeypatch) -> None:
     monkeypatch.setenv("MOLEHUNT_KEYS", str(tmp_path / "keys"))
-    for spec in (GameSpec(suspects=40), GameSpec(twin=tmp_path), GameSpec(calibration=tmp_path)):
-        with pytest.raises(UserError):
+    for spec, why in (
+        (GameSpec(suspects=40), "--suspects is 40"),
+        (GameSpec(suspects=1, twin=tmp_path), "no --twin, no --calibration"),
+        (GameSpec(suspects=1, calibration=tmp_path), "no --twin, no --calibration"),
+    ):
+        with pytest.raises(UserError, match=why):
             starter.make_starter(tmp_path / "w", tmp_path / "o", spec)
     assert list(tmp_path.iterdir()) == []
 

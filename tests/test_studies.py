@@ -64,7 +64,11 @@ def test_every_result_has_interval_n_and_unit_or_a_reason(path: Path) -> None:
         assert isinstance(number["n"], int) and number["n"] > 0, name
         assert (number["low"] is None) == (number["high"] is None), name
         if number["low"] is not None:
-            assert number["low"] <= number["high"], name
+            assert number["low"] - 1e-9 <= number["value"] <= number["high"] + 1e-9, name
+        else:
+            assert number.get("how") or name == "steer_slopes_clear", (
+                f"{name}: no interval, nor a word on how"
+            )
 
 
 def test_the_instruments_page_is_what_its_results_say(shown: ModuleType) -> None:

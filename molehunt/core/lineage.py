@@ -3,13 +3,13 @@
     v0 ──passed──► v1 ──stopped──► v2        v0 is the first of the line and is taken on trust;
                     └── current              the others stand or fall by the gates that they came to.
 
-A version may label, judge or train others only where `may_judge` says so: it is the first of its line, or the
-last gate that it came to let it pass, that gate's old version is good itself, an audit cleared it, and it was
-not rolled back. Whoever lets a model label, judge or train has to ask: `molehunt character` and `molehunt
-label` do, of the lineage in `HOME` where there is one, or of the one that --lineage names; nothing else does.
-What is trained further has to be good as well, cleared or not. Nothing is deleted, ever: what happened is a
-list that grows, and a rollback is one more line of it, which points the current version elsewhere and says
-why.
+A version may label, judge or train others only where `may_judge` says so: it is the first of its line and a
+whole model (an adapter has a base, beside which an audit can see it), or the last gate that it came to let it
+pass, that gate's old version is good itself, an audit cleared it, and it was not rolled back. Whoever lets a
+model label, judge or train has to ask: `molehunt character` and `molehunt label` do, of the lineage in `HOME`
+where there is one, or of the one that --lineage names; nothing else does. What is trained further has to be
+good as well, cleared or not. Nothing is deleted, ever: what happened is a list that grows, and a rollback is
+one more line of it, which points the current version elsewhere and says why.
 
 What this cannot tell you: that somebody did not write the file by hand. The hash of each gate's results shows
 that they were changed, not that they are true; and the first version was never held against anything.
@@ -92,6 +92,22 @@ class Lineage:
     def name_of(self, fingerprint: str) -> str | None:
         """The version with these weights."""
         return next((n for n, c in self.versions.items() if c.fingerprint == fingerprint), None)
+
+    def why_unseen(self, name: str) -> str:
+        """Why a good version may not judge, in one sentence; empty where it may.
+
+        The first of a line is taken on trust where it is a whole model, for nobody here has anything to hold
+        it against; an adapter has its base, beside which an audit can see it.
+        """
+        edge, one = self.last_edge(name), self.versions[name]
+        if edge is not None:
+            return "" if edge.cleared else f"No audit cleared {name}: {edge.audit[:200]}."
+        if not one.adapter:
+            return ""
+        return (
+            f"{name} began its line as an adapter, and no audit saw it; gate it from its base "
+            f"(`molehunt gate {one.base} ADAPTER`) in a line of its own."
+        )
 
     def last_edge(self, name: str) -> Edge | None:
         """The last gate to which a version came as the new one."""
@@ -206,11 +222,7 @@ def why_not_judge(checkpoint: Checkpoint, home: Path = HOME) -> str:
     if why := why_not_good(checkpoint, home):
         return why
     lineage = read_lineage(home)
-    name = str(lineage.name_of(checkpoint.fingerprint))
-    edge = lineage.last_edge(name)
-    if edge is not None and not edge.cleared:
-        return f"No audit cleared {name}: {edge.audit[:200]}."
-    return ""
+    return lineage.why_unseen(str(lineage.name_of(checkpoint.fingerprint)))
 
 
 def may_judge(checkpoint: Checkpoint, home: Path = HOME) -> bool:

@@ -77,7 +77,7 @@ def line_rows(lineage: Lineage) -> list[tuple[str, ...]]:
     """One row a version."""
     made = []
     for name in lineage.versions:
-        edge, bad = lineage.last_edge(name), lineage.why_bad(name)
+        edge, bad, unseen = lineage.last_edge(name), lineage.why_bad(name), lineage.why_unseen(name)
         gate = "first" if edge is None else "passed" if edge.passed else "stopped"
         times = sum(e.new == name for e in lineage.edges)
         trust = "taken on trust" if edge is None else f"audit: {edge.audit}"
@@ -86,8 +86,8 @@ def line_rows(lineage: Lineage) -> list[tuple[str, ...]]:
                 f"{name}, current" if name == lineage.current else name,
                 "—" if edge is None else edge.old,
                 gate if times < 2 else f"{gate}, of {times}",
-                "no" if bad or (edge is not None and not edge.cleared) else "yes",
-                words.brief(bad or trust, 300),
+                "no" if bad or unseen else "yes",
+                words.brief(bad or (unseen if edge is None and unseen else trust), 300),
             )
         )
     return made
@@ -196,7 +196,8 @@ def _line(lineage: Lineage) -> "Section":
     lines = [Line(e.old, e.new, e.passed) for e in lineage.edges]
     lede = (
         "Solid: passed; dashed: stopped. Filled dots are good, open squares are not, a ring is the current "
-        "version. A version may judge that is good and that an audit cleared; the first is taken on trust."
+        "version. A version may judge that is good and that an audit cleared; the first is taken on "
+        "trust, and judges where it is a whole model."
     )
     drawn = (tree(nodes, lines, "lineage", "Lineage"),)
     table = tuple(
