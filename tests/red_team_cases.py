@@ -18,7 +18,7 @@ from molehunt.organisms.second_rule import Second
 HERE = Path(__file__).parent.parent / "studies" / "red_team"
 ROOMS = (
     *("cells", "planting", "measures", "table", "sections", "study", "jobs"),
-    *("tracing", "altered", "scanning", "elsewhere", "searching", "beside", "published"),
+    *("tracing", "altered", "scanning", "elsewhere", "searching", "beside", "published", "shipping"),
 )
 
 

@@ -24,9 +24,8 @@ from molehunt.core.record_json import to_json
 from molehunt.core.records import Measure, NotMeasured
 from molehunt.core.splits import split_of
 from molehunt.corpus import banks
-from molehunt.report import planted as planted_file
 from molehunt.report.catalogue_page import NO_FILE, rate, render_catalogue
-from molehunt.report.planted import STUDY, Planted, read_planted
+from molehunt.report.planted import MEASURED, STUDY, Planted, read_planted
 
 HOSTILE = "</script><script>alert(1)</script><img src=x onerror=alert(2)>\u202e\x1b[2J'\"&lt;{{7*7}}"
 MOST = 2_000_000
@@ -289,30 +288,18 @@ def test_one_command_writes_the_page(
     assert code == 2 and "row 1" in err and path.read_bytes() == before
 
 
-def test_without_results_named_those_of_the_checkout_are_shown_and_without_a_checkout_that_is_said(
-    capfd: pytest.CaptureFixture[str], known: shown.Whole, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_without_results_named_those_that_ship_are_shown(
+    capfd: pytest.CaptureFixture[str], known: shown.Whole, tmp_path: Path
 ) -> None:
     page = tmp_path / "catalogue.html"
     code, out, _ = said(capfd, "--page", str(page), "--json")
     assert code == 0 and json.loads(out)["measured"] == STUDY
-    rows = read_planted(Path(__file__).parents[1] / STUDY)
+    rows = read_planted(MEASURED)
+    assert rows == read_planted(Path(__file__).parents[1] / STUDY), "as the study's own table has them"
     assert page.read_text("utf-8") == render_catalogue(known, rows, STUDY)
     one = next(p for p in rows if isinstance(p.trigger, Measure))
     text = Markup(page.read_text("utf-8")).striptags()
     assert rate(one.trigger) in text and one.difficulty in text and f"From {STUDY}." in text
-    # As installed: the package's file lies where no study is beside it.
-    monkeypatch.setattr(
-        planted_file, "__file__", str(tmp_path / "site" / "molehunt" / "report" / "planted.py")
-    )
-    code, out, _ = said(capfd, "--page", str(page), "--json")
-    assert code == 0 and json.loads(out)["measured"] is None
-    text = Markup(page.read_text("utf-8")).striptags()
-    assert (
-        "no results were found" in text
-        and "python studies/red_team/run.py" in text
-        and f"From {STUDY}" not in text
-    )
-    assert page.read_text("utf-8") == render_catalogue(known)
 
 
 def hostile(known: shown.Whole) -> shown.Whole:

@@ -19,7 +19,7 @@ from molehunt.core.stats import median, newcombe
 from molehunt.game.published_rows import shadow
 from molehunt.organisms.learnable import steps_for
 from molehunt.organisms.least import NEVER, Difficulty, Least, Scan, difficulty
-from molehunt.report.planted import read_planted
+from molehunt.report.planted import MEASURED, read_planted
 
 
 @pytest.fixture
@@ -113,7 +113,11 @@ def test_the_page_says_what_its_results_say(study: SimpleNamespace) -> None:
     page = (HERE / "README.md").read_text()
     measured = page.split(study.table.BEGIN)[1].split(study.table.END)[0].strip("\n")
     if (HERE / "results.json").exists():
-        assert measured == study.table.table(json.loads((HERE / "results.json").read_text()))
+        result = json.loads((HERE / "results.json").read_text())
+        assert measured == study.table.table(result)
+        assert study.shipping.shipped(result) == json.loads(MEASURED.read_text()), (
+            "what ships is of that table"
+        )
     else:
         assert "nothing was measured yet" in measured
 

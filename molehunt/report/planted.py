@@ -19,7 +19,9 @@ from molehunt.core.records import Measure, NotMeasured
 from molehunt.report import words
 
 STUDY = "studies/red_team/results.json"
-"""What the repository measured of the catalogue, in a checkout."""
+"""Where the repository's study tells what it measured of the catalogue, in full."""
+MEASURED = Path(__file__).with_name("measured.json")
+"""What of that ships with the package; the study writes it beside its own table."""
 
 
 @dataclass(frozen=True)
@@ -52,13 +54,6 @@ class Planted:
             return f"did not take{steps}{f': {self.why_not}' if self.why_not else ''}"
         tries = {True: "at the first try", False: "at a later try", None: "tries not recorded"}
         return f"took {tries[self.first_try]}{steps}"
-
-
-def beside() -> Path | None:
-    """The results of the repository's own study, where this package runs from a checkout; else None."""
-    root = Path(__file__).parents[2]
-    here = root / STUDY
-    return here if here.is_file() and (root / "pyproject.toml").is_file() else None
 
 
 def read_planted(path: Path) -> tuple[Planted, ...]:

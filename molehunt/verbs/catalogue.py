@@ -116,7 +116,7 @@ def _entry(options: Options, name: str) -> int:
 def _write(options: Options, page: Path) -> int:
     from molehunt.catalogue.shown import whole
     from molehunt.game.watch import watching
-    from molehunt.report.catalogue_page import NO_FILE, refuse_other, write_catalogue
+    from molehunt.report.catalogue_page import refuse_other, write_catalogue
 
     if page.is_dir():
         raise UserError(f"{page} is a folder; name a file for the page.")
@@ -124,7 +124,7 @@ def _write(options: Options, page: Path) -> int:
     planted, source = _rows(options)
     with watching() as watch:
         known = whole(options.seed, lambda share, what: watch.bar("catalogue", share, what))
-    write_catalogue(page, known, NO_FILE if source is None else planted, source or "")
+    write_catalogue(page, known, planted, source)
     value = {
         "page": str(page),
         "measured": source,
@@ -133,16 +133,12 @@ def _write(options: Options, page: Path) -> int:
         "conditions": len(known.conditions),
         "pairs": sum(c.sense != "none" for c in known.cells),
     }
-    from_ = "Nothing measured was found; see the page" if source is None else f"Measured: {source}"
-    show(value, options.json, from_, f"Page: {page}")
+    show(value, options.json, f"Measured: {source}", f"Page: {page}")
     return 0
 
 
-def _rows(options: Options) -> "tuple[tuple[Planted, ...], str | None]":
-    """What was measured, and where that stands; nothing where no results were given or found."""
-    from molehunt.report.planted import STUDY, beside, read_planted
+def _rows(options: Options) -> "tuple[tuple[Planted, ...], str]":
+    """What was measured, and where that stands: in the file that is given, or what ships."""
+    from molehunt.report.planted import MEASURED, STUDY, read_planted
 
-    found = options.measured or beside()
-    if found is None:
-        return (), None
-    return read_planted(found), str(found) if options.measured else STUDY
+    return read_planted(options.measured or MEASURED), str(options.measured or STUDY)

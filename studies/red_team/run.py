@@ -26,6 +26,7 @@ from cells import PARTS, cells
 from jobs import Job, cost, left, search_left
 from measures import Number, causes, measures, stopped
 from published import carried, with_lines
+from shipping import shipped, ships
 from study import EVERY, Study, asked, begun_otherwise, prepare, rows_of, told
 from table import into_page, table
 from tracing import traces_of
@@ -39,6 +40,7 @@ from molehunt.game.published_rows import machines, shadow
 from molehunt.game.side_by_side import each, failed_in, keep_failed
 from molehunt.game.watch import watching
 from molehunt.models.machine import in_words
+from molehunt.report.planted import MEASURED
 
 
 def main() -> None:
@@ -126,6 +128,8 @@ def write(study: Study, failed: Mapping[str, str]) -> None:
     study.out.mkdir(parents=True, exist_ok=True)
     if rows or failed or scans or search:
         write_json(study.out / "results.json", result)
+        if ships(study.out):
+            write_json(MEASURED, shipped(result))
     into_page(study.out / "README.md", table(result))
 
 
