@@ -115,9 +115,7 @@ def test_the_page_says_what_its_results_say(study: SimpleNamespace) -> None:
     if (HERE / "results.json").exists():
         result = json.loads((HERE / "results.json").read_text())
         assert measured == study.table.table(result)
-        assert study.shipping.shipped(result) == json.loads(MEASURED.read_text()), (
-            "what ships is of that table"
-        )
+        assert study.shipping.shipped(result) == json.loads(MEASURED.read_text()), "and what ships"
     else:
         assert "nothing was measured yet" in measured
 

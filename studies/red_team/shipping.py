@@ -11,7 +11,8 @@ from molehunt.report.planted import MEASURED
 
 HEAD = ("date", "commit", "machine", "model")
 ROW = (
-    "behaviour", "condition", "options", "trigger_rate", "leak_rate", "valid", "first_try", "steps", "why_not",
+    "behaviour", "condition", "options", "trigger_rate", "leak_rate", "valid", "first_try", "steps",
+    "why_not",
 )  # fmt: skip
 LINE = ("behaviour", "condition", "options", "unit", "least")
 NUMBER = ("is", "value", "n", "low", "high", "reason")
