@@ -3,6 +3,7 @@
 import dataclasses
 import io
 import json
+import re
 import subprocess
 import sys
 import time
@@ -107,9 +108,12 @@ def test_every_option_of_every_verb_has_its_help(tmp_path: Path) -> None:
         rows = [line for line in done.stdout.splitlines() if line.startswith("│")]
         named = [i for i, line in enumerate(rows) if line.split()[1].startswith("-")]
         assert "--json" in done.stdout and named
-        for i in named:
-            # The help stands beside the option, or on the next line where the option is long.
-            assert len(rows[i].split()) > 5 or len(rows[i + 1].split()) > 4, (verb, rows[i])
+        for here, after in zip(named, [*named[1:], len(rows)], strict=True):
+            said = " ".join(row.strip("│ ") for row in rows[here:after])
+            words = re.sub(r"\(default:.*?\)|\((?:required|optional|repeatable)\)", "", said).split()
+            # Neither the option itself nor what it takes (INT, {None}|PATH, [STR ...]) is a word of help.
+            plain = [w for w in words if re.match(r"[`'(]?[A-Za-z]*[a-z]{2}", w)]
+            assert len(plain) >= 3, (verb, said)
 
 
 def test_version() -> None:

@@ -7,8 +7,10 @@ import subprocess
 import sys
 import textwrap
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from threading import Thread
 
 import pytest
 from hypothesis import given, settings
@@ -216,6 +218,28 @@ def test_callers_at_the_same_time_do_not_overdraw():
         auditors = [start(code, address) for _ in range(3)]
         got = [int(a.communicate()[0]) for a in auditors]
     assert sum(got) == front.spent()["anna", "contrast"].queries == 48
+
+
+def test_threads_that_share_a_meter_do_not_overdraw():
+    meter, got = Meter(Budget(500, 10**6, 600.0), "suspect anna, method contrast"), list[int]()
+    before = sys.getswitchinterval()
+
+    def charge() -> None:
+        with suppress(BudgetSpent):
+            while True:
+                meter.charge(1, 0)
+                got.append(1)
+
+    threads = [Thread(target=charge) for _ in range(8)]
+    sys.setswitchinterval(1e-6)
+    try:
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(60)
+    finally:
+        sys.setswitchinterval(before)
+    assert len(got) == meter.spent.queries == 500
 
 
 def start(code: str, address: Address) -> subprocess.Popen:

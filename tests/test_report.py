@@ -2,6 +2,7 @@
 
 import ast
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -208,7 +209,12 @@ def test_ids_are_unique_and_links_lead_somewhere(opened: tuple[str, Shape]) -> N
 
 def test_the_page_is_a_function_of_the_folder(tmp_path: Path) -> None:
     build(tmp_path)
-    assert write_report(tmp_path).read_bytes() == write_report(tmp_path).read_bytes()
+    here = write_report(tmp_path).read_bytes()
+    told = f"write_report(Path({str(tmp_path)!r}))"
+    code = f"from pathlib import Path; from molehunt.report.page import write_report; {told}"
+    elsewhere = {**os.environ, "PYTHONHASHSEED": "7", "TZ": "Pacific/Apia", "LANG": "C"}
+    subprocess.run([sys.executable, "-c", code], check=True, env=elsewhere, cwd=tmp_path)
+    assert (tmp_path / "report.html").read_bytes() == here
 
 
 def test_what_was_not_measured_is_said_and_never_zero(opened: tuple[str, Shape]) -> None:

@@ -96,15 +96,15 @@ def run(options: Options) -> int:
 
 def _wish(options: Options) -> "Wish | None":
     """The fix that is asked for; none where there is none."""
-    if not options.fix:
-        if (options.constitution, options.fix_effort) != (Options.constitution, Options.fix_effort):
-            raise UserError("--constitution and --fix-effort are of a fix; name a remedy with --fix.")
+    given = (options.constitution, options.fix_effort)
+    if not options.fix and given == (Options.constitution, Options.fix_effort):
         return None
     from molehunt.game.fix_task import Wish
     from molehunt.remedies.creed import read_creed
 
-    creed = read_creed(options.constitution)
-    return Wish(options.fix, (), creed, options.game.seed, options.fix_effort).checked()
+    # What is of a fix is looked at where none is asked for, too: the same options may go on with one.
+    wish = Wish(options.fix or ("nothing",), (), read_creed(given[0]), options.game.seed, given[1]).checked()
+    return wish if options.fix else None
 
 
 def _second(run: "Run", remedy: str) -> dict[str, Any]:
