@@ -95,7 +95,7 @@ def number(value: float) -> dict[str, Any]:
 
 def test_the_first_dozen_cells_are_every_behaviour_under_the_two_best_guesses(study: SimpleNamespace) -> None:
     cells = study.blue_cells.fixes(eight(study), study.blue_cells.REMEDIES)
-    assert len({c.name for c in cells}) == len(cells) == 8 * 8
+    assert len({c.name for c in cells}) == len(cells) == 8 * 9
     first = cells[:12]
     assert {c.sample.quirk.behaviour for c in first} == set("abcdef")
     assert {c.way for c in first} == {"honest", "adversarial"}

@@ -284,7 +284,7 @@ def test_what_cannot_be_done_is_said_before_anything_is_written(
         "There is no remedy called 'honesty'; did you mean 'honest'?": ("--remedy", "honesty"),
         "one twice": ("--remedy", "honest", "honest"),
         "There is no suspect called 'Ashe'": ("--suspects", "Ashe"),
-        "--effort is 0.0": ("--effort", "0"),
+        "The effort of a fix is 0.0": ("--effort", "0"),
         "goes by the audit's verdicts": ("--remedy", "unlearning"),
         "no constitution called": ("--constitution", tmp_path / "none.md"),
     }

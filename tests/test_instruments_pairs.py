@@ -2,7 +2,6 @@
 
 import importlib
 import re
-import subprocess
 import sys
 from pathlib import Path
 from typing import Any
@@ -113,18 +112,3 @@ def test_what_liars_said_comes_back_from_disk() -> None:
             scene, "audit", {"organism": "a", "decoy": "b"}, {"organism": True, "decoy": False}
         )
         assert from_json(hearing.Told, to_json(told)) == told
-
-
-def test_numbers_of_code_that_was_changed_since_its_commit_say_so(tmp_path: Path) -> None:
-    code = tmp_path / "molehunt" / "x.py"
-    code.parent.mkdir()
-    code.write_text("a = 1")
-    git = ["git", "-C", str(tmp_path), "-c", "user.name=x", "-c", "user.email=x@x"]
-    for line in (["init", "-q"], ["add", "."], ["commit", "-qm", "one"]):
-        subprocess.run([*git, *line], check=True)
-    said = module("checkout").commit(tmp_path)
-    assert re.fullmatch("[0-9a-f]{7,40}", said)
-    (tmp_path / "notes.md").write_text("no code")
-    assert module("checkout").commit(tmp_path) == said
-    code.write_text("a = 2")
-    assert module("checkout").commit(tmp_path) == f"{said}+changes"

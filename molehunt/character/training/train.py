@@ -91,7 +91,7 @@ def train(
 def reckoned(plan: Plan, cases: str | Path | None = None) -> dict[str, Any]:
     """What a training would cost, without opening any model: prompts, questions, tokens at most."""
     plan = plan.checked()
-    _readers(plan)
+    _readers(plan, opened=False)
     if plan.toward != "constitution":
         some = uncertain.choices(plan)
         return {
@@ -121,8 +121,8 @@ def reckoned(plan: Plan, cases: str | Path | None = None) -> dict[str, Any]:
     }
 
 
-def _readers(plan: Plan) -> None:
-    """Refuse a teacher or judge that cannot be opened, before anything is written."""
+def _readers(plan: Plan, opened: bool = True) -> None:
+    """Refuse a teacher or judge that cannot be, or cannot be opened, before anything is written."""
     for name in {plan.teacher, plan.judge} - {AUTO, CORPUS, SELF}:
         if "/" not in name and not name.startswith(LOCAL):
             who, known = ("judge", (SELF,)) if name == plan.judge else ("teacher", (AUTO, CORPUS, SELF))
@@ -130,7 +130,7 @@ def _readers(plan: Plan) -> None:
                 f"There is no {who} {name[:80]!r}; give {', '.join(known)}, {LOCAL}NAME, or PROVIDER/MODEL "
                 "as Inspect writes it."
             )
-        if not name.startswith(LOCAL):
+        if opened and not name.startswith(LOCAL):
             open_reader(name)
 
 
