@@ -106,7 +106,7 @@ def test_every_option_of_every_verb_has_its_help(tmp_path: Path) -> None:
         done = molehunt(verb, "--help", keys=tmp_path)
         assert done.returncode == 0 and done.stderr == ""
         rows = [line for line in done.stdout.splitlines() if line.startswith("│")]
-        named = [i for i, line in enumerate(rows) if line.split()[1].startswith("-")]
+        named = [i for i, line in enumerate(rows) if line.startswith("│ -")]
         assert "--json" in done.stdout and named
         for here, after in zip(named, [*named[1:], len(rows)], strict=True):
             said = " ".join(row.strip("│ ") for row in rows[here:after])

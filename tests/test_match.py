@@ -165,7 +165,7 @@ def test_a_game_that_is_open_is_not_fixed_any_more(
         "--until planted stops before": ("--fix", "nothing", "--until", "planted"),
         "did you mean 'honest'": ("--fix", "honesty"),
         "one twice": ("--fix", "nothing", "nothing"),
-        "--effort is 0.0": ("--fix", "nothing", "--fix-effort", "0"),
+        "The effort of a fix is 0.0": ("--fix", "nothing", "--fix-effort", "0"),
     }.items():
         assert main(["play", str(third(home)), *options(), *more]) == 2
         assert sentence in capsys.readouterr().err

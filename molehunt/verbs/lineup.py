@@ -33,7 +33,7 @@ class Options:
     access: AccessLevel = "open_weights"
     """What auditors are granted: `chat`, `scored` (log-probabilities, prefill) or `open_weights`."""
     methods: tuple[str, ...] = METHODS
-    """Auditing methods."""
+    """Auditing methods by name; `molehunt catalogue` lists them."""
     reference: Annotated[bool, WITHHELD] = True
     """Whether auditors may talk with the clean base model too."""
     effort: float = 1.0

@@ -59,7 +59,7 @@ class Options:
     toward: tuple[str, ...] = ()
     """Log-odds of these replies ..."""
     away: tuple[str, ...] = ()
-    """... against these."""
+    """Replies against which those of --toward are measured."""
     max_tokens: int = 32
     """Longest reply, in tokens."""
     temperature: float = 0.0
