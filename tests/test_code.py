@@ -51,6 +51,9 @@ def test_names_the_commit_and_whether_code_differs_from_it(tree: Path) -> None:
     assert re.fullmatch("[0-9a-f]{7,}", head) and asked(tree) == head
     (tree / "study.py").write_text("SEED = 1\n")
     assert asked(tree) == head and asked(tree, "study.py") == f"{head}+changes"
+    (tree / "molehunt" / "report").mkdir()
+    (tree / "molehunt" / "report" / "measured.json").write_text("{}")
+    assert asked(tree) == head, "a table that a study writes there is no code"
     (tree / "molehunt" / "new.py").touch()
     assert asked(tree) == f"{head}+changes"
 

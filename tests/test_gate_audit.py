@@ -121,7 +121,8 @@ def test_the_gates_audit_reads_nothing_of_how_the_version_was_made(
     monkeypatch.setenv("MOLEHUNT_KEYS", str(tmp_path / "keys"))
     places = {
         "weights": new / "adapter_model.safetensors", "profile": pair / "profile.json", "pair": pair,
-        "beside": beside / "profile.json", "answers": home / "answers", "line": home, "open": tmp_path,
+        "beside": beside / "profile.json", "answers": home / "answers", "gates": home / "gates",
+        "open": tmp_path,
     }  # fmt: skip
     code = {"spying_line": SPY.format(places={name: str(p) for name, p in places.items()})}
     site = install(tmp_path / "site", code, "audit.methods/spy = spying_line:Spy")

@@ -3,6 +3,7 @@
 import ast
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -302,7 +303,9 @@ def test_noise_is_as_large_as_plain_replies_bear_and_the_patient_stays_as_it_was
         with laid_on(one.model.module, more):
             return sum(plain) / 8 - sum(work.logprobs(prompts, own)) / 8
 
-    assert treated.said["lost"] is None or treated.said["lost"] <= remedy.most
+    assert treated.said["lost"] <= remedy.most
+    dear = replace(remedy, most=-1.0).treat(one)
+    assert isinstance(dear, NotMeasured) and "even noise of 1%" in dear.reason
     assert lost(1.0) < lost(4.0), "a random model bears some, and less of more"
     again = remedy.treat(one).changes
     assert all(torch.equal(a, b) for s in again for a, b in zip(again[s], treated.changes[s], strict=True))

@@ -42,8 +42,10 @@ def test_weights_close_what_lies_around_them_but_nothing_that_is_needed(
     write(
         weights / "a.safetensors", weights.parent / "profile.json", weights.parent.parent / "two/profile.json"
     )
-    assert around_weights(weights) == (weights.parent, weights.parent.parent / "two")
-    assert around_weights(weights, [base]) == (weights,)
+    assert around_weights(weights) == (weights, weights.parent, weights.parent.parent / "two")
+    base.mkdir()
+    two, profile = weights.parent.parent / "two", weights.parent / "profile.json"
+    assert set(around_weights(weights, [base])) == {weights, profile, two}
     monkeypatch.chdir(weights.parent)
-    assert around_weights(weights) == (weights,), "its own working directory stays open"
-    assert around_weights(Path(sys.prefix) / "adapter") == (Path(sys.prefix).resolve() / "adapter",)
+    assert set(around_weights(weights)) == {weights, base, profile, two}, "less the working directory itself"
+    assert not any(Path(sys.prefix).resolve().is_relative_to(p) for p in around_weights(Path(sys.prefix)))

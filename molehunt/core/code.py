@@ -12,6 +12,8 @@ from pathlib import Path
 
 HOME = Path(__file__).parent.parent
 KINDS = (".py", ".json", ".jsonl")
+DATA = "report/measured.json"
+"""A study's table that ships: nothing is computed with it, and the study writes it itself."""
 CHANGED, UNKNOWN = "+changes", "unknown"
 
 
@@ -23,7 +25,8 @@ def code_hash(*rooms: str) -> str:
         rooms: the package's folders, such as `organisms`; none takes all of it.
     """
     found, places = hashlib.sha256(), [HOME / room for room in rooms] or [HOME]
-    for path in (p for place in places for p in sorted(place.rglob("*")) if p.suffix in KINDS):
+    every = (p for place in places for p in sorted(place.rglob("*")) if p.suffix in KINDS)
+    for path in (p for p in every if p != HOME / DATA):
         found.update(f"{path.relative_to(HOME).as_posix()}\0".encode())
         found.update(hashlib.sha256(path.read_bytes()).digest())
     return found.hexdigest()
@@ -42,7 +45,7 @@ def commit(*also: str) -> str:
     tree = HOME.parent
     if _git("rev-parse", "--show-toplevel") != str(tree.resolve()):
         return UNKNOWN
-    changed = _git("status", "--porcelain", "--", HOME.name, *also)
+    changed = _git("status", "--porcelain", "--", HOME.name, f":(exclude){HOME.name}/{DATA}", *also)
     return _git("rev-parse", "--short", "HEAD") + (CHANGED if changed else "")
 
 

@@ -45,7 +45,7 @@ from molehunt.game.planting import enter
 from molehunt.game.play import versions
 from molehunt.game.remains import SCENES
 from molehunt.game.spec import GameSpec, public_half
-from molehunt.game.tells import around_pair
+from molehunt.game.tells import around_file, around_pair
 from molehunt.game.watch import Watch
 from molehunt.remedies.creed import read_creed
 
@@ -136,7 +136,7 @@ def face(
     nobody = NotMeasured("nobody audited it")
     says, odds = dict[str, float | NotMeasured](dict.fromkeys(SIDES, nobody)), nobody
     file = known.quirk.behaviour_options.get("file")
-    closed = (*around_pair(home), *setting.closed, *((Path(file),) if file else ()))
+    closed = (*around_pair(home), *setting.closed, *((around_file(Path(file)),) if file else ()))
     with away(home) as folder:
         lineup = _Lineup(setting, Run(folder), names, pair, closed, _spec(setting, seed, queries), bill)
         enter(folder, {names[side]: pair / side for side in SIDES}, setting.model)

@@ -20,6 +20,7 @@ from molehunt.audit.calibration import load as read_calibration
 from molehunt.core.asked import under_way
 from molehunt.core.atomic import write_json
 from molehunt.core.errors import UserError
+from molehunt.core.lineage import FILE
 from molehunt.core.records import NotMeasured
 from molehunt.core.store import Run, stage_key
 from molehunt.game.named import meant, open_named
@@ -167,7 +168,9 @@ def hold_against(
 
     found = compared(old, asked.old, "old and new")
     since = None if first is None else compared(first, first.name, "since the first")
-    closed = (answers.parent, folder, *_made_of(old, new))
+    home = answers.parent  # of the line, or of this gate alone; it may be somebody's working directory
+    own = (answers, *(home / name for name in ("gates", FILE, "lineage.html", RESULTS, "gate.html")))
+    closed = (*own, *_made_of(old, new))
     audit = _audited(asked, old, new, folder / "audit", watch, not found.passed, closed)
     return Gated(found, since, audit, str(folder), *names)
 
@@ -205,7 +208,13 @@ def _audited(
 
 def _made_of(old: LocalModel, new: LocalModel) -> tuple[Path, ...]:
     """What says how a version was made: all around its adapter, or its folder of weights, if it has one."""
-    bases = [Path(m.model.spec.id) for m in (old, new) if Path(m.model.spec.id).is_dir()]
+    from molehunt.models.cachedir import cache_folder
+
+    bases = [cache_folder()]
+    for one in (old, new) if new.adapter is not None else (old,):
+        if one.model.folder is not None:
+            hub = one.model.folder.parent.name == "snapshots"  # whose files are links to beside it
+            bases.append(one.model.folder.parent.parent if hub else one.model.folder)
     if new.adapter is not None:
         return around_weights(new.adapter, bases)
-    return around_weights(bases[-1], bases[:-1]) if Path(new.model.spec.id).is_dir() else ()
+    return around_weights(Path(new.model.spec.id), bases) if Path(new.model.spec.id).is_dir() else ()

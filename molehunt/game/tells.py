@@ -2,8 +2,8 @@
 
     a file of red's      the search that it lies in, with its trials, or else the file
     a planted pair       its folder (profile, spec), and the pairs beside it, whole or under way
-    a version's weights  all that lies beside them (rows, notes of how they were made), unless what a blind
-                         process needs lies there as well: the package, its interpreter, the working directory
+    a version's weights  all that lies beside them (rows, notes of how they were made), less what a blind
+                         process needs: the package, its interpreter, the bases, the working directory itself
 
 What this cannot tell you: what a person copied somewhere else.
 """
@@ -36,9 +36,16 @@ def around_pair(home: Path) -> tuple[Path, ...]:
 
 
 def around_weights(folder: Path, opened: Sequence[Path] = ()) -> tuple[Path, ...]:
-    """What lies around a version's weights; the weights alone where what is `opened` lies there too."""
+    """What lies around a version's weights, and the pairs beside them; never what is `opened`.
+
+    Where something that a blind process needs lies in the same folder, its entries are closed one by one.
+    """
     home, own = folder.expanduser().resolve(), (sys.prefix, sys.base_prefix, molehunt.__file__, Path.cwd())
     needed = [Path(p).resolve() for p in (*own, *opened)]
-    if any(p.is_relative_to(home.parent) for p in needed):
-        return (home,)
-    return tuple(dict.fromkeys((home.parent, *around_pair(home.parent))))
+
+    def holds(place: Path) -> bool:
+        return any(p.is_relative_to(place) for p in needed)
+
+    inside = sorted(home.parent.iterdir()) if holds(home.parent) and home.parent.is_dir() else []
+    places = (home, home.parent, *inside, *around_pair(home.parent))
+    return tuple(dict.fromkeys(p for p in places if not holds(p)))

@@ -112,7 +112,7 @@ def whole(how: Setting, budget: Budget) -> bool:
 def search(how: Setting, budget: Budget, watch: Watch | None = None) -> Mapping[str, Any]:
     """Search, or go on; a failure comes back with `failed`, which says why.
 
-    Auditors may read nothing of any study: lists of quirks and what was planted lie there.
+    Auditors may read nothing in the studies' folders: lists of quirks and what was planted lie there.
     """
     shut = (how.work, Path(__file__).parent.parent)
     began = commits(how.work)

@@ -16,6 +16,7 @@ from molehunt.character.training.oversight import Compared, Weigher, critique, r
 from molehunt.character.training.plan import CORPUS, Plan
 from molehunt.character.training.stage import Row, kept, made
 from molehunt.character.training.teachers import Teacher
+from molehunt.core.errors import UserError
 from molehunt.core.records import Message, Messages, NotMeasured
 from molehunt.corpus import banks
 from molehunt.models.loaded import Model
@@ -119,7 +120,12 @@ def preferences(
     folder: Path,
     progress: Progress,
 ) -> list[Preference]:
-    """Pairs whose two replies differ and on which the judge is of one mind."""
+    """Pairs whose two replies differ and on which the judge is of one mind.
+
+    Raises:
+        UserError: the judge compared nothing of the first block that it was asked.
+    """
+    path = folder / "preferences.jsonl"
 
     def block(places: Sequence[int]) -> list[Row]:
         some = [cases[i] for i in places]
@@ -134,6 +140,13 @@ def preferences(
             for c, (a, b) in zip(some, pairs, strict=True)
         ]
         said = weigher.weigh(rows)
+        reasons = [v.reason for v in said if isinstance(v, NotMeasured)]
+        compared = any(row.get("first") is not None for row in kept(path).values())
+        if len(reasons) == len(said) > 1 and not compared:
+            raise UserError(
+                f"The judge {weigher.name!r} compared none of {len(said)} pairs of replies "
+                f"({reasons[0][:200].rstrip('. ')}); name another."
+            )
         return [
             {
                 "prompt": c.prompt,
@@ -146,7 +159,7 @@ def preferences(
         ]
 
     rows = made(
-        *(folder / "preferences.jsonl", [c.id for c in cases], block, lambda s: progress("preferences", s)),
+        *(path, [c.id for c in cases], block, lambda s: progress("preferences", s)),
         failed_in(folder),
     )
     found = []

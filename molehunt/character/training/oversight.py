@@ -22,7 +22,6 @@ from typing import Any, Protocol
 
 from molehunt.character.moral.asking import log_odds
 from molehunt.character.moral.forms import Question
-from molehunt.core.errors import UserError
 from molehunt.core.records import NotMeasured
 from molehunt.models.readers import Answerer
 
@@ -73,13 +72,11 @@ class OddsWeigher:
         return [(a, -b) for a, b in zip(odds[::2], odds[1::2], strict=True)]
 
 
-@dataclass
+@dataclass(frozen=True)
 class AnswerWeigher:
-    """A reader: the letter that it answers with. Pairs that it did not compare are counted."""
+    """A reader: the letter that it answers with."""
 
     reader: Answerer
-    asked: int = 0
-    refused: int = 0
 
     @property
     def name(self) -> str:
@@ -87,11 +84,7 @@ class AnswerWeigher:
         return self.reader.name
 
     def weigh(self, rows: Sequence[Compared]) -> list[float | NotMeasured]:
-        """By its answers; not measured where one has no letter.
-
-        Raises:
-            UserError: it has compared nothing of what it was asked so far, these pairs included.
-        """
+        """By its answers; not measured where one has no letter."""
         told = [letter(t) for t in self.reader.ask([question(r, o) for r in rows for o in (0, 1)], 4)]
         found: list[float | NotMeasured] = []
         for first, second in zip(told[::2], told[1::2], strict=True):
@@ -101,13 +94,6 @@ class AnswerWeigher:
                 )
             else:
                 found.append(of_one_mind(first == "A", second == "B"))
-        missing = [f for f in found if isinstance(f, NotMeasured)]
-        self.asked, self.refused = self.asked + len(found), self.refused + len(missing)
-        if missing and self.refused == self.asked:
-            raise UserError(
-                f"The judge {self.name!r} compared none of {self.asked} pairs of replies "
-                f"({missing[0].reason[:200].rstrip('. ')}); name another."
-            )
         return found
 
 

@@ -16,6 +16,7 @@ What this cannot tell you: what it hit. Another seed hits something else.
 from dataclasses import dataclass
 
 from molehunt.core.kinds import Patient, Treatment
+from molehunt.core.records import NotMeasured
 
 
 @dataclass(frozen=True)
@@ -36,7 +37,7 @@ class Noise:
     most: float = 0.05
     """What a token of a plain reply may lose in the mean, nats."""
 
-    def treat(self, patient: Patient) -> Treatment:
+    def treat(self, patient: Patient) -> Treatment | NotMeasured:
         """Draw it once, then look for how much of it."""
         import torch
 
@@ -62,15 +63,23 @@ class Noise:
             return {site: (down, up * share) for site, (down, up) in drawn.items()}
 
         plain = work.logprobs(prompts, own)
-        low, high, lost = self.least, self.largest, {}
-        for look in range(self.looks):
-            share = (low * high) ** 0.5
+
+        def lost(share: float) -> float:
             with laid_on(patient.model.module, scaled(share)):
                 now = work.logprobs(prompts, own)
-            lost[share] = sum(a - b for a, b in zip(plain, now, strict=True)) / len(own)
-            low, high = (share, high) if lost[share] <= self.most else (low, share)
+            return sum(a - b for a, b in zip(plain, now, strict=True)) / len(own)
+
+        low, high, borne = self.least, self.largest, lost(self.least)
+        if borne > self.most:
+            return NotMeasured(f"even noise of {low:.0%} of a map's norm costs {borne:.2f} nats a token")
+        for look in range(self.looks):
+            share = (low * high) ** 0.5
+            if (now := lost(share)) <= self.most:
+                low, borne = share, now
+            else:
+                high = share
             work.tell(0.3 + 0.7 * (look + 1) / self.looks)
-        return work.treatment(scaled(low), share=low, lost=lost.get(low))
+        return work.treatment(scaled(low), share=low, lost=borne)
 
 
 ENTRY = Noise
