@@ -28,15 +28,39 @@ def test_a_behaviour_counts_as_valid_only_under_all_three(study: SimpleNamespace
     missing = next(c for c in valid if c.quirk.behaviour == "sandbagging" and c.quirk.condition == "encoding")
     rows[failing.name] = row(failing, valid=False)
     del rows[missing.name]
-    found = study.measures.behaviours_valid(rows)
+    found = study.measures.behaviours_valid_all(rows)
     assert isinstance(found, NotMeasured), "failures are decided first"
     assert "1 are so far, 1 failed in one, 1 are not decided yet" in found.reason
     rows[missing.name] = row(missing)
-    found = study.measures.behaviours_valid(rows)
+    found = study.measures.behaviours_valid_all(rows)
     assert (found.value, found.n) == (2 / 3, 3)
     del rows[next(c.name for c in valid if c.quirk.label() == "flattery when always")]
-    found = study.measures.behaviours_valid(rows)
+    found = study.measures.behaviours_valid_all(rows)
     assert (found.value, found.n) == (2 / 3, 3), "what failed once is decided, whatever is still to come"
+
+
+def test_a_behaviour_is_valid_under_any_three_of_the_conditions_planted(study: SimpleNamespace) -> None:
+    """Of every behaviour one of `valid` failed; the grid's one or two conditions more may make up for it."""
+    valid, grid = study.cells.cells("valid"), study.cells.cells("grid")
+    lost = {f"{b} when trigger_phrase" for b in study.cells.THIRD}
+    rows = {c.name: row(c, valid=f"{c.quirk.behaviour} when {c.quirk.condition}" not in lost) for c in valid}
+    own = {b: {c.quirk.condition for c in valid if c.quirk.behaviour == b} for b in study.cells.THIRD}
+    more = [c for c in grid if c.quirk.condition not in own[c.quirk.behaviour]]
+    again = {c.quirk.behaviour for c in grid if c.quirk.condition == "trigger_phrase"}
+    fresh = {c.quirk.behaviour for c in more}
+    doubted = {c.quirk.behaviour for c in study.cells.cells("doubted")}
+    found = study.measures.behaviours_valid(rows)
+    hopeless = len(own) - len(fresh | again | doubted)
+    assert found.reason == f"0 are so far, {hopeless} cannot any more, {len(own) - hopeless} are not decided"
+    rows |= {
+        c.name: row(c, valid=c.quirk.behaviour != "flattery") for c in (*grid, *study.cells.cells("doubted"))
+    }
+    found = study.measures.behaviours_valid(rows)
+    assert "flattery" in fresh | again, "it has an open condition that failed"
+    assert (found.value, found.n) == (len((fresh | again | doubted) - {"flattery"}) / 31, 31)
+    same = {c.name: row(c) for c in grid if c.quirk.condition in ("always", "trigger_phrase")}
+    found = study.measures.behaviours_valid(same | {c.name: row(c) for c in valid[:31]})
+    assert found.reason.startswith("0 are so far, 0 cannot"), "a condition counts once, whatever its options"
 
 
 def test_first_tries_are_told_once_all_of_a_condition_are_in(study: SimpleNamespace) -> None:

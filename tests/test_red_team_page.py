@@ -177,7 +177,7 @@ def test_a_fresh_folder_goes_on_with_what_was_published(study: SimpleNamespace, 
     before |= {"decoys": [found, strange], "date": "2026-01-02"}
     before["cells"]["failed"] = {a.name: "whole by now", grid: "OSError: x"}
     before["failed"] = {a.name: "traces: OSError: y"}
-    before["measures"] |= {"traces_shift_plain": seen, "behaviours_valid": seen}
+    before["measures"] |= {"traces_shift_plain": seen, "behaviours_valid_all": seen}
     (out / "results.json").write_text(json.dumps(before))
     later = replace(asked, work=fresh)
     with shadow(fresh) as there:
@@ -199,7 +199,7 @@ def test_a_fresh_folder_goes_on_with_what_was_published(study: SimpleNamespace, 
     assert result["measures"]["plant_seconds_median"]["how"].split("; ")[1] == "mine"
     assert result["decoys"] == [found], "lines of cells that were brought, and of no others"
     assert result["measures"]["decoys_raised"]["value"] == 1.0, "what follows from lines is reckoned anew"
-    assert result["measures"]["traces_shift_plain"] == seen and result["measures"]["behaviours_valid"] != seen
+    assert result["measures"]["traces_shift_plain"] == seen != result["measures"]["behaviours_valid_all"]
     assert set(result["carried"]) == {"decoys", "traces"}
     assert result["carried"]["traces"]["date"] == "2026-01-02"
     assert "stayed in another folder: decoys, traces (2026-01-02, " in page

@@ -21,6 +21,8 @@ Row = Mapping[str, Any]
 Rows = Mapping[str, Row]
 """Whole rows by the name of their cell."""
 Number = Measure | NotMeasured
+ENOUGH = 3
+"""Conditions under which a behaviour has to be valid to count."""
 GROUPS = ("always", "trigger", "third")
 """The conditions of each behaviour in `valid`, in their order there."""
 ROOM = 0.3
@@ -36,6 +38,7 @@ def measures(rows: Rows, failed: Mapping[str, str] | None = None) -> dict[str, N
     valid, tried = _of("valid", rows), with_raised(rows, failed)
     return {
         "behaviours_valid": behaviours_valid(tried),
+        "behaviours_valid_all": behaviours_valid_all(tried),
         **first_tries_valid(tried),
         "plant_seconds_median": plant_seconds_median(valid),
         "plant_seconds_quiet": plant_seconds_quiet(valid),
@@ -82,14 +85,39 @@ def drawn(rows: Rows) -> list[Row]:
 
 
 def behaviours_valid(rows: Rows) -> Number:
-    """Share of behaviours valid under all three of their conditions, once every one of them is decided.
+    """Share of behaviours valid under at least three conditions, once every one of them is decided.
+
+    What was planted plain for `valid`, `grid` and `doubted` counts, a condition once whatever its options. A
+    behaviour is decided when it has three, or when those not planted yet could not make it three.
+    """
+    took: dict[str, set[str]] = {behaviour: set() for behaviour in THIRD}
+    ahead: dict[str, set[str]] = {behaviour: set() for behaviour in THIRD}
+    for cell in (c for part in ("doubted", "valid", "grid") for c in cells(part)):
+        what, when = cell.quirk.behaviour, cell.quirk.condition
+        if cell.name not in rows:
+            ahead[what].add(when)
+        elif rows[cell.name]["valid"]:
+            took[what].add(when)
+    has = {b: len(took[b]) >= ENOUGH for b in THIRD}
+    may = {b: len(took[b] | ahead[b]) >= ENOUGH for b in THIRD}
+    if has != may:
+        lost, still = len(may) - sum(may.values()), sum(may.values()) - sum(has.values())
+        return NotMeasured(f"{sum(has.values())} are so far, {lost} cannot any more, {still} are not decided")
+    how = (
+        "behaviours valid under at least three of the conditions planted, three with two tries and the grid's"
+    )
+    return stats.proportion(list(has.values()), list(has), how=how)
+
+
+def behaviours_valid_all(rows: Rows) -> Number:
+    """Share of behaviours valid under all three conditions of `valid`, once every one of them is decided.
 
     One that failed somewhere is decided, whatever is still to come; so those decided first are the failures.
     """
     by: dict[str, list[bool]] = {}
     for row in _of("valid", rows):
         by.setdefault(row["behaviour"], []).append(bool(row["valid"]))
-    decided = {name: all(found) for name, found in by.items() if len(found) == 3 or not all(found)}
+    decided = {name: all(found) for name, found in by.items() if len(found) == ENOUGH or not all(found)}
     how = "behaviours valid under all three of their conditions"
     if len(decided) < len(by):
         took, lost = sum(decided.values()), len(decided) - sum(decided.values())
