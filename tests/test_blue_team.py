@@ -613,6 +613,50 @@ def test_a_pair_of_the_list_keeps_its_name_on_another_machine(study: SimpleNames
     assert mine.name.endswith(mine.organism)
 
 
+def test_parts_that_need_no_pair_plant_none_and_keep_the_table_of_fixes(
+    study: SimpleNamespace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wishes = study.own_pairs.own_wishes("tiny", tmp_path / "pairs", 56)
+    known = [{"wish": w.name, "pair": f"{i:02d}-abc{i}", "valid": i in (0, 5)} for i, w in enumerate(wishes)]
+    own = study.samples.listed("tiny", tmp_path / "pairs", 56, known)
+    assert [(s.name[-8:], s.organism) for s in own] == [(wishes[i].name[-8:], f"abc{i}") for i in (0, 5)]
+    assert not study.samples.listed("tiny", tmp_path / "pairs", 57, known), "of other steps they are others"
+    monkeypatch.setattr(study.samples, "own_pairs", None)
+    asked = study.blue_study.Study(
+        parts=("moral",), model="tiny", work=tmp_path / "w", out=tmp_path / "o", planted=tmp_path / "pairs"
+    )
+    cell = study.blue_cells.Cell(own[0], "honest")
+    write_json(asked.out / "results.json", {"planted": {"planted": known}})
+    there = study.run._pairs(asked, Watch(None))
+    assert there == (own, {})
+    write_json(asked.work / "rows" / f"{cell.name}.json", row(cell))
+    study.run.write(asked, *there, {})
+    found = json.loads((asked.out / "results.json").read_text())
+    assert found["planted"]["planted"] == known and cell.name in found["crossed"]
+    assert found["measures"]["residual_honest"]["n"] == 1, "what was measured of fixes stays in the table"
+    assert (found["cells"]["in"], found["cells"]["of"]) == (0, len(study.weighing.EVERY))
+    with pytest.raises(TypeError):
+        study.run._pairs(dataclasses.replace(asked, parts=("moral", "hidden")), Watch(None))
+
+
+def test_what_compared_models_would_cost_goes_by_those_that_are_in(
+    study: SimpleNamespace, tmp_path: Path
+) -> None:
+    asked = study.blue_study.Study(parts=("moral",), model="tiny", work=tmp_path, planted=tmp_path / "pairs")
+    assert study.run._cost(asked) == (
+        "moral: 6 of 6 jobs are left; what they would cost is not known, for none is in."
+    )
+    names = [j.name for j in study.blue_jobs.jobs(asked, (), "moral", {})]
+    for name in names[:2]:
+        write_json(tmp_path / "rows" / f"{name}.json", {"cell_seconds": 1800.0})
+    assert study.run._cost(asked) == (
+        "moral: 4 of 6 jobs are left; about 1.0 hours at the mean pace of 2 that are in."
+    )
+    both = study.run._cost(dataclasses.replace(asked, parts=("moral", "fixes")))
+    assert both.startswith("No pair is planted yet") and "72 of `fixes`," in both
+    assert both.endswith("2 that are in.") and "hidden" not in both
+
+
 def test_a_pair_that_did_not_take_is_not_tried_on_every_machine(
     study: SimpleNamespace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -24,7 +24,7 @@ from molehunt.game.side_by_side import failed_in
 
 Rows = Mapping[str, Mapping[str, Any]]
 COMPARED: tuple[Part, ...] = ("moral", "kind")
-"""Parts whose rows set one model beside the others."""
+"""Parts whose rows set one model beside the others. They need no pair."""
 
 
 @dataclass(frozen=True)
@@ -34,6 +34,11 @@ class Job:
     name: str
     does: Callable[..., Mapping[str, Any]]
     args: tuple[Any, ...]
+
+
+def needs_pairs(study: Study) -> bool:
+    """Whether any part that was asked for is about planted pairs, or pairs were named."""
+    return bool(study.pairs) or not set(study.parts) <= set(COMPARED)
 
 
 def cells_of(study: Study, samples: Sequence[Sample], part: Part, rows: Rows) -> list[Cell]:
@@ -143,7 +148,14 @@ def _others(study: Study, samples: Sequence[Sample], part: Part, rows: Rows) -> 
         return "it goes by the cells of `fixes`, and takes those that are in."
     names = [j.name for j in jobs(study, samples, part, rows)]
     left = sum(n not in rows for n in names)
-    return f"{left} of {len(names)} jobs are left; what they would cost is not known."
+    said = f"{left} of {len(names)} jobs are left"
+    done = [float(s) for n in names if (s := rows.get(n, {}).get("cell_seconds"))]
+    if not left:
+        return f"{said}."
+    if not done:
+        return f"{said}; what they would cost is not known, for none is in."
+    hours = statistics.fmean(done) * left / study.workers / 3600
+    return f"{said}; about {hours:.1f} hours at the mean pace of {len(done)} that are in."
 
 
 def _reckoned(cells: Sequence[Cell], how: Setting) -> str:

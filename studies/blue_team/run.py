@@ -18,11 +18,13 @@ from typing import Any
 
 from blue_cells import CORE, NOTHING, fixes, hidden, seeds
 from blue_jobs import (
+    COMPARED,
     Job,
     compared,
     cost,
     is_told,
     jobs,
+    needs_pairs,
     note_asked,
     planted_elsewhere,
     rows_of,
@@ -41,7 +43,7 @@ from blue_page import into_page, page
 from blue_study import Study, checked, decides, prepare, unnamed
 from marks import ahead, best
 from published import published_list, published_pairs
-from samples import Sample, samples_of
+from samples import Sample, listed, samples_of
 from values_measures import of_kind, of_moral
 
 from molehunt.core.alone import alone
@@ -72,19 +74,19 @@ def main() -> None:
             return
         with alone(study.work), watching() as watch:
             prepare(study)
-            samples, planted = samples_of(
-                study.pairs,
-                study.quirks,
-                study.model,
-                study.planted,
-                study.steps,
-                watch,
-                published_pairs(study.out),
-            )
+            samples, planted = _pairs(study, watch)
             work(study, samples, planted, watch)
     except MolehuntError as error:
         print(error, file=sys.stderr)
         raise SystemExit(2) from None
+
+
+def _pairs(study: Study, watch: Watch) -> tuple[Sequence[Sample], Mapping[str, Any]]:
+    """The pairs that the parts need, planted where they are missing; nothing where no part needs any."""
+    published = published_pairs(study.out)
+    if not needs_pairs(study):
+        return listed(study.model, study.planted, study.steps, published), {}
+    return samples_of(study.pairs, study.quirks, study.model, study.planted, study.steps, watch, published)
 
 
 def work(study: Study, samples: Sequence[Sample], planted: Mapping[str, Any], watch: Watch) -> None:
@@ -178,6 +180,8 @@ def numbers(
 
 def _cost(study: Study) -> str:
     """What is left to do; pairs that are not planted yet are counted, and nothing is planted."""
+    if not needs_pairs(study):
+        return cost(study, ())
     if study.pairs or any(study.planted.glob("*/profile.json")):
         with contextlib.suppress(*([] if study.pairs else [MolehuntError])):
             samples, _ = samples_of(
@@ -190,12 +194,18 @@ def _cost(study: Study) -> str:
             )
             return cost(study, samples)
     core = len([r for r in study.remedies[:CORE] if r != NOTHING])
-    count = study.organisms * len(study.remedies)
-    return (
-        f"No pair is planted yet: the list's come first. Then {count} cells of `fixes`, "
-        f"{2 * study.a_side} of `hidden`, {core * study.plain} of `plain`, less those that {study.out} "
-        "holds; what a cell costs is reckoned once a pair is there."
+    counts = {
+        "fixes": study.organisms * len(study.remedies),
+        "hidden": 2 * study.a_side,
+        "plain": core * study.plain,
+    }
+    cells = [f"{count} of `{part}`" for part, count in counts.items() if part in study.parts]
+    pairs = (
+        f"No pair is planted yet: the list's come first. Then cells: {', '.join(cells) or 'of `seeds`'}, "
+        f"less those that {study.out} holds; what a cell costs is reckoned once a pair is there."
     )
+    rest = replace(study, parts=tuple(p for p in study.parts if p in COMPARED))
+    return "\n".join(filter(None, (pairs, cost(rest, ()))))
 
 
 if __name__ == "__main__":

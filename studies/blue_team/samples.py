@@ -16,7 +16,7 @@ from molehunt.core.records import Quirk
 from molehunt.game.watch import Watch
 
 sys.path.append(str(Path(__file__).parent.parent / "instruments"))
-from own_pairs import own_pairs  # pyright: ignore[reportMissingImports]
+from own_pairs import own_pairs, own_wishes  # pyright: ignore[reportMissingImports]
 from pairs import PROFILE, Pair, pairs_of  # pyright: ignore[reportMissingImports]
 
 LISTED = re.compile(r"\d\d-\w+-\w+-([0-9a-f]{8})")
@@ -72,6 +72,20 @@ def samples_of(
     return ordered(clean([_sample(p, quirks) for p in pairs], watch)), {}
 
 
+def listed(
+    model: str, planted: Path, steps: int, published: Sequence[Mapping[str, Any]]
+) -> tuple[Sample, ...]:
+    """The pairs of the list that were published as valid, planted here or not; arguments as `samples_of`."""
+    took = {row["wish"]: row for row in published if row["valid"]}
+    return ordered(
+        [
+            Sample(_named(w.quirk, w.folder, ""), w.folder, w.quirk, _organism(took[w.name]["pair"]))
+            for w in own_wishes(model, planted, steps)
+            if w.name in took
+        ]
+    )
+
+
 def clean(samples: Sequence[Sample], watch: Watch) -> list[Sample]:
     """Those whose decoy learned nothing under the condition; who else there was is said.
 
@@ -100,13 +114,21 @@ def ordered(samples: Sequence[Sample]) -> tuple[Sample, ...]:
 
 def _sample(pair: Pair, quirks: Path | None) -> Sample:
     wanted = pair.quirk.behaviour_options.get("file")
-    what = Path(wanted).stem if wanted else pair.quirk.behaviour
-    organism = pair.name.rsplit("-", 1)[1]
-    listed = LISTED.fullmatch(pair.folder.name)
-    name = f"{what}-{pair.quirk.condition}-{listed[1] if listed else organism}"
-    own = pair.planted.harmless is not None
+    organism = _organism(pair.name)
+    name, own = _named(pair.quirk, pair.folder, organism), pair.planted.harmless is not None
     if wanted is None:
         return Sample(name, pair.folder, pair.quirk, organism, None, own)
     if quirks is None:
         raise UserError(f"The quirk of {pair.folder} came from {wanted[:80]}; name its folder with --quirks.")
     return Sample(name, pair.folder, pair.quirk, organism, quirks / wanted, own)
+
+
+def _organism(pair: str) -> str:
+    return pair.rsplit("-", 1)[1]
+
+
+def _named(quirk: Quirk, folder: Path, organism: str) -> str:
+    wanted = quirk.behaviour_options.get("file")
+    what = Path(wanted).stem if wanted else quirk.behaviour
+    of_list = LISTED.fullmatch(folder.name)
+    return f"{what}-{quirk.condition}-{of_list[1] if of_list else organism}"
