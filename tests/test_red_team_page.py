@@ -2,6 +2,7 @@
 
 import json
 import math
+import re
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -185,6 +186,8 @@ def test_a_fresh_folder_goes_on_with_what_was_published(study: SimpleNamespace, 
         study.run.prepare(ahead)
         assert f"{len(study.run.asked(ahead)) - 3} of" in study.run.cost(ahead), "three are in already"
     assert not fresh.exists()
+    with pytest.raises(RunMismatch, match=re.escape(f"{first} holds cells")), shadow(first) as there:
+        study.run.prepare(replace(asked, work=there, steps=asked.steps + 1))
     study.run.prepare(later)
     assert study.run.failed_in(fresh) == {grid: "OSError: x", a.name: "traces: OSError: y"}
     (fresh / "rows" / f"{a.name}.json").write_text(json.dumps({**row(a, seconds=70.0), "machine": "mine"}))

@@ -28,6 +28,7 @@ from molehunt.game.away import PREFIX
 from molehunt.game.trial import Charge, log_odds, read_trial, run_trial
 from molehunt.game.worse_result import Result, read_results
 from molehunt.game.worse_task import task
+from molehunt.models.machine import in_words
 from molehunt.organisms.plan import read_plan
 from molehunt.organisms.space import plan_at
 from molehunt.verbs._worse_page import write_worse_page
@@ -92,7 +93,8 @@ def test_a_search_plants_audits_and_books_everything(
                 log_odds(1 / (1 + math.exp(-t.odds)))
             )
             booked += own
-        assert t.made_with["code"] and t.made_with == found.trials[0].made_with
+        assert t.made_with["code"] and t.made_with["machine"] == in_words()
+        assert t.made_with == found.trials[0].made_with
         assert not list(here.rglob("*.safetensors")), "adapters are not kept"
     assert found.spent.plantings == 2 and found.spent.queries == booked
     assert found.spent == sum((t.charge for t in found.trials), Charge()) and found.spent_fresh == Charge()
@@ -231,7 +233,11 @@ def test_a_winner_is_planted_anew_beside_the_plain_spec_and_luck_is_called_luck(
         made = a_trial(candidate, number, p, 0.1 + 0.01 * (place.seed % 5), queries=10)
         later = folder.parent.name == "trials" and int(folder.name) >= 14
         made = replace(
-            made, choice=choice, seed=place.seed, quirk=place.quirk, made_with={"code": f"{later}"}
+            made,
+            choice=choice,
+            seed=place.seed,
+            quirk=place.quirk,
+            made_with={"code": f"{later}", "machine": "mill"},
         )
         write_json(folder / "trial.json", made)
         return made
@@ -253,14 +259,19 @@ def test_a_winner_is_planted_anew_beside_the_plain_spec_and_luck_is_called_luck(
         == read_plan(tmp_path / "run" / "winner.json")
     )
     assert found == search_room.worse(what, tmp_path / "run") == read_results(tmp_path / "run")
-    assert found.looks == 1 and len(found.verdicts) == 2 and found.made_with == ({"code": "False"},)
+    assert found.looks == 1 and len(found.verdicts) == 2 and found.made_with[0]["code"] == "False"
     more = search_room.worse(asked(judge, plantings=17, fresh=7, others=2), tmp_path / "run")
     assert more.trials[:14] == found.trials and len(more.trials) == 17, "a larger allowance goes on"
     assert more.looks == 2 and "This is look 2 at places anew" in more.verdicts[2]
     assert len(more.made_with) == 2 and "2 versions of the code" in more.verdicts[3]
     write_worse_page(tmp_path / "worse.html", found)
     page = (tmp_path / "worse.html").read_text()
-    assert "4, the winner" in page and "planted anew" in page and "<script" not in page
+    assert (
+        "4, the winner" in page
+        and "planted anew" in page
+        and "False on mill" in page
+        and "<script" not in page
+    )
 
 
 def told(value: Any) -> Any:

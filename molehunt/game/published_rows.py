@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from molehunt.core.atomic import read_json, write_json
+from molehunt.core.errors import MolehuntError
 from molehunt.game.side_by_side import FAILED, keep_failed
 
 ROWS, AMONG = "rows", "; "
@@ -64,7 +65,11 @@ def of_one_machine(rows: Sequence[R]) -> tuple[list[R], str]:
 
 @contextlib.contextmanager
 def shadow(work: Path) -> Iterator[Path]:
-    """A folder that shows what lies in a working folder and takes rows of its own: for looking ahead."""
+    """A folder that shows what lies in a working folder and takes rows of its own: for looking ahead.
+
+    Raises:
+        MolehuntError: what the block raised, with the working folder's name in place of this one's.
+    """
     with tempfile.TemporaryDirectory() as name:
         there = Path(name) / "work"
         (there / ROWS).mkdir(parents=True)
@@ -76,4 +81,8 @@ def shadow(work: Path) -> Iterator[Path]:
                 write_json(there / path.name, read_json(path))
             else:
                 (there / path.name).symlink_to(path.resolve())
-        yield there
+        try:
+            yield there
+        except MolehuntError as error:
+            error.args = (str(error).replace(str(there), str(work)),)
+            raise

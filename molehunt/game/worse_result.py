@@ -145,7 +145,7 @@ def _cautions(looks: int, codes: int) -> list[str]:
             "for one look alone, and one of several clears 0 by luck more often than it says."
         )
     if codes > 1:
-        said.append(f"Trials were made with {codes} versions of the code or its libraries.")
+        said.append(f"Trials were made with {codes} versions of the code or libraries, or machines.")
     return said
 
 

@@ -1,7 +1,7 @@
 """What `molehunt worse` found, as rows for a terminal and as a page."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -102,12 +102,16 @@ def write_worse_page(path: Path, found: Result) -> None:
         *((("whose verdicts guide" if found.remedies else "judged by", judged),) if found.against else ()),
         ("model", words.brief(found.model, 120)),
         ("seed", str(found.seed)),
-        *(("code", words.brief(m.get("code", "unknown"), 20)) for m in found.made_with),
+        *(("code", words.brief(_made(m), 120)) for m in found.made_with),
     )
     who = " and ".join(n for n, some in (("auditors", found.against), ("monitors", found.monitors)) if some)
     aim = "remedies leave" if found.remedies else f"{who} miss"
     summary = f"A search for an organism that stays valid and that {aim}: {len(found.trials)} trials."
     write_sheet(path, Sheet("Worse", summary, facts, sections, CANNOT))
+
+
+def _made(by: Mapping[str, str]) -> str:
+    return " on ".join(by[n] for n in ("code", "machine") if n in by) or "unknown"
 
 
 def _tested(found: Result) -> tuple[str, ...]:

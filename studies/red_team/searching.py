@@ -162,9 +162,14 @@ def told(found: Result | None) -> list[str]:
         f"Given {limit.plantings} plantings, against {', '.join(found.against)} (judged by {found.auditor}, "
         f"which rests on {', '.join(found.rests_on)}); spent {spent.plantings} plantings, {spent.queries:,} "
         f"queries and {spent.seconds + spent.planting_seconds:,.0f} s, and {found.spent_fresh.plantings} "
-        f"plantings anew. The winner: {found.candidates[found.winner]}.",
+        f"plantings anew{_machines(found)}. The winner: {found.candidates[found.winner]}.",
         *found.verdicts,
     ]
+
+
+def _machines(found: Result) -> str:
+    names = sorted({by["machine"] for by in found.made_with if "machine" in by})
+    return f", on {' and '.join(names)}" if names else ""
 
 
 def listed(found: Result | None, work: Path) -> dict[str, Any]:
@@ -209,6 +214,7 @@ def _trial(trial: Trial) -> dict[str, Any]:
         "p_organism": p, "p_decoy": q, "log_odds": odds, "score": trial.score,
         "queries": trial.charge.queries, "planting_seconds": trial.charge.planting_seconds,
         "seconds": trial.charge.seconds, "code": trial.made_with.get("code"),
+        "machine": trial.made_with.get("machine"),
     }  # fmt: skip
 
 
