@@ -7,6 +7,7 @@ title and a description are put in for readers who don't see the drawing.
 
 import io
 import re
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 from xml.etree import ElementTree
 
@@ -15,6 +16,7 @@ from markupsafe import Markup
 from molehunt.report.passage import visible
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 SVG = "http://www.w3.org/2000/svg"
@@ -73,6 +75,25 @@ def inline(figure: "Figure", prefix: str, title: str, description: str) -> Marku
     ElementTree.register_namespace("", SVG)
     text = ElementTree.tostring(root, encoding="unicode")
     return Markup(text)  # built by ElementTree, which escapes all text
+
+
+def named_rows(axes: "Axes", labels: Sequence[str], longest: int) -> None:
+    """A row a label, from the top down, cut after so many characters; nothing around it but a line below."""
+    axes.set_ylim(len(labels) - 0.5, -0.5)
+    axes.set_yticks(range(len(labels)), [_short(label, longest) for label in labels])
+    axes.tick_params(colors=COLOUR["ink"], length=0, pad=5)
+    axes.tick_params(axis="x", colors=COLOUR["soft"], length=3, color=COLOUR["line"], pad=2)
+    axes.grid(axis="x", color=COLOUR["line"], linewidth=0.6)
+    axes.set_axisbelow(True)
+    axes.patch.set_alpha(0)
+    for side in ("top", "right", "left"):
+        axes.spines[side].set_visible(False)
+    axes.spines["bottom"].set_color(COLOUR["line"])
+
+
+def _short(label: str, longest: int) -> str:
+    label = " ".join(visible(label).split())
+    return label if len(label) <= longest else label[: longest - 1] + "…"
 
 
 def _drop(root: ElementTree.Element, names: set[str]) -> None:

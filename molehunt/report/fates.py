@@ -14,7 +14,7 @@ from markupsafe import Markup
 
 from molehunt.core.records import Measure, NotMeasured
 from molehunt.report import words
-from molehunt.report.drawing import COLOUR, inline
+from molehunt.report.drawing import COLOUR, inline, named_rows
 from molehunt.report.passage import visible
 from molehunt.report.reading import finite
 
@@ -112,7 +112,7 @@ def _bars(axes: "Axes", remedies: Sequence[str], marks: Sequence[Mark]) -> None:
     axes.set_xlim(-0.01, 1.01)
     axes.set_xticks([0, 0.5, 1], ["0", "0.5", "1"])
     axes.set_xlabel("share of organisms", color=COLOUR["soft"], fontsize=8)
-    _frame(axes, remedies)
+    named_rows(axes, remedies, LABEL)
 
 
 def _marks(axes: "Axes", remedies: Sequence[str], marks: Sequence[Mark], threshold: float) -> None:
@@ -125,8 +125,7 @@ def _marks(axes: "Axes", remedies: Sequence[str], marks: Sequence[Mark], thresho
     axes.set_xlim(-0.04, 1.04)
     axes.set_xticks([0, 0.5, 1], ["0", "0.5", "1"])
     axes.set_xlabel("left beneath: 0 control, 1 organism", color=COLOUR["soft"], fontsize=8)
-    axes.grid(axis="x", color=COLOUR["line"], linewidth=0.6)
-    _frame(axes, remedies)
+    named_rows(axes, remedies, LABEL)
 
 
 def _mark(axes: "Axes", mark: Mark, y: float) -> None:
@@ -148,20 +147,3 @@ def _mark(axes: "Axes", mark: Mark, y: float) -> None:
         zorder=3,
         clip_on=False,
     )
-
-
-def _frame(axes: "Axes", remedies: Sequence[str]) -> None:
-    axes.set_ylim(len(remedies) - 0.5, -0.5)
-    axes.set_yticks(range(len(remedies)), [_short(r) for r in remedies])
-    axes.tick_params(colors=COLOUR["ink"], length=0, pad=5)
-    axes.tick_params(axis="x", colors=COLOUR["soft"], length=3, color=COLOUR["line"], pad=2)
-    axes.set_axisbelow(True)
-    axes.patch.set_alpha(0)
-    for side in ("top", "right", "left"):
-        axes.spines[side].set_visible(False)
-    axes.spines["bottom"].set_color(COLOUR["line"])
-
-
-def _short(label: str) -> str:
-    label = " ".join(visible(label).split())
-    return label if len(label) <= LABEL else label[: LABEL - 1] + "…"

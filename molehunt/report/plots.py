@@ -9,7 +9,7 @@ from markupsafe import Markup
 
 from molehunt.core.records import Measure
 from molehunt.report import words
-from molehunt.report.drawing import COLOUR, inline
+from molehunt.report.drawing import COLOUR, inline, named_rows
 from molehunt.report.lineup import Rate
 from molehunt.report.passage import visible
 from molehunt.report.reading import finite
@@ -119,19 +119,5 @@ def _frame(axes: "Axes", dots: Sequence[Dot], axis: str) -> None:
     else:
         axes.margins(x=0.08)
         axes.locator_params(axis="x", nbins=4)
-    axes.set_ylim(len(dots) - 0.5, -0.5)
-    axes.set_yticks(range(len(dots)), [_short(d.label) for d in dots])
     axes.set_xlabel(axis, color=COLOUR["soft"], fontsize=8)
-    axes.tick_params(colors=COLOUR["ink"], length=0, pad=5)
-    axes.tick_params(axis="x", colors=COLOUR["soft"], length=3, color=COLOUR["line"], pad=2)
-    axes.grid(axis="x", color=COLOUR["line"], linewidth=0.6)
-    axes.set_axisbelow(True)
-    axes.patch.set_alpha(0)
-    for side in ("top", "right", "left"):
-        axes.spines[side].set_visible(False)
-    axes.spines["bottom"].set_color(COLOUR["line"])
-
-
-def _short(label: str) -> str:
-    label = " ".join(visible(label).split())
-    return label if len(label) <= LABEL else label[: LABEL - 1] + "…"
+    named_rows(axes, [d.label for d in dots], LABEL)
