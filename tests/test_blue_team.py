@@ -492,6 +492,12 @@ def test_moral_and_kind_on_a_tiny_model(study: SimpleNamespace, small: Any) -> N
     assert "| certain, 0.99 | 0.98 |" in page and "from another seed (null)" in page
 
 
+def test_a_reason_is_said_once_in_a_row(study: SimpleNamespace) -> None:
+    cells = ["not measured: p = 0.2", "0.47", "not measured: p = 0.2", "not measured: too few", "0.47"]
+    said = ["not measured: p = 0.2", "0.47", "not measured", "not measured: too few", "0.47"]
+    assert study.values_page._once(cells) == said
+
+
 def test_words_that_changed_train_anew_and_have_rows_of_their_own(
     study: SimpleNamespace, small: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -21,6 +21,7 @@ MORAL = (
     ("gain", "gain over a coin"),
     ("recovery", "a weight comes out off by"),
 )
+UNMEASURED = "not measured"
 UNNAMED = "MoralChoice was not asked: `--moralchoice` named no folder."
 
 
@@ -35,7 +36,7 @@ def moral(numbers: Numbers, rows: Mapping[str, Any]) -> list[str]:
         lines_of = [
             [
                 name,
-                *(shown(numbers[f"{bank}_{what}_{name}"]) for what, _ in MORAL),
+                *_once([shown(numbers[f"{bank}_{what}_{name}"]) for what, _ in MORAL]),
                 _alarm(own[name][bank]["alarm"]),
             ]
             for name in EVERY
@@ -97,9 +98,16 @@ def _scripted() -> list[str]:
     return ["", said, *table(heads, lines)]
 
 
+def _once(cells: Sequence[str]) -> list[str]:
+    """Why something was not measured is said in the first of the cells for which it holds."""
+    return [
+        UNMEASURED if one.startswith(UNMEASURED) and one in cells[:i] else one for i, one in enumerate(cells)
+    ]
+
+
 def _alarm(told: Any) -> str:
     if isinstance(told, Mapping):
-        return "not measured"
+        return UNMEASURED
     return "sounds" if told else "silent"
 
 
