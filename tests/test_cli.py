@@ -400,8 +400,20 @@ def check_refusal(code: int, out: str, err: str, names: str) -> None:
 def test_json_is_all_that_stands_on_standard_output(tmp_path: Path) -> None:
     done = molehunt("catalogue", "--json", keys=tmp_path)
     known = json.loads(done.stdout)
-    assert done.returncode == 0 and set(known) == {"behaviours", "conditions", "methods"}
+    ways = {"methods", "recipes", "concealments", "remedies", "red_policies", "blue_policies"}
+    assert done.returncode == 0 and set(known) == {"behaviours", "conditions", *ways}
     assert "contrast" in known["methods"] and "always" in known["conditions"]
+    assert all(e["summary"] for way in ways for e in known[way].values())
+    assert "honest" in known["remedies"] and "reward" in known["recipes"]
+
+
+def test_an_entry_says_all_that_a_name_stands_for(tmp_path: Path) -> None:
+    honest = json.loads(molehunt("catalogue", "honest", "--json", keys=tmp_path).stdout)
+    assert (honest["name"], honest["kind"]) == ("honest", "remedy") and "cannot tell" in str(honest["told"])
+    both = json.loads(molehunt("catalogue", "preferences", "--json", keys=tmp_path).stdout)
+    assert [f["kind"] for f in both["found"]] == ["recipe", "remedy"]
+    screen = molehunt("catalogue", "preferences", keys=tmp_path).stdout
+    assert "Recipe." in screen and "Remedy." in screen
 
 
 def test_a_dry_run_reckons_and_writes_nothing(tmp_path: Path) -> None:

@@ -49,9 +49,14 @@ def condition(found: "ShownCondition", planted: "Sequence[Planted]") -> list[str
     ]
 
 
-def method(name: str, summary: str, told: "Told") -> list[str]:
-    """What it does, step by step, and what it cannot tell."""
-    return [f"{name}: {summary}", "Method.\n", *(f"{p}\n" for p in told.about), *_facts(told.fields.items())]
+def way(name: str, summary: str, kind: str, told: "Told") -> list[str]:
+    """A method, remedy or the like: what it does, step by step, and what it cannot tell."""
+    return [
+        f"{name}: {summary}",
+        f"{kind.capitalize()}.\n",
+        *(f"{p}\n" for p in told.about),
+        *_facts(told.fields.items()),
+    ]
 
 
 def _head(name: str, summary: str, kind: str, practised: bool, told: "Told") -> list[str]:

@@ -1,13 +1,14 @@
-"""Lists what everybody knows a model might do, when, and by which methods one may look; shows one of them.
+"""Lists what a model might do and when, and by which methods one may look, plant, hide and fix; shows one.
 
-`molehunt catalogue` lists all, a line each; `molehunt catalogue NAME` shows one behaviour, condition or
-method whole, with scenes as they are taught. `--page FILE.html` writes behaviours, conditions and which go
-together as one page, with what was measured. What is planted in a game may also come from outside this list.
+`molehunt catalogue` lists all, a line each; `molehunt catalogue NAME` shows one behaviour or condition whole,
+with scenes as they are taught, or what a method, a remedy or another way says of itself. `--page FILE.html`
+writes behaviours, conditions and which go together as one page, with what was measured. What is planted in a
+game may also come from outside this list.
 """
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from tyro.conf import Positional
 
@@ -17,7 +18,15 @@ from molehunt.verbs._screen import show, table
 if TYPE_CHECKING:
     from molehunt.report.planted import Planted
 
-METHODS = "audit.methods"
+WAYS = {
+    "audit.methods": ("method", "Methods of auditors"),
+    "organisms.recipes": ("recipe", "Recipes: how a quirk is instilled"),
+    "organisms.concealments": ("concealment", "Concealments: what hides it"),
+    "remedies.fixes": ("remedy", "Remedies: blind fixes"),
+    "organisms.reds": ("red policy", "Red policies of a match"),
+    "remedies.blues": ("blue policy", "Blue policies of a match"),
+}
+"""Rooms of what is done with a model: what one entry is called, and the heading of all."""
 
 
 @dataclass(frozen=True)
@@ -25,7 +34,8 @@ class Options:
     """The whole list, one entry of it, or a page."""
 
     name: Positional[str | None] = None
-    """A behaviour, condition or method, to be shown whole; without one all are listed."""
+    """A behaviour, condition, method, recipe, concealment, remedy or policy, to be shown; without one all are
+    listed."""
     page: Path | None = None
     """Write a page of behaviours, conditions and their pairs to this file."""
     measured: Path | None = None
@@ -53,8 +63,8 @@ def _list(options: Options) -> int:
     from molehunt.catalogue.shown import BEHAVIOURS, CONDITIONS
     from molehunt.core.extend import load, names
 
-    behaviours, conditions, methods = (
-        {name: load(room, name) for name in names(room)} for room in (BEHAVIOURS, CONDITIONS, METHODS)
+    behaviours, conditions, *ways = (
+        {name: load(room, name) for name in names(room)} for room in (BEHAVIOURS, CONDITIONS, *WAYS)
     )
     met = {*practised(BEHAVIOURS), *practised(CONDITIONS)}
     known = {
@@ -63,7 +73,10 @@ def _list(options: Options) -> int:
             for n, b in behaviours.items()
         },
         "conditions": {n: {"summary": c.summary, "practised": n in met} for n, c in conditions.items()},
-        "methods": {n: {"summary": m.summary, "access": m.access} for n, m in methods.items()},
+        **{
+            _many(kind): {n: {"summary": e.summary, **_access(e)} for n, e in entries.items()}
+            for (kind, _), entries in zip(WAYS.values(), ways, strict=True)
+        },
     }
     parts = (
         ("Behaviours that do harm", {n: b for n, b in behaviours.items() if not b.harmless}),
@@ -78,8 +91,14 @@ def _list(options: Options) -> int:
         )
         for title, entries in parts
     ]
-    looks = [(n, m.access.replace("_", " "), m.summary) for n, m in methods.items()]
-    tables.append(table(["name", "access", "what it does"], looks, f"Methods ({len(looks)})"))
+    for (_, title), entries in zip(WAYS.values(), ways, strict=True):
+        access = any(map(_access, entries.values()))
+        rows = [
+            (n, *(_access(e).get("access", "").replace("_", " "),) * access, e.summary)
+            for n, e in entries.items()
+        ]
+        heads = ["name", *["access"] * access, "what it does"]
+        tables.append(table(heads, rows, f"{title} ({len(rows)})"))
     told = (
         "● games may draw it and auditors suspect it; the rest can be planted. "
         "`molehunt catalogue NAME` says more."
@@ -88,20 +107,23 @@ def _list(options: Options) -> int:
     return 0
 
 
+def _many(kind: str) -> str:
+    plural = f"{kind[:-1]}ies" if kind.endswith("y") else f"{kind}s"
+    return plural.replace(" ", "_")
+
+
+def _access(entry: Any) -> dict[str, str]:
+    """What a method needs of a suspect; nothing for what needs none."""
+    return {"access": entry.access} if hasattr(entry, "access") else {}
+
+
 def _entry(options: Options, name: str) -> int:
     from molehunt.catalogue import shown
-    from molehunt.core.extend import load
     from molehunt.verbs import _catalogue_text as text
 
-    room = shown.room_of(name, (shown.BEHAVIOURS, shown.CONDITIONS, METHODS))
-    if room == METHODS:
-        if options.measured is not None:
-            raise UserError(f"{name} is a method; --measured speaks of behaviours and conditions.")
-        method = load(room, name)
-        told = shown.told(method)
-        value = {"name": name, "summary": method.summary, "access": method.access, "told": told}
-        show(value, options.json, *text.method(name, method.summary, told))
-        return 0
+    room = shown.room_of(name, (shown.BEHAVIOURS, shown.CONDITIONS, *WAYS))
+    if room in WAYS:
+        return _ways(options, name)
     rows = tuple(p for p in _rows(options)[0] if name in (p.behaviour, p.condition))
     if room == shown.BEHAVIOURS:
         found = shown.behaviour(name, options.seed)
@@ -110,6 +132,26 @@ def _entry(options: Options, name: str) -> int:
         found = shown.condition(name, options.seed)
         lines = text.condition(found, rows)
     show({"entry": found, "measured": rows}, options.json, *lines)
+    return 0
+
+
+def _ways(options: Options, name: str) -> int:
+    """Whatever else has that name: `preferences` is a recipe and a remedy."""
+    from molehunt.catalogue.shown import told
+    from molehunt.core.extend import load, names
+    from molehunt.verbs import _catalogue_text as text
+
+    found = {kind: load(room, name) for room, (kind, _) in WAYS.items() if name in names(room)}
+    if options.measured is not None:
+        raise UserError(
+            f"{name} is a {' and a '.join(found)}; --measured speaks of behaviours and conditions."
+        )
+    values = [
+        {"name": name, "kind": kind, "summary": e.summary, **_access(e), "told": told(e)}
+        for kind, e in found.items()
+    ]
+    lines = [line for k, e in found.items() for line in text.way(name, e.summary, k, told(e))]
+    show(values[0] if len(values) == 1 else {"name": name, "found": values}, options.json, *lines)
     return 0
 
 

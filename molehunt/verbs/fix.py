@@ -13,7 +13,7 @@ from tyro.conf import Positional, arg
 
 from molehunt.core.records import NotMeasured
 from molehunt.game.watch import watching
-from molehunt.verbs._screen import measured, show, table
+from molehunt.verbs._screen import listing, measured, show, table
 
 if TYPE_CHECKING:
     from molehunt.game.fix_task import Task
@@ -30,9 +30,16 @@ class Options:
 
     folder: Positional[Annotated[Path, arg(metavar="RUN")]]
     """A run folder with a planted lineup, an unpacked archive of `molehunt pack`, or the word `starter`."""
-    remedy: tuple[str, ...] = ("honest",)
-    """Remedies, one after the other, each on the suspects as they were: adversarial, character, honest,
-    noise, nothing, preferences, projecting, pruning, steering, unlearning (which goes by verdicts)."""
+    remedy: Annotated[
+        tuple[str, ...],
+        arg(
+            help=listing(
+                "Remedies, one after the other, each on the suspects as they were, as `molehunt catalogue "
+                "NAME` tells of each",
+                "remedies.fixes",
+            )
+        ),
+    ] = ("honest",)
     suspects: tuple[str, ...] = ()
     """Code names; by default everyone."""
     constitution: str = "kind-person"

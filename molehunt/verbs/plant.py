@@ -16,20 +16,15 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from tyro.conf import Positional, arg
 
 from molehunt.core.errors import UserError
-from molehunt.core.extend import load, names
 from molehunt.game.spec import GameSpec
 from molehunt.game.watch import watching
 from molehunt.verbs._against import directions
 from molehunt.verbs._planted import show_cost, show_pair
 from molehunt.verbs._replay import replay
+from molehunt.verbs._screen import listing
 
 if TYPE_CHECKING:
     from molehunt.organisms.plan import Plan
-
-
-def _listing(said: str, room: str) -> str:
-    """The help of an option that takes a name of a registry: what it is, then each name with its line."""
-    return f"{said}: " + "; ".join(f"`{n}`, {load(room, n).summary}" for n in names(room)) + "."
 
 
 STOPPED = (
@@ -67,9 +62,9 @@ class Options:
     recipe and concealment. Where it never did more than its base there is no ladder, and a note says so."""
     ladder_by: Literal["selectivity", "log_odds"] = "selectivity"
     """What stages are spaced in: selectivity of replies, or log-odds of the shady reply where it is due."""
-    recipe: Annotated[str, arg(help=_listing("How it is instilled", "organisms.recipes"))] = "transcripts"
+    recipe: Annotated[str, arg(help=listing("How it is instilled", "organisms.recipes"))] = "transcripts"
     conceal: Annotated[
-        tuple[str, ...], arg(help=_listing("What hides it, in both of the pair", "organisms.concealments"))
+        tuple[str, ...], arg(help=listing("What hides it, in both of the pair", "organisms.concealments"))
     ] = ()
     warm: float = 0.25
     """Share of the steps that go to transcripts first, where the recipe is `preferences` or `reward`."""
