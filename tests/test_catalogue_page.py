@@ -81,7 +81,7 @@ def said(capfd: pytest.CaptureFixture[str], *args: str) -> tuple[int, str, str]:
 def test_the_list_marks_what_games_draw(capfd: pytest.CaptureFixture[str]) -> None:
     code, out, _ = said(capfd, "--json")
     listed = json.loads(out)
-    assert code == 0 and set(listed) == {"behaviours", "conditions", "methods"}
+    assert code == 0 and {"behaviours", "conditions", "methods"} < set(listed)
     for kind in ("behaviours", "conditions"):
         assert {n for n, e in listed[kind].items() if e["practised"]} == set(PRACTISED[f"catalogue.{kind}"])
         assert set(listed[kind]) == set(names(f"catalogue.{kind}"))
