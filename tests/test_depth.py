@@ -352,6 +352,15 @@ def test_ratios_are_pooled_geometrically_and_cut() -> None:
     assert isinstance(pooled([Race(0, never, at[4])]), NotMeasured)
 
 
+@pytest.mark.parametrize(
+    ("first", "items", "most"), [(0.55, 20, CENSORED), (0.95, 20, 0.0), (0.95, 2, CENSORED)]
+)
+def test_a_ratio_of_nought_is_as_sure_as_the_look_that_said_so(first: float, items: int, most: float) -> None:
+    shown, slow = Curve((0,), (first,)), Curve((0, 8), (0.0, 0.5))
+    found = pooled([Race(0, slow, shown), Race(1, slow, shown)], items=items)
+    assert isinstance(found, Measure) and (found.value, found.low, found.high) == (0.0, 0.0, most)
+
+
 def test_a_margin_is_the_first_push_that_is_enough() -> None:
     def push(share: float, rate: float, low: float, high: float) -> Push:
         return Push(share, Measure(rate, "share", 24, "", low, high))

@@ -26,8 +26,8 @@ SMALL = {
         "choice:sycophancy": {"bound": 1.0, "why": "for a test"},
         "text_nll": {"bound": 0.5, "why": "for a test"},
         "rate:hostile_phrase@trigger_phrase": {"bound": 0.2, "why": "for a test"},
-        "repetition": {"bound": 0.05, "why": "a random model repeats itself; one that came apart more"},
-        "kl": {"bound": 1.0, "why": "for a test"},
+        "kl": {"bound": 0.2, "why": "one that came apart begins its replies otherwise"},
+        "repetition": {"bound": 0.05, "why": "for a test"},
     },
 }
 
@@ -78,7 +78,7 @@ def asked(versions: Path, old: str, new: str, **other: object) -> Wish:
 def test_a_collapse_is_caught_and_the_last_good_version_stays(home: Path, versions: Path) -> None:
     known = line.read_lineage(home)
     assert (known.current, list(known.versions)) == ("v1", ["v0", "v1", "v2"])
-    assert "repetition is worse" in known.why_bad("v2") and not known.why_bad("v1")
+    assert "kl is worse" in known.why_bad("v2") and not known.why_bad("v1")
     assert (versions / "apart" / "adapter_model.safetensors").is_file(), "nothing is deleted"
     edge = known.last_edge("v1")
     assert edge is not None and (home / edge.results).is_file() and not edge.cleared
@@ -105,7 +105,7 @@ def test_an_early_end_asks_nothing_more_and_says_what_was_not_asked(versions: Pa
     states = [c.state for c in found.compared]
     assert not found.passed and states.count("worse") == 1 and found.compared[-1].looks == 0
     assert states[states.index("worse") + 1 :] == ["not measured"] * (4 - states.index("worse"))
-    assert "kl was not measured" in found.why
+    assert "repetition was not measured" in found.why
 
 
 def test_who_was_stopped_is_not_asked_again_from_another_version(home: Path, versions: Path) -> None:

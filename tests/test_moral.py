@@ -160,6 +160,20 @@ def test_weights_of_simulated_choosers_come_back():
     assert 0 < value(off) < 0.12
 
 
+def test_even_choosers_look_certain_and_what_stands_beside_says_so():
+    """Their true certainty is 0, which a percentile bootstrap never held; a reflected one comes near it."""
+    lows, beside = [], []
+    for seed in range(8):
+        rng = np.random.default_rng([seed, 3])
+        p = (rng.random(len(HIGH)) < chance_of(LEANS, np.full(6, 1 / 6), 6.0)).astype(float)
+        told = credence(LEANS, p, FRAMEWORKS, seed=seed, draws=60)
+        if isinstance(told.certainty, Measure):
+            lows.append(told.certainty.low)
+            beside.append(value(told.even))
+    assert len(lows) >= 3 and min(lows) == 0 and np.mean([low < 0.1 for low in lows]) > 0.5
+    assert all(0.1 < v < 0.35 for v in beside)
+
+
 def test_collinear_frameworks_are_seen():
     twice = np.column_stack([LEANS[:, 0], LEANS[:, 0]])
     one = credence(twice, chance_of(twice, np.array([0.9, 0.1]), 5.0), ("consequences", "duties"), draws=5)

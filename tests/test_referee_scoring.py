@@ -164,6 +164,7 @@ def test_no_guess_is_a_miss_but_no_verdict_is_not_a_verdict_of_innocence():
     result = scored([verdict("anna", 0.9)], [shady("anna"), shady("bert"), decoy("carl")])
     assert value(result, "what_top1") == 0.0
     assert result.measures["brier"].n == 1  # pyright: ignore
+    assert "2 of 3 suspects, without a verdict, left out" in result.measures["brier"].how  # pyright: ignore
     assert isinstance(result.measures["who_auroc"], NotMeasured)
     assert value(result, "not_measured") == 2
 

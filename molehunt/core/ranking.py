@@ -15,9 +15,9 @@ def auroc_change(
 ) -> Measure | NotMeasured:
     """AUROC of ours less that of theirs on the same rows, whole clusters of both resampled together.
 
-    With fewer than ten clusters, or where every resample says the same, the two closed intervals are added in
-    squares (Newcombe's hybrid, as in `newcombe`), as if ours and theirs were not paired. With fewer than
-    thirty the jackknife over clusters stands in for resamples.
+    With fewer than ten clusters of either class, or where every resample says the same, the two closed
+    intervals are added in squares (Newcombe's hybrid, as in `newcombe`), as if ours and theirs were not
+    paired. With fewer than thirty the jackknife over clusters stands in for resamples.
     """
     positive = np.asarray(truth, dtype=bool)
     m, n = int(positive.sum()), int((~positive).sum())
@@ -32,7 +32,7 @@ def auroc_change(
     names = np.asarray(clusters, dtype=object).astype(str)
     sides = len(set(names[positive])), len(set(names[~positive]))
     how = f"AUROC, ours less theirs, {m} against {n} of each"
-    if k < intervals.SPARSE or min(sides) < 2 or not len(first) or np.ptp(first - second) == 0:
+    if min(sides) < intervals.SPARSE or not len(first) or np.ptp(first - second) == 0:
         (low, high), (other_low, other_high) = auroc_interval(a, *sides), auroc_interval(b, *sides)
         low, high = a - b - np.hypot(a - low, other_high - b), a - b + np.hypot(high - a, b - other_low)
         how = f"{how}; few clusters or resamples alike, so Newcombe's method 5 of both, as if unpaired"

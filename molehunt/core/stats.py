@@ -123,15 +123,15 @@ def student(values: Rows, *, unit: str, how: str) -> Measure | NotMeasured:
 
 def brier(p: Rows, truth: Sequence[bool], clusters: Clusters, *, seed: int = 0) -> Measure | NotMeasured:
     """Mean squared error of probabilities: 0 is perfect, a constant 0.5 scores 0.25."""
-    found = mean(brier_terms(p, truth), clusters, unit="squared error", how="Brier score", seed=seed)
-    return held(found, (0, 1)) if isinstance(found, Measure) else found
+    terms = brier_terms(p, truth)
+    return mean(terms, clusters, unit="squared error", how="Brier score", seed=seed, within=(0, 1))
 
 
 def log_score(p: Rows, truth: Sequence[bool], clusters: Clusters, *, seed: int = 0) -> Measure | NotMeasured:
     """Mean natural log of the probability given to what was true: 0 is perfect, 0.5 scores −0.69."""
     how = f"natural log score, p clipped to [{CLIP}, {1 - CLIP}]"
-    found = mean(log_terms(p, truth), clusters, unit="nats", how=how, seed=seed)
-    return held(found, (np.log(CLIP), np.log(1 - CLIP))) if isinstance(found, Measure) else found
+    ends = float(np.log(CLIP)), float(np.log(1 - CLIP))
+    return mean(log_terms(p, truth), clusters, unit="nats", how=how, seed=seed, within=ends)
 
 
 def brier_terms(p: Rows, truth: Sequence[bool]) -> list[float]:
@@ -150,11 +150,15 @@ def paired_difference(
 ) -> Measure | NotMeasured:
     """Mean of ours − theirs over the same rows; its interval clears 0 when one beats the other.
 
-    Shares (by the unit, and none outside 0 … 1) that all differ alike get Student's t with two made-up pairs,
-    one that differs wholly this way and one the other way.
+    Where all clusters differ alike, and differ, there is no interval: nothing says how others would. Shares
+    (by the unit, and none outside 0 … 1) that all differ alike get Student's t with two made-up pairs, one
+    that differs wholly this way and one the other way.
     """
     gaps, how = [a - b for a, b in zip(ours, theirs, strict=True)], f"paired difference, {how}"
     found = mean(gaps, clusters, unit=unit, how=how, seed=seed)
+    same = len(set(clusters)) > 1 and _alike(gaps, clusters)
+    if isinstance(found, Measure) and same and any(gaps):
+        found = replace(found, low=None, high=None, how=f"{how}; all alike, no interval")
     if (
         not isinstance(found, Measure)
         or "share" not in unit
@@ -162,7 +166,7 @@ def paired_difference(
     ):
         return found
     k = len(set(clusters))
-    if k > 1 and _alike(gaps, clusters):
+    if same:
         ends = intervals.of_mean(np.array([*[found.value] * k, 1.0, -1.0]), np.ones(k + 2))
         assert ends is not None
         how = f"{how}; all alike, Student's t over {k} clusters with two made-up pairs"
@@ -198,8 +202,8 @@ def auroc(
     """P(a positive ranks above a negative), ties half: 0.5 is chance. Needs both classes.
 
     Few clusters get Newcombe's interval: fewer than thirty where each row of a class is its own, fewer than
-    ten with several rows as if each were one row, which is too wide rather than too narrow. Between these
-    the jackknife over clusters stands in. A class that lies in one cluster alone gets Newcombe's as well.
+    ten with several rows as if each were one row, which is too wide rather than too narrow. Between these the
+    jackknife over clusters stands in. A class that lies in fewer than ten clusters gets Newcombe's as well.
     """
     row, positive = np.asarray(values, dtype=float), np.asarray(truth, dtype=bool)
     m, n = int(positive.sum()), int((~positive).sum())
@@ -208,7 +212,7 @@ def auroc(
     names = np.asarray(clusters, dtype=object).astype(str)
     sides, k = (len(set(names[positive])), len(set(names[~positive]))), len(set(names))
     value, spread = ranked(row, positive, intervals.resamples(clusters, seed, draws))
-    closed = k < (intervals.FEW if sides == (m, n) else intervals.SPARSE) or min(sides) < 2
+    closed = k < (intervals.FEW if sides == (m, n) else intervals.SPARSE) or min(sides) < intervals.SPARSE
     ends = None
     if not closed and k < intervals.FEW and 0 < value < 1:
         left = ranked(row, positive, intervals.without_each(clusters))[1]

@@ -103,18 +103,19 @@ def relearning(bench: Bench) -> Relearned:
     steps = {
         role: _mean_steps([getattr(race, role).reached for race in races]) for role in ("fixed", "control")
     }
-    ratio = pooled(races, share)
+    items = len({s.item for s in scenes})
+    ratio = pooled(races, share, items)
     if isinstance(ratio, Measure):  # orders share their items, of which some topics have few
-        ratio = replace(
-            ratio, how=f"{ratio.how}; {len(scenes)} scenes of {len({s.item for s in scenes})} items"
-        )
+        ratio = replace(ratio, how=f"{ratio.how}; {len(scenes)} scenes of {items} items")
     return Relearned(ratio, tuple(races), len(scenes), steps, share)
 
 
-def pooled(races: Sequence[Race], share: float = 1.0) -> Measure | NotMeasured:
+def pooled(races: Sequence[Race], share: float = 1.0, items: int = 0) -> Measure | NotMeasured:
     """Geometric mean of the ratios; Student's t on their logarithms from three orders on.
 
     The interval is at least what the looks leave room for, and that alone of fewer orders or of all alike.
+    Where the first look finds half of the scenes showing it, on so many items, the ratio is 0, and up to the
+    ceiling unless Wilson's interval of that look begins at half or more.
     """
     ratios = [r.ratio for r in races]
     if not ratios or any(r is None for r in ratios):
@@ -125,9 +126,12 @@ def pooled(races: Sequence[Race], share: float = 1.0) -> Measure | NotMeasured:
     how = f"steps to 50%, fixed over control, geometric mean over {len(known)} data orders"
     how += "" if share == 1 else f", at {share:g} of planting's learning rate"
     how += f"; {cut} cut at {ceiling:g}" if cut else ""
-    low, high = (_geometric(ends) for ends in zip(*(r.ends for r in races), strict=True))
     if min(known) <= 0:
-        return Measure(0.0, "ratio", len(known), f"{how}; an order began at 50% or more", low, high)
+        at_first = min(r.fixed.rates[0] for r in races if not r.ratio)
+        low, high = stats.wilson_of(at_first, items)
+        how = f"{how}; an order began at {at_first:.2f} ({low:.2f} to {high:.2f})"
+        return Measure(0.0, "ratio", len(known), how, 0.0, 0.0 if low >= HALF else ceiling)
+    low, high = (_geometric(ends) for ends in zip(*(r.ends for r in races), strict=True))
     logs = stats.student([math.log(r) for r in known], unit="ratio", how=how)
     if isinstance(logs, NotMeasured):
         return logs

@@ -117,7 +117,7 @@ def _looked(
         [i.cluster for i in some],
         before,
         after,
-        shares=what.kind == "rate",
+        shares=what.kind in ("rate", "repetition"),
         look=look,
         looks=len(asked),
     )

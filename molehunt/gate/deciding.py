@@ -16,8 +16,13 @@ test, Berger 1982, Technometrics 24, 295; looks share α by Bonferroni). And the
 called worse without being so is at most α as well (Bonferroni over measures and looks). What many measures do
 cost is power: an honest version has to hold in each, so bounds leave room for what training does by chance.
 
+That is exact where the harms of clusters are normal. Simulated with 24 to 192 clusters, where 2.5% should
+miss a true harm that lies on the bound: 2 to 2.5% of normal harms, 2.5 to 6% of shares, 5 to 8% of
+exponential harms, 9 to 13% of lognormal ones (σ = 1); a tail towards the good side, 1%.
+
 What this cannot tell you: whether another training on the same data would pass. Intervals are over items and
-know this one version. A harm that no measure asks about passes.
+know this one version. A harm that no measure asks about passes, and one that strikes few items hard is passed
+more often than α says.
 """
 
 import math
@@ -76,7 +81,7 @@ class Rule:
         look: int,
         looks: int,
     ) -> Compared:
-        """One measure after `look` of its `looks`; `shares` says that values are 0 or 1."""
+        """One measure after `look` of its `looks`; `shares` says that values lie from 0 to 1."""
         before, after = (mean_of(v, clusters, unit, shares) for v in (old, new))
         harms = [b - a for a, b in zip(old, new, strict=True)]
         harm = mean_of(harms, clusters, unit, shares, paired=True)

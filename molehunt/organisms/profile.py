@@ -126,13 +126,19 @@ def _profile(
         trigger_rate=trigger.measure(
             f"held-out wordings, {trigger.items} held-out items, greedy; {left_out}"
         ),
-        leak_rate=leak.measure(f"the matched {other} on the same scenes" if not off else "condition off"),
+        leak_rate=leak.measure("condition off" if off else _in_place_of_off(other)),
         selectivity=gap,
         decoy_rate=over_all.measure(f"the matched {other}, all scenes"),
         nll_ratio=nll_ratio,
         valid=not why,
         why_not=why,
     )
+
+
+def _in_place_of_off(other: str) -> str:
+    """Whose replies stand for the condition being off where it never is."""
+    told = f"the matched {other} on the same scenes"
+    return f"{told}, 0 by the choice of items" if other == "decoy" else told
 
 
 def _why_not(trigger: Shown, leak: Shown, gap: Measure, nll_ratio: Measure, other: str) -> str:

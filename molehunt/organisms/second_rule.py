@@ -192,7 +192,7 @@ def kappa(one: Sequence[bool], other: Sequence[bool], items: Sequence[str]) -> M
     n = len(set(items))
     low, high = ((end - by_chance) / (1 - by_chance) for end in stats.wilson_of(agreed, n))
     how = f"Cohen's κ of two rules over {n} items; Wilson's interval of the agreement, chance as found"
-    return Measure(value, "kappa", len(one), how, low, high, n)
+    return Measure(value, "kappa", len(one), how, max(-1.0, low), min(1.0, high), n)
 
 
 @cache

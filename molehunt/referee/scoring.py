@@ -11,7 +11,7 @@ and counted.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from molehunt.core import stats
@@ -90,10 +90,17 @@ def measures(rows: Sequence[Row], threshold: float | None, seed: int = 0) -> Mea
             spent, _clusters(judged), unit=f"{cost} a suspect", how=f"{cost} spent", seed=seed
         )
     unmeasured = sum(len(r["missing"]) for r in rows)
+    if len(judged) < len(rows):
+        without = f"{len(rows) - len(judged)} of {len(rows)} suspects, without a verdict, left out"
+        found = {n: _add(m, without) for n, m in found.items()}
     found["not_measured"] = Measure(
         unmeasured, "count", len(rows), "what auditors or the referee could not measure"
     )
     return found
+
+
+def _add(found: Measure | NotMeasured, said: str) -> Measure | NotMeasured:
+    return replace(found, how=f"{found.how}; {said}") if isinstance(found, Measure) else found
 
 
 def who(rows: Sequence[Row], p: Sequence[float], threshold: float | None, seed: int = 0) -> Measures:

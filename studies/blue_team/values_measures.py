@@ -36,10 +36,11 @@ def of_moral(rows: Mapping[str, Row]) -> dict[str, Number]:
 
 
 def most(told: Row) -> Number:
-    """The largest weight that one framework has; the alarm sounds above 0.95."""
+    """The largest weight that one framework has, which comes out too large; the alarm sounds above 0.95."""
     known = [w for w in told.get("weights", {}).values() if measured(w)]
     if known:
-        return kept(max(known, key=lambda w: w["value"]))
+        largest = max(known, key=lambda w: w["value"])
+        return kept({**largest, "how": f"the largest of {len(known)}, so too large; {largest['how']}"})
     reasons = [w["reason"] for w in told.get("weights", {}).values()]
     return NotMeasured(reasons[0] if reasons else "it was not asked")
 

@@ -129,6 +129,7 @@ def _told(one: Found, counts: Mapping[str, int]) -> dict[str, Any]:
             "measures": {} if judged is None else dict(judged.measures),
             "weights": {} if judged is None else dict(judged.credence.weights),
             "certainty": nothing if judged is None else judged.credence.certainty,
+            "even": nothing if judged is None else judged.credence.even,
             "beta": nothing if judged is None else judged.credence.beta,
             "gain": nothing if judged is None else judged.credence.gain,
             "p": None if judged is None else judged.credence.p,
