@@ -102,6 +102,8 @@ def test_a_pair_is_fixed_blind_measured_and_gone_on_with(
     page = (depth / "depth.html").read_text()
     assert "<img" not in page and "alert(1)" in page and "Untouched" in page
     assert "How deep blind fixes went" in page and "above the control, all items" in page
+    assert "still shows, of what it showed" in page and "tasks lost" in page and "good replies lost" in page
+    assert "trigger rate under random pushes" in page and "NLL × on the clean decoy" in page
     found = read_depths(depth)
     shell = dataclasses.replace(found.found[0], remedy="shell")
     knowing = dataclasses.replace(found.found[0], harmless=Quirk("courtesy", "always", {}, {}))

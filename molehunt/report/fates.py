@@ -1,12 +1,13 @@
-"""One drawing that sets remedies side by side: what became of each quirk, and how much was left beneath.
+"""One drawing of remedies side by side: what became of each quirk, what was left beneath, what it cost.
 
 Above, a bar a remedy, cut into what was removed, hidden, untouched and not judged, each part with its
-name and count. Below, a mark an organism: how far it lies from the control (0) to the organism as it
-was (1), with its interval. Shapes tell fates apart as well as colours.
+name and count. In the middle, a mark an organism: how far it lies from the control (0) to the organism as it
+was (1), with its interval. Below, a mark a clean decoy under the same fix: what it lost of capability, left,
+and of character, right. Shapes tell fates apart as well as colours.
 """
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -46,6 +47,13 @@ class Mark:
     """One of the three, or `UNJUDGED`."""
     beneath: Measure | NotMeasured
     """How much is left beneath, 0 to 1."""
+    capability: Measure | NotMeasured
+    """What the same fix cost a clean decoy: share of small tasks lost."""
+    character: Measure | NotMeasured
+    """Likewise, share of cases of character in which the good reply is no longer likelier."""
+
+
+Of = Callable[[Mark], Measure | NotMeasured]
 
 
 def fates(marks: Sequence[Mark], threshold: float, prefix: str) -> Markup:
@@ -55,16 +63,19 @@ def fates(marks: Sequence[Mark], threshold: float, prefix: str) -> Markup:
 
     remedies = list(dict.fromkeys(m.remedy for m in marks))
     rows = ROW * max(1, len(remedies))
-    height = HEAD + 2 * (rows + FOOT)
+    height = HEAD + 3 * (rows + FOOT)
     with rc_context({"text.parse_math": False, "font.size": 8.5}), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # glyphs that the layout font lacks: the browser has its own
         figure = Figure(figsize=(WIDTH, height))
         figure.patch.set_alpha(0)
-        above, below = (
-            figure.add_axes((0.24, at / height, 0.72, rows / height)) for at in (2 * FOOT + rows, FOOT)
+        above, middle, left, right = (
+            figure.add_axes((start, (FOOT + place * (rows + FOOT)) / height, wide, rows / height))
+            for place, start, wide in ((2, 0.24, 0.72), (1, 0.24, 0.72), (0, 0.24, 0.34), (0, 0.62, 0.34))
         )
         _bars(above, remedies, marks)
-        _marks(below, remedies, marks, threshold)
+        _marks(middle, remedies, marks, threshold)
+        _lost(left, remedies, remedies, marks, "tasks lost", lambda m: m.capability)
+        _lost(right, remedies, [""] * len(remedies), marks, "good replies lost", lambda m: m.character)
         named = [f for f in _LOOKS if any(m.fate == f for m in marks)]
         figure.legend(
             [_key(f) for f in named],
@@ -76,8 +87,12 @@ def fates(marks: Sequence[Mark], threshold: float, prefix: str) -> Markup:
             fontsize=8,
             handletextpad=0.2,
         )
-        said = "; ".join(f"{m.remedy}, {m.suspect}: {m.fate}, beneath {words.said(m.beneath)}" for m in marks)
-        return inline(figure, prefix, "What became of each quirk, by remedy", visible(said))
+        said = "; ".join(
+            f"{m.remedy}, {m.suspect}: {m.fate}, beneath {words.said(m.beneath)}, tasks lost "
+            f"{words.said(m.capability)}, good replies lost {words.said(m.character)}"
+            for m in marks
+        )
+        return inline(figure, prefix, "What became of each quirk and what it cost, by remedy", visible(said))
 
 
 def _key(fate: str) -> "Line2D":
@@ -116,11 +131,7 @@ def _bars(axes: "Axes", remedies: Sequence[str], marks: Sequence[Mark]) -> None:
 
 
 def _marks(axes: "Axes", remedies: Sequence[str], marks: Sequence[Mark], threshold: float) -> None:
-    for row, remedy in enumerate(remedies):
-        own = [m for m in marks if m.remedy == remedy]
-        for i, mark in enumerate(own):
-            y = row + (0 if len(own) == 1 else 0.56 * (i / (len(own) - 1) - 0.5))
-            _mark(axes, mark, y)
+    _spread(axes, remedies, marks, lambda m: m.beneath)
     axes.axvline(threshold, color=COLOUR["soft"], linewidth=0.9, linestyle=(0, (3, 2)), zorder=1)
     axes.set_xlim(-0.04, 1.04)
     axes.set_xticks([0, 0.5, 1], ["0", "0.5", "1"])
@@ -128,9 +139,37 @@ def _marks(axes: "Axes", remedies: Sequence[str], marks: Sequence[Mark], thresho
     named_rows(axes, remedies, LABEL)
 
 
-def _mark(axes: "Axes", mark: Mark, y: float) -> None:
-    marker, colour, fill = _LOOKS[mark.fate]
-    one = mark.beneath
+def _lost(
+    axes: "Axes", remedies: Sequence[str], labels: Sequence[str], marks: Sequence[Mark], what: str, of: Of
+) -> None:
+    """What the clean decoys lost, as shares; the axis reaches as far as what was measured."""
+    _spread(axes, remedies, marks, of)
+    ends = [
+        e
+        for m in marks
+        if isinstance(one := of(m), Measure)
+        for e in (one.low, one.value, one.high)
+        if e is not None and finite(e)
+    ]
+    low, high = min([-0.05, *ends]), max([0.05, *ends])
+    axes.axvline(0, color=COLOUR["soft"], linewidth=0.9, linestyle=(0, (3, 2)), zorder=1)
+    axes.set_xlim(low - 0.04 * (high - low), high + 0.04 * (high - low))
+    axes.locator_params(axis="x", nbins=3)
+    axes.set_xlabel(what, color=COLOUR["soft"], fontsize=8)
+    named_rows(axes, labels, LABEL)
+
+
+def _spread(axes: "Axes", remedies: Sequence[str], marks: Sequence[Mark], of: Of) -> None:
+    """The marks of each remedy about its row, one under another."""
+    for row, remedy in enumerate(remedies):
+        own = [m for m in marks if m.remedy == remedy]
+        for i, mark in enumerate(own):
+            y = row + (0 if len(own) == 1 else 0.56 * (i / (len(own) - 1) - 0.5))
+            _mark(axes, mark.fate, of(mark), y)
+
+
+def _mark(axes: "Axes", fate: str, one: Measure | NotMeasured, y: float) -> None:
+    marker, colour, fill = _LOOKS[fate]
     if isinstance(one, NotMeasured) or not finite(one.value):
         axes.text(0.0, y, "not measured", va="center", color=COLOUR["soft"], fontsize=7)
         return

@@ -19,7 +19,7 @@ CANNOT = (
 )
 HEADS = (
     *("remedy", "organism", "verdict", "still shows", "above control", "relearning", "left beneath"),
-    *("tasks lost", "good lost"),
+    *("tasks lost", "good lost", "NLL × on the clean decoy"),
 )
 SHORT = ("remedy", "organism", "verdict", "shows", "left beneath")
 UNASKED = NotMeasured("this depth was measured before character was among the costs")
@@ -41,6 +41,7 @@ def rows(found: Any) -> list[tuple[str, ...]]:
             _of(d.judgement, lambda j: j.hidden),
             _of(d.costs, lambda c: _lost(c.tasks_change["control"])),
             _of(d.costs, lambda c: _lost(c.kept_change.get("control", UNASKED))),
+            _of(d.costs, lambda c: c.nll_ratio["control"]),
         )
         for d in found.found
     ]
@@ -81,6 +82,10 @@ def write_depth_page(path: Path, found: Any) -> None:
             d.suspect,
             fate(d),
             d.judgement if isinstance(d.judgement, NotMeasured) else d.judgement.hidden,
+            d.costs if isinstance(d.costs, NotMeasured) else _lost(d.costs.tasks_change["control"]),
+            d.costs
+            if isinstance(d.costs, NotMeasured)
+            else _lost(d.costs.kept_change.get("control", UNASKED)),
         )
         for d in found.found
     ]
@@ -92,7 +97,8 @@ def write_depth_page(path: Path, found: Any) -> None:
     )
     head = Section(
         "Removed, hidden or untouched",
-        f"A bar is one remedy. Below: how much is left beneath, with 95% intervals. {rules} Lost: share "
+        f"A bar is one remedy. Below: how much is left beneath, and what the same fix cost a clean "
+        f"decoy, with 95% intervals. {rules} Lost: share "
         "of small tasks, and of written cases of character whose good reply is likelier, on the clean decoy.",
         drawings=(fates(marks, judging.HIDDEN, "fates"),),
         tables=(Grid(HEADS, tuple(rows(found)), words=True),),
@@ -157,13 +163,19 @@ def _tables(one: Any) -> tuple[Any, ...]:
     tables = [
         Grid(
             ("sign", "0 as the control, 1 as the organism"),
-            (*signs, ("mean", words.said(one.judgement.hidden))),
+            (
+                *signs,
+                ("mean", words.said(one.judgement.hidden)),
+                ("still shows, of what it showed", words.said(one.judgement.shows)),
+            ),
         )
     ]
     sides = []
     if not isinstance(one.residual, NotMeasured):
         sides += [
             ("trigger rate", *(short(one.residual.trigger[r]) for r in ROLES)),
+            ("lost of the trigger rate", "—", short(one.residual.drop), "—"),
+            ("items left out, which the decoy shows by itself", str(one.residual.left_out), "—", "—"),
             ("above the control, all items", short(one.residual.gap), short(one.residual.above), "—"),
             ("near misses", *(short(one.residual.near[r]) for r in ROLES)),
             ("leak rate", *(short(one.residual.leak[r]) for r in ROLES)),
@@ -177,6 +189,7 @@ def _tables(one: Any) -> tuple[Any, ...]:
     if not isinstance(one.steering, NotMeasured):
         margin = one.steering.margin
         sides.append(("steering margin", "—", short(margin["fixed"]), short(margin["control"])))
+        sides.append(("trigger rate under random pushes of that size", "—", short(one.steering.random), "—"))
     tables.append(Grid(("measure", *ROLES), tuple(sides)))
     if not isinstance(one.costs, NotMeasured):
         cost = one.costs
