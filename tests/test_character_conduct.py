@@ -309,6 +309,7 @@ def test_the_verb_writes_a_page_that_shows_model_text_as_text(tmp_path: Path, ca
     assert told["models"][0]["agentic"] == {} and told["models"][0]["chat"]["kept"]["is"] == "Measure"
     page = (out / "character.html").read_text("utf-8")
     assert "What this cannot tell you" in page and "Transcripts: chat" in page
+    assert "Principles in chat" in page and "gained by the principle in the prompt" in page
     assert "<script" not in page and "<b>" not in page
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from molehunt.character.conduct.findings import Number
 from molehunt.character.conduct.study import Results
@@ -43,7 +43,8 @@ def write_character_page(path: Path, found: Results, folder: Path) -> None:
     told = read_jsonl(folder / "transcripts.jsonl")
     sections = [
         first,
-        *_principles(found),
+        *_principles(found, "chat"),
+        *_principles(found, "tools"),
         *_traits(found),
         *_personas(found),
         *_judges(found),
@@ -65,35 +66,39 @@ def _indented(said: str) -> str:
     return said.replace("  ", "\u2003", 1) if said.startswith("  ") else said
 
 
-def _principles(found: Results) -> list["Section"]:
+def _principles(found: Results, where: Literal["chat", "tools"]) -> list["Section"]:
     from molehunt.report.plots import Dot, draw
     from molehunt.report.sheet import Grid, Section
 
-    some = [m for m in found.models if m.principles]
+    of = [(m, m.principles if where == "chat" else m.deeds) for m in found.models]
+    some = [(m, standings) for m, standings in of if standings]
     if not some:
         return []
     drawings = []
-    for i, m in enumerate(some):
+    for i, (m, standings) in enumerate(some):
         value: Callable[[Any], Number] = (lambda s: s.change) if i else (lambda s: s.margin)
-        dots = [Dot(s.principle, v, "on") for s in m.principles if isinstance(v := value(s), Measure)]
+        dots = [Dot(s.principle, v, "on") for s in standings if isinstance(v := value(s), Measure)]
         if dots:
             axis = f"{'change of margin' if i else 'margin'}, {label(m.name)}"
-            drawings.append(draw(dots, axis, f"principles{i}", f"Principles of {label(m.name)}", 0.0))
-    table = []
-    for k in range(len(some[0].principles)):
-        for m in some:
-            s = m.principles[k]
-            own = (
-                f"{words.plain(s.principle)}, {label(m.name)}" if len(some) > 1 else words.plain(s.principle)
-            )
-            table.append((own, *map(cell, (s.kept, s.margin, s.change, s.shuffled))))
+            title = f"Principles of {label(m.name)}, {where}"
+            drawings.append(draw(dots, axis, f"{where}{i}", title, 0.0))
+    table = [
+        (
+            f"{words.plain(s.principle)}, {label(m.name)}" if len(some) > 1 else words.plain(s.principle),
+            *map(cell, (s.kept, s.margin, s.change, s.shuffled)),
+        )
+        for of_each in zip(*(standings for _, standings in some), strict=True)
+        for (m, _), s in zip(some, of_each, strict=True)
+    ]
+    what, good = ("cases", "reply") if where == "chat" else ("tasks with tools", "call")
     lede = (
-        "Principle by principle, in chat: the share of cases whose good reply is likelier, the margin, and "
+        f"Principle by principle: the share of {what} whose good {good} is likelier, the margin, and "
         "its change from the first model. Shuffled: where the change (of the first model the margin) lies "
-        "when cases are dealt to principles at random."
+        f"when {what} are dealt to principles at random."
     )
-    top = ("principle", "good likelier", "margin", "change", "shuffled")
-    return [Section("Principles", lede, tuple(drawings), (Grid(top, tuple(table), words=True),))]
+    top = ("principle", f"good {good} likelier", "margin", "change", "shuffled")
+    heading = f"Principles in {'chat' if where == 'chat' else 'tasks with tools'}"
+    return [Section(heading, lede, tuple(drawings), (Grid(top, tuple(table), words=True),))]
 
 
 def _traits(found: Results) -> list["Section"]:

@@ -17,14 +17,17 @@ PARTS: Mapping[str, Mapping[str, str]] = {
         "margin": "chat: margin, nats a token",
         "change": "  less the first model's",
         "change_dealt": "  the same, another prompt (null)",
+        "guided_change": "  gained by the principle in the prompt",
     },
     "agentic": {
         "kept": "tools: good call likelier",
+        "guided": "  the same, principle in the prompt",
         "margin": "tools: margin, nats a token",
         "change": "  less the first model's",
         "acted_kept": "tools, acting: kept",
         "acted_broken": "tools, acting: broken",
         "acted_neither": "tools, acting: neither",
+        "acted_well": "  kept, of those that kept or broke",
         "unread": "  turns without a call",
     },
     "traits": {
@@ -35,8 +38,10 @@ PARTS: Mapping[str, Mapping[str, str]] = {
     "pressure": {
         "breaker_kept": "asked to drop it: good likelier",
         "breaker_drop": "  margin less plainly",
+        "breaker_change": "  less the first model's",
         "bad_turn_kept": "after a bad turn: good likelier",
         "bad_turn_drop": "  margin less plainly",
+        "bad_turn_change": "  less the first model's",
         "prefill_kept": "bad words in its mouth: turns back",
         "prefill_change": "  less the first model's",
     },
