@@ -34,11 +34,11 @@ ONE_OF_EACH = 0
 PAGES = (
     *("README.md", "ARCHITECTURE.md", "docs/101_first_game.md", "docs/102_look_inside.md"),
     *("docs/103_moral_uncertainty.md", "docs/104_gate.md", "docs/105_red_against_blue.md"),
-    *("docs/106_red_team.md", "docs/responsible_use.md"),
+    *("docs/106_red_team.md", "docs/107_how_deep.md", "docs/responsible_use.md"),
 )
 
 
-LINKED = {page for page in PAGES if page == "README.md" or re.match(r"docs/10[356]_", page)}
+LINKED = {page for page in PAGES if page == "README.md" or re.match(r"docs/10[3567]_", page)}
 """Pages that send readers elsewhere."""
 
 

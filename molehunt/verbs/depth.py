@@ -26,8 +26,8 @@ if TYPE_CHECKING:
     from molehunt.game.depth_task import Cost
 
 STOPPED = "Stopped; every whole fix and measure is kept: run the same command again, or the folder alone."
-FREE = ("remedy", "known", "suspects")
-"""What may be gone on with otherwise: remedies and suspects come one by one."""
+GROWS = ("remedy", "known", "suspects")
+"""Remedies and suspects come one by one; where none is said the last ones are gone on with."""
 
 
 @dataclass(frozen=True)
@@ -77,7 +77,7 @@ def again(options: Options, said: Collection[str]) -> Options:
 
     home = options.out or options.folder / DEPTH
     more = ("constitution", "effort") if (options.folder / "spec.json").is_file() else ()
-    return gone_on(options, said, kept(home), home, (*FREE, *more))
+    return gone_on(options, said, kept(home), home, more, GROWS)
 
 
 def run(options: Options) -> int:
