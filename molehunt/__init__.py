@@ -5,9 +5,9 @@
     pair = molehunt.plant("sycophancy", "trigger_phrase", folder="organisms/one")
     molehunt.audit("runs/first"); molehunt.score("runs/first"); molehunt.report("runs/first")
 
-Names are resolved when they are first used, so that `import molehunt` takes milliseconds. Three of them
-(audit, catalogue, report) are rooms of the package too: once such a room was imported, it answers a call as
-its function does.
+Names are resolved when they are first used, so that `import molehunt` takes milliseconds. Five of them
+(audit, catalogue, depth, gate, report) are rooms of the package too: once such a room was imported, it
+answers a call as its function does.
 """
 
 from __future__ import annotations
@@ -25,6 +25,10 @@ _WHERE = {
     "audit": "molehunt.game.library",
     "bring": "molehunt.game.library",
     "catalogue": "molehunt.game.library",
+    "depth": "molehunt.game.library",
+    "difficulty": "molehunt.game.library",
+    "fix": "molehunt.game.library",
+    "gate": "molehunt.game.library",
     "line_up": "molehunt.game.lineup",
     "match": "molehunt.game.library",
     "moral": "molehunt.character.moral.study",
@@ -37,8 +41,8 @@ _WHERE = {
     "worse": "molehunt.game.library",
 }
 __all__ = [
-    "GameSpec", "__version__", "audit", "bring", "catalogue", "line_up", "match", "moral", "open_model",
-    "plant", "plant_file", "play", "report", "score", "worse",
+    "GameSpec", "__version__", "audit", "bring", "catalogue", "depth", "difficulty", "fix", "gate", "line_up",
+    "match", "moral", "open_model", "plant", "plant_file", "play", "report", "score", "worse",
 ]  # fmt: skip
 
 if TYPE_CHECKING:
@@ -47,6 +51,10 @@ if TYPE_CHECKING:
         audit,
         bring,
         catalogue,
+        depth,
+        difficulty,
+        fix,
+        gate,
         match,
         plant,
         plant_file,

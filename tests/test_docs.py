@@ -17,7 +17,7 @@ import tiny_game
 import warm
 from test_docs_study import load_study as study
 
-from molehunt.core.errors import BadFile
+from molehunt.core.errors import BadFile, UserError
 from molehunt.core.records import Measure, NotMeasured
 from molehunt.core.store import Run
 from molehunt.game.planting import FILES
@@ -187,6 +187,15 @@ def test_rooms_that_are_functions_of_the_library_can_be_called_once_they_are_imp
     import molehunt.report.page
 
     assert "flattery" in molehunt.catalogue()["behaviours"] and molehunt.report.page.write_report
-    for room in (molehunt.audit, molehunt.report):
+    for room in (molehunt.audit, molehunt.report, molehunt.fix):
         with pytest.raises(BadFile, match="no "):
             room(tmp_path / "nothing")
+    import molehunt.depth
+    import molehunt.gate
+
+    with pytest.raises(UserError, match="neither a pair"):
+        molehunt.depth(tmp_path)
+    with pytest.raises(BadFile, match="There are no bounds"):
+        molehunt.gate("tiny", "tiny", bounds="none")
+    with pytest.raises(UserError, match="at least one factor"):
+        molehunt.difficulty("flattery", "always", tmp_path, seeds=0)

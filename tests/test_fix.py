@@ -3,7 +3,6 @@
 import dataclasses
 import json
 import os
-import re
 import shutil
 import signal
 import subprocess
@@ -24,7 +23,6 @@ from molehunt.core.records import Verdict
 from molehunt.core.store import Run
 from molehunt.game import library
 from molehunt.game.auditing import enclosing
-from molehunt.game.fix_task import Wish
 from molehunt.game.opening import ledger_of, vault_of
 from molehunt.game.packed import is_packed
 from molehunt.game.planting import FILES, enter, red_quirks
@@ -219,7 +217,7 @@ def test_killed_and_gone_on_it_is_whole_alike_and_a_lineup(run: Run, tmp_path: P
         time.sleep(0.02)
     os.kill(begun.pid, signal.SIGKILL)
     begun.wait()
-    (found,) = library.fix(run.folder, Wish(("projecting",), effort=EFFORT))
+    (found,) = library.fix(run.folder, ("projecting",), effort=EFFORT)
     assert set(found.suspects) == {"Ash", "Birch"} and not list(run.folder.rglob(".half*"))
     sizes, dates = set(), set()
     for name in ("Ash", "Birch"):
@@ -240,10 +238,10 @@ def test_killed_and_gone_on_it_is_whole_alike_and_a_lineup(run: Run, tmp_path: P
     assert entry.kind == "fixed" and set(entry.body["adapters"]) == {"Ash", "Birch"}
     with pytest.raises(UserError, match="the run which was fixed"):
         library.score(folder)
-    library.fix(run.folder, Wish(("projecting",), effort=EFFORT))
+    library.fix(run.folder, ("projecting",), effort=EFFORT)
     assert len(ledger.verify()) == 1, "the same again is no news"
     with pytest.raises(RunMismatch, match="another seed"):
-        library.fix(run.folder, Wish(("projecting",), seed=9, effort=EFFORT))
+        library.fix(run.folder, ("projecting",), seed=9, effort=EFFORT)
 
 
 def test_a_remedy_that_reaches_for_the_truth_gets_nowhere(
@@ -262,7 +260,7 @@ def test_a_remedy_that_reaches_for_the_truth_gets_nowhere(
     for known in (outside, names):
         known.cache_clear()
     try:
-        (found,) = library.fix(run.folder, Wish(("spy",), ("Ash",)))
+        (found,) = library.fix(run.folder, ("spy",), suspects=("Ash",))
     finally:
         for known in (outside, names):
             known.cache_clear()
@@ -310,9 +308,9 @@ def test_the_help_names_every_remedy() -> None:
     words = [sys.executable, "-m", "molehunt", "fix", "--help"]
     wide = {**os.environ, "COLUMNS": "500"}
     done = subprocess.run(words, capture_output=True, text=True, check=True, env=wide)
-    (listed,) = re.findall(r"each on the suspects as they were: ([^.]*)", done.stdout)
     own = [name for name in names("remedies.fixes") if name not in outside("remedies.fixes")]
-    assert re.findall(r"(\w+)(?:,| \(|$)", listed.split("(default")[0])[: len(own)] == own
+    told = " ".join(done.stdout.replace("│", " ").split())
+    assert own and all(f"`{name}`, {load('remedies.fixes', name).summary}" in told for name in own)
 
 
 def test_only_logged_verdicts_guide(run: Run) -> None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Unpack
 from molehunt.audit.calibration import load as load_calibration
 from molehunt.core.errors import UserError
 from molehunt.core.extend import load, names
+from molehunt.core.lineage import HOME
 from molehunt.core.records import Quirk, Score
 from molehunt.core.store import Run
 from molehunt.game import play as stages
@@ -20,12 +21,13 @@ from molehunt.game.watch import Watch
 
 if TYPE_CHECKING:
     from molehunt.game.deepening import Depths
-    from molehunt.game.depth_task import Asked
     from molehunt.game.fix_task import Fixed, Wish
+    from molehunt.game.gating import Gated
     from molehunt.game.match_result import Result as Match
     from molehunt.game.replaying import Replayed
     from molehunt.game.worse_result import Result
     from molehunt.organisms.bring import Taken
+    from molehunt.organisms.least import Difficulty
     from molehunt.organisms.plant import Pair
 
 
@@ -70,33 +72,110 @@ def audit(folder: str | Path, watch: Watch | None = None, *, calibration: str | 
     return run
 
 
-def fix(folder: str | Path, wish: "Wish", watch: Watch | None = None) -> "tuple[Fixed, ...]":
+def fix(
+    folder: str | Path,
+    remedies: Sequence[str] = ("honest",),
+    watch: Watch | None = None,
+    *,
+    constitution: str = "kind-person",
+    **asked: Any,
+) -> "tuple[Fixed, ...]":
     """Treat a lineup's suspects with blind remedies; see `molehunt fix --help`.
+
+    Args:
+        constitution: a preset or a file.
+        asked: suspects, seed and effort, as `game.fix_task.Wish` has them.
 
     Raises:
         UserError: no such remedy or suspect, no lineup, or `fixed/REMEDY` was made by other settings.
     """
-    from molehunt.game.fix_task import tasks_of
+    from molehunt.game.fix_task import Wish, tasks_of
     from molehunt.game.fixing import fix as treat
+    from molehunt.remedies.creed import read_creed
 
+    wish = Wish(tuple(remedies), creed=read_creed(constitution), **asked).checked()
     run = existing(or_starter(Path(folder)))
     tasks_of(run, wish)
     with run.held():
         return treat(run, wish, watch or Watch(None))
 
 
-def depth(asked: "Asked", watch: Watch | None = None) -> "Depths":
+def depth(
+    folder: str | Path,
+    remedies: Sequence[str] = (),
+    watch: Watch | None = None,
+    *,
+    constitution: str = "kind-person",
+    **asked: Any,
+) -> "Depths":
     """Measure how deep fixes go, in a planted pair or an opened game; see `molehunt depth --help`.
+
+    Args:
+        remedies: none takes honest for a pair, and all that a game was fixed with.
+        constitution: a preset or a file.
+        asked: known, suspects, quirk, effort, settings and out, as `game.depth_task.Asked` has them.
 
     Raises:
         UserError: the envelope is closed, there is no decoy to stand beside, or the folder holds a
-        measurement
-            with other settings.
+            measurement with other settings.
     """
     from molehunt.game.deepening import deepen
-    from molehunt.game.depth_task import task_of
+    from molehunt.game.depth_task import Asked, task_of
+    from molehunt.remedies.creed import read_creed
 
-    return deepen(task_of(asked), watch)
+    what = Asked(Path(folder), tuple(remedies), creed=read_creed(constitution), **asked)
+    return deepen(task_of(what), watch)
+
+
+def gate(
+    old: str,
+    new: str,
+    watch: Watch | None = None,
+    *,
+    lineage: str | Path = HOME,
+    bounds: str | Path = "usual",
+    **asked: Any,
+) -> "Gated":
+    """Hold a new version against an old one, and record what came of it; see `molehunt gate --help`.
+
+    Args:
+        old, new: models or adapters, as the command line names them.
+        lineage: the folder of the lineage; begun with the old version where there is none.
+        bounds: a preset or a file.
+        asked: base, audit, methods, calibration, effort, early, dtype and seed, as in `game.gating.Wish`.
+
+    Raises:
+        UserError: the old version is not in the lineage or not good, or the new one was stopped there before.
+    """
+    from molehunt.game.gate_line import gate_in_line
+    from molehunt.game.gating import wish
+
+    return gate_in_line(wish(old, new, bounds, **asked), Path(lineage), watch)[0]
+
+
+def difficulty(
+    behaviour: str,
+    condition: str,
+    folder: str | Path,
+    watch: Watch | None = None,
+    *,
+    model: str = "default",
+    revision: str | None = None,
+    **asked: Any,
+) -> "Difficulty":
+    """Find how little a quirk needs, factor by factor, or go on there; see `molehunt difficulty --help`.
+
+    Args:
+        asked: factors, values, seeds and the rest, as `game.difficulty.task` takes them.
+
+    Raises:
+        UnknownName: no such behaviour, condition or option.
+        UserError: values that cannot be, or a folder that holds something else.
+    """
+    from molehunt.game import difficulty as scans
+
+    task = scans.task(behaviour, condition, **asked)
+    return scans.difficulty(task, folder, model=model, revision=revision, watch=watch)
 
 
 def match(
@@ -260,11 +339,14 @@ def bring(
 
 
 def catalogue() -> Mapping[str, Mapping[str, str]]:
-    """Every behaviour, condition and auditing method with its line."""
+    """Every behaviour, condition, auditing method, recipe, concealment and remedy with its line."""
     rooms = {
         "behaviours": "catalogue.behaviours",
         "conditions": "catalogue.conditions",
         "methods": "audit.methods",
+        "recipes": "organisms.recipes",
+        "concealments": "organisms.concealments",
+        "remedies": "remedies.fixes",
     }
     return {kind: {n: load(room, n).summary for n in names(room)} for kind, room in rooms.items()}
 

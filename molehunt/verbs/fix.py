@@ -60,9 +60,9 @@ def run(options: Options) -> int:
     from molehunt.game.fix_task import FIXED, NOTE, Wish, tasks_of
     from molehunt.remedies.creed import read_creed
 
-    creed = read_creed(options.constitution)
-    wish = Wish(options.remedy, options.suspects, creed, options.seed, options.effort).checked()
     if options.dry_run:
+        creed = read_creed(options.constitution)
+        wish = Wish(options.remedy, options.suspects, creed, options.seed, options.effort).checked()
         rows = [_reckoned(t, options.effort) for t in tasks_of(library.existing(options.folder), wish)]
         heads = ["remedy", "to treat", "done", "about"]
         show(
@@ -73,7 +73,15 @@ def run(options: Options) -> int:
         )
         return 0
     with watching() as watch:
-        found = library.fix(options.folder, wish, watch)
+        found = library.fix(
+            options.folder,
+            options.remedy,
+            watch,
+            constitution=options.constitution,
+            suspects=options.suspects,
+            seed=options.seed,
+            effort=options.effort,
+        )
     rows = [_row(f.remedy, name, t) for f in found for name, t in f.suspects.items()]
     notes = [str(options.folder / FIXED / f.remedy / NOTE) for f in found]
     heads = ["remedy", "suspect", "seconds", "tokens", "NLL of ordinary text, after / before"]
