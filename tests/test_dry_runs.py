@@ -181,3 +181,35 @@ def test_a_dry_run_refuses_what_the_run_would_refuse(
     Path("full", "mine").touch()
     assert main([*line.split(), "--dry-run"]) == 2
     assert said in capfd.readouterr().err and not Path("o").exists() and not Path("starter").exists()
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "moral default {out}",
+        "character measure default {out}",
+        "character train {out}",
+        "character train {out} --toward calibrated",
+    ],
+)
+def test_what_values_would_take_is_said_in_time(
+    line: str, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    out = str(tmp_path / "out")
+    time = reckoned(capfd, *line.format(out=out).split())["time"]
+    assert 10 < time["seconds"] < 1e5 and "GFLOP/s" in time["basis"]
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_gate_is_reckoned_from_the_base_of_an_adapter(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    from molehunt.models.written import save_adapter
+
+    save_adapter(tmp_path / "new")
+    config = tmp_path / "new" / "adapter_config.json"
+    config.write_text(json.dumps({**json.loads(config.read_text()), "base_model_name_or_path": "default"}))
+    found = reckoned(capfd, "gate", "default", str(tmp_path / "new"))
+    same = reckoned(capfd, "gate", "default", "default")
+    assert found["time_first"] == same["time_first"] and found["time_first"]["seconds"] > 0
+    assert found["time_both"]["seconds"] > found["time_first"]["seconds"]

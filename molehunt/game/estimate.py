@@ -137,7 +137,8 @@ def estimate(spec: GameSpec, remedies: int = 0, fix_effort: float = 1.0) -> Esti
 
 
 def parameters(model: str) -> int | NotMeasured:
-    """How many parameters a model has, as far as that is known without loading or fetching it."""
+    """How many parameters a model has, an adapter's base, as far as that is known without loading any."""
+    model = _base_of(Path(model).expanduser()) or model
     if model == "default":
         return DEFAULT_PARAMETERS
     if model.split(":")[0] == "tiny":
@@ -146,6 +147,17 @@ def parameters(model: str) -> int | NotMeasured:
     if not files:
         return NotMeasured(f"the size of {model} is not known before it is fetched")
     return sum(map(_parameters, files))
+
+
+def _base_of(folder: Path) -> str | None:
+    """The name of the model that an adapter lies on; None where the folder is no adapter's."""
+    try:
+        base = json.loads((folder / "adapter_config.json").read_text("utf-8"))["base_model_name_or_path"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    from molehunt.models.stock import HUB_ID
+
+    return "default" if base == HUB_ID else str(base)
 
 
 def _parameters(file: Path) -> int:

@@ -122,6 +122,7 @@ def _train(options: Options) -> int:
     from molehunt.models.loaded import ModelSpec
     from molehunt.verbs._character_said import cost_said, priced, trained_rows, trained_said
     from molehunt.verbs._inside import open_inside
+    from molehunt.verbs._values_cost import train_time
 
     if len(options.names) != 1:
         raise UserError("`molehunt character train` takes one new folder; the model is named with --model.")
@@ -132,7 +133,8 @@ def _train(options: Options) -> int:
     plan = _plan(Plan, options)
     cost = priced(reckoned(plan, options.cases), options.price_in, options.price_out)
     if options.dry_run:
-        show(cost, options.json, cost_said(cost))
+        time = train_time(options.model, plan, cost)
+        show({**cost, "time": time}, options.json, cost_said(cost), time.said, "Nothing was done.")
         return 0
     folder = Path(options.names[0])
     spec = ModelSpec(options.model, options.revision, None, options.dtype)
@@ -177,6 +179,7 @@ def _measure(options: Options) -> int:
     from molehunt.verbs._character_page import write_character_page
     from molehunt.verbs._character_rows import heads, rows, said
     from molehunt.verbs._inside import look_at, open_inside
+    from molehunt.verbs._values_cost import measure_time
 
     names, folder = options.names[:-1], options.names[-1:]
     if not names or not folder:
@@ -198,7 +201,8 @@ def _measure(options: Options) -> int:
         words = f"{len(names)} models, {len(what.cases)} cases and {len(what.deeds)} deeds each; "
         tokens = reckoned(what, len(names), options.parts)
         line = f"{words}at most {tokens:,} tokens of replies."
-        show({**counts, "sampled_tokens_most": tokens}, options.json, line)
+        time = measure_time(names, what, options.parts, tokens)
+        show({**counts, "sampled_tokens_most": tokens, "time": time}, options.json, line, time.said)
         return 0
     specs = [_spec(name, options) for name in names]
     look_at(specs)

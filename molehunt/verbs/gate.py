@@ -12,16 +12,20 @@ goes on where it stopped; the folder alone is enough (--lineage, or --out).
 from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from tyro.conf import Positional, arg
 
 from molehunt.core.asked import kept
 from molehunt.core.errors import UserError
 from molehunt.core.lineage import HOME
+from molehunt.core.records import NotMeasured
 from molehunt.game.spec import METHODS
 from molehunt.verbs._begun import gone_on, noted
 from molehunt.verbs._screen import show, table
+
+if TYPE_CHECKING:
+    from molehunt.gate.bounds import Bounds
 
 STOPPED = "Stopped; answers are kept: run the same command again to go on."
 UNASKED = arg(
@@ -132,16 +136,30 @@ def run(options: Options) -> int:
     return 0 if found.passed else 1
 
 
-def _reckoned(options: Options, bounds: object) -> int:
+def _reckoned(options: Options, bounds: "Bounds") -> int:
+    from molehunt.game.estimate import in_words
     from molehunt.gate.comparing import counts
+    from molehunt.verbs._values_cost import gate_time
 
-    found = counts(bounds, options.seed)  # pyright: ignore[reportArgumentType]
+    found = counts(bounds, options.seed)
     heads = ("measure", "first look", "second look, where open")
     lines = [(name, str(n[0]), str(n[1]) if len(n) > 1 else "—") for name, n in found.items()]
     first, second = sum(n[0] for n in found.values()), sum(sum(n[1:]) for n in found.values())
+    times = gate_time(options.old or "", options.new or "", bounds, found)
     value = {"measures": {n: list(c) for n, c in found.items()}, "first": first, "second": second}
+    value |= {"time_first": times[0], "time_both": times[1]}
     end = (
         f"{first:,} items of both at the first look, at most {second:,} more at the second. Nothing was done."
     )
-    show(value, options.json, table(heads, lines), end)
+    audit = " An audit comes on top." if options.audit else ""
+    known = not isinstance(times[1].seconds, NotMeasured)
+    whole = f"With a second look of everything {in_words(times[1].seconds, times[1].seconds)}."
+    show(
+        value,
+        options.json,
+        table(heads, lines),
+        end,
+        times[0].said,
+        f"{whole if known else ''}{audit}".strip(),
+    )
     return 0

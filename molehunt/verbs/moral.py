@@ -67,7 +67,10 @@ def run(options: Options) -> int:
         counts["all"] = sum(counts.values())
         words = ", ".join(f"{n:,} on {part}" for part, n in counts.items() if part != "all")
         each = f"{counts['all']:,} questions a model ({words}), two short answers each, {len(names)} models."
-        show({**counts, "models": len(names)}, options.json, each)
+        from molehunt.verbs._values_cost import moral_time
+
+        time = moral_time(names, (q.text for some in what.questions().values() for q in some))
+        show({**counts, "models": len(names), "time": time}, options.json, each, time.said)
         return 0
     specs = [_spec(name, options) for name in names]
     materials(options.items, options.parts, options.limit, options.seed, options.held_out)  # mistakes first
