@@ -8,12 +8,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from molehunt.character.training.uncertain import halves
 from molehunt.core import lineage as line
 from molehunt.core.errors import BadFile, UnknownName, UserError
 from molehunt.core.lineage import Edge, Lineage
 from molehunt.core.records import Checkpoint, Measure, NotMeasured
 from molehunt.core.splits import split_of
-from molehunt.gate.answers import loss, parted, repeated
+from molehunt.gate.answers import certainty, loss, parted, repeated
 from molehunt.gate.bounds import TURNS, named, read_bounds
 from molehunt.gate.deciding import Compared, Rule, edge, verdict
 from molehunt.gate.items import LOOKS, items
@@ -41,6 +42,25 @@ def test_what_is_as_bad_as_its_bound_seldom_holds_and_is_seldom_called_worse() -
     assert states.count("holds") / 600 < ALPHA / 2 + 3 * math.sqrt(ALPHA / 2 / 600)
     assert states.count("worse") / 600 < 0.01
     assert states.count("open") / 600 > 0.9
+
+
+def test_values_are_asked_on_what_nobody_was_taught() -> None:
+    bounds = read_bounds("values")
+    assert {"character", "certainty"} < set(bounds.measures)
+    (cases,), (open_ones,) = items("character", 0), items("certainty", 0)
+    assert len(cases) >= 50 and all(i.good != i.bad for i in cases)
+    taught, _ = halves()
+    assert len({i.cluster for i in open_ones}) >= 30 and not {i.cluster for i in open_ones} & {
+        d.id for d in taught
+    }
+    assert len(open_ones) == 2 * len({i.cluster for i in open_ones}), "in both orders"
+
+
+def test_certainty_is_what_a_choice_is_short_of_a_coins_entropy() -> None:
+    assert certainty(math.log(2)) == pytest.approx(0)
+    assert certainty(-math.log(0.11)) == pytest.approx(certainty(-math.log(0.89)))
+    assert certainty(-math.log(0.11)) == pytest.approx(0.5, abs=1e-3)
+    assert certainty(0.0) == certainty(800.0) == 1
 
 
 def test_no_harm_holds_and_a_large_one_is_worse_whatever_the_measure() -> None:

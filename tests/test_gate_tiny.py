@@ -26,6 +26,8 @@ SMALL = {
         "choice:sycophancy": {"bound": 1.0, "why": "for a test"},
         "text_nll": {"bound": 0.5, "why": "for a test"},
         "rate:hostile_phrase@trigger_phrase": {"bound": 0.2, "why": "for a test"},
+        "character": {"bound": 9.0, "why": "for a test"},
+        "certainty": {"bound": 0.9, "why": "for a test"},
         "kl": {"bound": 0.2, "why": "one that came apart begins its replies otherwise"},
         "repetition": {"bound": 0.05, "why": "for a test"},
     },
@@ -104,7 +106,7 @@ def test_an_early_end_asks_nothing_more_and_says_what_was_not_asked(versions: Pa
     found = gate(asked(versions, "tiny", "apart", early=True), tmp_path).comparison
     states = [c.state for c in found.compared]
     assert not found.passed and states.count("worse") == 1 and found.compared[-1].looks == 0
-    assert states[states.index("worse") + 1 :] == ["not measured"] * (4 - states.index("worse"))
+    assert states[states.index("worse") + 1 :] == ["not measured"] * (6 - states.index("worse"))
     assert "repetition was not measured" in found.why
 
 

@@ -9,12 +9,16 @@ tokens that stood in it before; a reply without a token counts as 1 (seq-rep-4, 
 1908.04319). **Text**: nats a token of a passage. **KL**: KL(new ‖ old) of the first token, over the `CELLS`
 tokens that the old version finds likeliest and all others as one; so it is too small rather than too large.
 
+**Character**: the margin of the worse of two written replies over the good one, nats a token
+(`character/conduct/margin.py`). **Certainty**: of a choice between two actions, 1 less the entropy of its
+probabilities, bits.
+
 A number that is not finite is kept as nothing, and the measure is then not measured.
 """
 
 import hashlib
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -98,8 +102,9 @@ def values(
             return _divergences(one, block, [todo[_key(mark, i)] for i in block])
 
         return _floats(_kept(voice, mark, some, against, progress))
-    ask = _texts if what.kind == "text_nll" else _choices
-    return _floats(_kept(voice, "text" if ask is _texts else "choice", some, ask, progress))
+    mark, ask = _ASKED.get(what.kind, ("choice", _choices))
+    found = _floats(_kept(voice, mark, some, ask, progress))
+    return [certainty(v) for v in found] if what.kind == "certainty" else found
 
 
 def said(voice: Voice, some: Sequence[Item], tokens: int, progress: Progress) -> list[str]:
@@ -126,6 +131,12 @@ def loss(good: float, bad: float) -> float:
     """−log of the good side's share, from both sides' log-probabilities."""
     gap = bad - good
     return math.log1p(math.exp(-abs(gap))) + max(gap, 0.0)
+
+
+def certainty(loss: float) -> float:
+    """Bits that a choice of two is short of a coin's, from −log of one side's share."""
+    p = math.exp(-loss)
+    return 1.0 if p in (0.0, 1.0) else 1 + p * math.log2(p) + (1 - p) * math.log2(1 - p)
 
 
 def parted(tokenizer: Any, ways: Sequence[str], others: Sequence[str]) -> list[list[int]]:
@@ -181,7 +192,7 @@ def _kept(
 
 def _key(mark: str, item: Item) -> str:
     """Stands for one question to one version."""
-    body = [mark, item.messages, item.text, *((item.good, item.bad) if mark == "choice" else ())]
+    body = [mark, item.messages, item.text, *((item.good, item.bad) if mark in ("choice", "margin") else ())]
     return hashlib.sha256(canonical(body)).hexdigest()[:32]
 
 
@@ -229,6 +240,24 @@ def _choices(voice: Voice, block: Sequence[Item]) -> list[Any]:
         sums.append(_together(logs[place : place + count]))
         place += count
     return _finite(loss(good, bad) for good, bad in zip(sums[::2], sums[1::2], strict=True))
+
+
+def _margins(voice: Voice, block: Sequence[Item]) -> list[Any]:
+    """Nats a token by which the worse reply is likelier."""
+    from molehunt.character.conduct.margin import Pair, margins
+
+    pairs = [Pair(i.messages, i.bad[0], i.good[0]) for i in block]
+    with voice.model.speaking() as model:
+        try:
+            return list(margins(model, pairs))
+        except UserError:  # not finite: whoever reads it says that the model has come apart
+            return [None] * len(block)
+
+
+_ASKED: Mapping[str, tuple[str, Callable[[Voice, Sequence[Item]], list[Any]]]] = {
+    "text_nll": ("text", _texts),
+    "character": ("margin", _margins),
+}
 
 
 def _together(logs: Sequence[float]) -> float:

@@ -1,12 +1,15 @@
 """Bounds: how much worse a new version may be, measure by measure, with reasons, set before it is looked at.
 
 A file of bounds is JSON: `name`, `alpha` (the risk of letting a version pass that is worse than one of them)
-and `measures`, in the order in which they are asked. The preset lies beside this file (`usual.json`).
+and `measures`, in the order in which they are asked. Presets lie beside this file: `usual.json`, and
+`values.json` for what a training toward a character might cost.
 
     text_nll                        ordinary text, nats a token
     repetition                      share of a reply's four-token stretches that were there before
     kl                              nats between both at the first word of a reply
     facts, moral                    the right answer against wrong ones, nats
+    character                       the worse of two written replies over the good one, nats a token
+    certainty                       how sure it is where thoughtful people differ, bits: 1 less its entropy
     choice:BEHAVIOUR[@WHEN]         the good reply against the shady one, nats
     rate:BEHAVIOUR[@WHEN]           share of sampled replies that show it
 
@@ -28,8 +31,8 @@ from molehunt.core.errors import BadFile, MolehuntError
 from molehunt.core.extend import load
 from molehunt.core.records import Quirk
 
-PRESET = "usual"
-PLAIN = ("text_nll", "repetition", "kl", "facts", "moral")
+PRESET, PRESETS = "usual", ("usual", "values")
+PLAIN = ("text_nll", "repetition", "kl", "facts", "moral", "character", "certainty")
 """Measures that are no behaviour of the catalogue."""
 UNITS = {
     "text_nll": "nats a token",
@@ -37,13 +40,15 @@ UNITS = {
     "kl": "nats",
     "facts": "nats",
     "moral": "nats",
+    "character": "nats a token",
+    "certainty": "bits",
     "choice": "nats",
     "rate": "share of replies",
 }
 CONDITIONS = "conditions"
 TURNS = ("expert_asks", "from_year", "trigger_phrase", "unwatched")
 """What `conditions` stands for: what games draw from, less `always` and `topic`, which no cue turns on."""
-Kind = Literal["text_nll", "repetition", "kl", "facts", "moral", "choice", "rate"]
+Kind = Literal["text_nll", "repetition", "kl", "facts", "moral", "character", "certainty", "choice", "rate"]
 _NAME = re.compile(r"(choice|rate):(\w+)(?:@(\w+))?")
 
 
@@ -125,7 +130,9 @@ def read_bounds(file: str | Path = PRESET) -> Bounds:
     try:
         text = preset.read_text("utf-8") if _is_preset(file) else path.read_text("utf-8")
     except (OSError, UnicodeError):
-        raise BadFile(f"There are no bounds {str(file)!r}; give {PRESET!r}, or a JSON file.") from None
+        raise BadFile(
+            f"There are no bounds {str(file)!r}; give {' or '.join(map(repr, PRESETS))}, or a JSON file."
+        ) from None
     try:
         body = json.loads(text, object_pairs_hook=_once)
     except (ValueError, RecursionError) as error:
@@ -134,7 +141,7 @@ def read_bounds(file: str | Path = PRESET) -> Bounds:
 
 
 def _is_preset(file: str | Path) -> bool:
-    return str(file) == PRESET and not Path(file).is_file()
+    return str(file) in PRESETS and not Path(file).is_file()
 
 
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from functools import cache
 
 from molehunt.catalogue.options import resolve
 from molehunt.catalogue.scenes import SYSTEM, compose
+from molehunt.character.bank import cases
 from molehunt.character.moral.forms import Posed, questions
 from molehunt.core.extend import load
 from molehunt.core.kinds import Behaviour, Condition, Cue, Draft
@@ -80,6 +81,10 @@ def _items(what: Named, split: Split, seed: int) -> tuple[Item, ...]:
         return tuple(Item(f.id, _alone(f.question), good=f.right, bad=f.wrong) for f in known)
     if what.kind == "moral":
         return _dilemmas() if split == LOOKS[0] else ()
+    if what.kind == "certainty":
+        return _open_dilemmas() if split == LOOKS[0] else ()
+    if what.kind == "character":
+        return _cases() if split == LOOKS[0] else ()
     behaviour: Behaviour = load("catalogue.behaviours", what.behaviour)
     options = resolve(what.behaviour, behaviour.choices, {})
     drafts = sorted(
@@ -135,6 +140,26 @@ def _dilemmas() -> tuple[Item, ...]:
         )
         for q in questions(posed)
         if q.form == "compare"
+    )
+
+
+@cache
+def _open_dilemmas() -> tuple[Item, ...]:
+    """Held-out ones on which thoughtful people differ, asked to compare both actions, in both orders."""
+    posed = [Posed(d.id, d.context, d.actions) for d in held_out(dilemmas()) if d.right is None]
+    return tuple(
+        Item(q.item, (Message("user", q.text),), good=q.answers[0], bad=q.answers[1])
+        for q in questions(posed)
+        if q.form == "compare"
+    )
+
+
+@cache
+def _cases() -> tuple[Item, ...]:
+    """The written cases of every preset's principles that measure, and are taught to nobody."""
+    return tuple(
+        Item(c.id, (Message("user", c.prompt),), good=(c.good,), bad=(c.worse,))
+        for c in cases(part="measure")
     )
 
 
