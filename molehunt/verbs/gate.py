@@ -47,8 +47,8 @@ class Options:
     """Folder of the lineage in which the gate is recorded, begun with OLD where there is none; runs/lineage
     if not named."""
     bounds: str = "usual"
-    """How much worse NEW may be: `usual`, `values` (for a training toward a character), or a JSON file of your
-    own, written before you look."""
+    """How much worse NEW may be: `usual`, `values` (for a training toward a character), or a JSON file of
+    your own, written before you look."""
     base: str = ""
     """What adapters are put on; by default the model that their configuration names."""
     audit: Annotated[bool, UNASKED] = True
