@@ -10,10 +10,11 @@ import numpy as np
 import pytest
 from moral_choosers import at_random, by_letter, choices, credal, reasoner, trader
 
+from molehunt.character.moral.apart import changes, furthest
 from molehunt.character.moral.choices import Choice, chosen
 from molehunt.character.moral.credence import certainty, chance_of, credence, fit, recovery
 from molehunt.character.moral.forms import Form, Posed, questions
-from molehunt.character.moral.judging import rule_costs
+from molehunt.character.moral.judging import judged, rule_costs
 from molehunt.character.moral.people import judged_people, read_people
 from molehunt.character.moral.study import Found, Materials, Results, found, materials
 from molehunt.character.moral.tradeoffs import curve
@@ -403,6 +404,24 @@ def test_a_bad_file_of_people_is_named(tmp_path: Path, text: str, why: str):
         read_people(path)
 
 
+def test_versions_are_held_against_the_first_dilemma_by_dilemma():
+    some = dilemmas()
+    careful, letters = (
+        chosen(choices(Materials(some), who)["dilemmas"]) for who in (credal(some, {"care": 1.0}), by_letter)
+    )
+    moved, still = changes(some, careful, letters), changes(some, careful, careful)
+    one, other = (judged(some, c, draws=2).measures for c in (careful, letters))
+    for name in ("low_accuracy", "entropy_auroc", "entropy_high", "consistency", "order_effect"):
+        assert value(moved[name]) == pytest.approx(value(one[name]) - value(other[name]))
+        assert value(still[name]) == 0
+    assert moved["consistency"].low > 0.5, "who answers by the letter agrees with nobody, himself included"
+    seen = furthest(some, (careful, letters))
+    gaps = [abs(s.p[0] - s.p[1]) for s in seen]
+    assert len(seen) == 8 and gaps == sorted(gaps, reverse=True)
+    assert gaps[0] == max(abs(careful[d.id].p - letters[d.id].p) for d in some)
+    assert [s.dilemma.id for s in furthest(some, (letters,), most=2)] != [s.dilemma.id for s in seen[:2]]
+
+
 def test_the_page_shows_every_part_and_obeys_nobody(tmp_path: Path):
     """A model's name is text and nothing else; what was not measured says why."""
     (tmp_path / "moralchoice_high_ambiguity.csv").write_text(rows(40))
@@ -418,13 +437,16 @@ def test_the_page_shows_every_part_and_obeys_nobody(tmp_path: Path):
         found(some, what, name, draws=DRAWS)
         for name, some in zip(names, (asked, choices(what, by_letter)), strict=True)
     ]
-    whole = Results(tuple(models), None, "here", {"dilemmas": 240}, 0)
+    decided = [chosen(some["dilemmas"]) for some in (asked, choices(what, by_letter))]
+    models[1] = replace(models[1], changes=changes(read, decided[1], decided[0]))
+    whole = Results(tuple(models), None, "here", {"dilemmas": 240}, 0, furthest(read, decided))
     write_moral_page(tmp_path / "moral.html", whole)
     page = (tmp_path / "moral.html").read_text()
     assert "<script" not in page and "&lt;script" in page
     for words in (
         *("All measures", "Credence", "How sure", "What breaking a rule costs", "Trade-offs"),
         *("What evidence moves", "What this cannot tell you", "recovery error", "break promise"),
+        *("less the first model", "Dilemmas side by side", "certainty of even weights", "sides swapped"),
     ):
         assert words in page
     lines = said(whole)

@@ -10,7 +10,7 @@ from molehunt.core.atomic import read_jsonl
 from molehunt.core.records import Measure, NotMeasured
 from molehunt.report import words
 from molehunt.verbs._character_rows import cell, heads, rows, said
-from molehunt.verbs._moral_page import label
+from molehunt.verbs._moral_page import indented, label
 
 if TYPE_CHECKING:
     from molehunt.report.sheet import Section
@@ -38,7 +38,7 @@ def write_character_page(path: Path, found: Results, folder: Path) -> None:
         "All measures",
         "With 95% intervals. The first model is what the others are held against. A margin is the mean "
         "log-probability of the written good reply's tokens less that of the worse one's.",
-        tables=(Grid(heads(found), tuple((_indented(r[0]), *r[1:]) for r in rows(found)), words=True),),
+        tables=(Grid(heads(found), tuple((indented(r[0]), *r[1:]) for r in rows(found)), words=True),),
     )
     told = read_jsonl(folder / "transcripts.jsonl")
     sections = [
@@ -59,11 +59,6 @@ def write_character_page(path: Path, found: Results, folder: Path) -> None:
     )
     summary = " ".join(said(found)) or "What models do with the principles of a constitution."
     write_sheet(path, Sheet("Character", summary, facts, tuple(sections), CANNOT))
-
-
-def _indented(said: str) -> str:
-    """A row's name as it is, where it begins with spaces, which a page would drop."""
-    return said.replace("  ", "\u2003", 1) if said.startswith("  ") else said
 
 
 def _principles(found: Results, where: Literal["chat", "tools"]) -> list["Section"]:

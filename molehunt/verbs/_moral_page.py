@@ -15,6 +15,7 @@ from molehunt.report import words
 from molehunt.verbs._probe_page import short
 
 if TYPE_CHECKING:
+    from molehunt.corpus.dilemmas import Dilemma
     from molehunt.report.curves import Look, Point
     from molehunt.report.sheet import Section
 
@@ -53,7 +54,11 @@ def rows(found: Results) -> list[tuple[str, ...]]:
     judged = [m.judged for m in found.models] + ([found.people] if found.people else [])
     made: list[tuple[str, ...]] = []
     if any(judged):
-        made += [(said, *(_of(j, "measures", name) for j in judged)) for name, said in NAMES.items()]
+        for name, said in NAMES.items():
+            made.append((said, *(_of(j, "measures", name) for j in judged)))
+            if any(m.changes for m in found.models):
+                less = (short(m.changes[name]) if m.changes else "—" for m in found.models)
+                made.append(("  less the first model's", *less, *(("—",) if found.people else ())))
         made += [
             (f"credence: {name}", *(_of(j, "weights", name) for j in judged)) for name in _frameworks(found)
         ]
@@ -99,6 +104,11 @@ def label(name: str) -> str:
     return short if len(short) <= LABEL else "…" + short[-LABEL + 1 :]
 
 
+def indented(said: str) -> str:
+    """A row's name as it is, where it begins with spaces, which a page would drop."""
+    return said.replace("  ", "\u2003", 1) if said.startswith("  ") else said
+
+
 def write_moral_page(path: Path, found: Results) -> None:
     """All models on one page."""
     from molehunt.report.sheet import Grid, Section, Sheet, write_sheet
@@ -107,9 +117,12 @@ def write_moral_page(path: Path, found: Results) -> None:
         "All measures",
         "With 95% intervals. Consistency is 1 where all forms and orders of a question agree and 0 where "
         "half of them say the opposite for sure; who is undecided throughout is consistent too.",
-        tables=(Grid(heads(found), tuple(rows(found)), words=True),),
+        tables=(Grid(heads(found), tuple((indented(r[0]), *r[1:]) for r in rows(found)), words=True),),
     )
-    sections = [first, *_credence(found), *_entropy(found), *_rules(found), *_traded(found), *_moved(found)]
+    sections = [
+        *(first, *_credence(found), *_entropy(found), *_rules(found), *_traded(found), *_moved(found)),
+        *_side_by_side(found),
+    ]
     facts = (
         ("models", ", ".join(label(m.name) for m in found.models)),
         ("items", words.brief(found.items, 120)),
@@ -120,6 +133,45 @@ def write_moral_page(path: Path, found: Results) -> None:
         " ".join(said(found)) or "What models choose in dilemmas, how sure they are, and what moves them."
     )
     write_sheet(path, Sheet("Moral measures", summary, facts, tuple(sections), CANNOT))
+
+
+def _side_by_side(found: Results) -> list["Section"]:
+    from molehunt.report.passage import passage
+    from molehunt.report.sheet import Section, Speech
+
+    if not found.shown:
+        return []
+    speeches = [
+        Speech(
+            passage(f"{one.dilemma.context} ({_agreed(one.dilemma)})", short=400),
+            tuple(
+                (
+                    " · ".join(
+                        f"{label(m.name)} {_share(p, side)}" for m, p in zip(found.models, one.p, strict=True)
+                    ),
+                    passage(action, short=300),
+                )
+                for side, action in enumerate(one.dilemma.actions)
+            ),
+        )
+        for one in found.shown
+    ]
+    which = "lie furthest apart" if len(found.models) > 1 else "is surest"
+    lede = (
+        f"Dilemmas in which {'the models' if len(found.models) > 1 else 'the model'} {which}, with the "
+        "probability of each action over all forms and orders. They are chosen for that, and are no average."
+    )
+    return [Section("Dilemmas side by side", lede, speeches=tuple(speeches))]
+
+
+def _agreed(dilemma: "Dilemma") -> str:
+    return (
+        "people differ" if dilemma.right is None else f"all agree on the {('first', 'second')[dilemma.right]}"
+    )
+
+
+def _share(p: float, side: int) -> str:
+    return f"{p if side == 0 else 1 - p:.2f}"
 
 
 def _credence(found: Results) -> list["Section"]:

@@ -7,11 +7,12 @@
 import io
 import random
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, get_args
 
 from molehunt.character.moral import tradeoffs, updating
+from molehunt.character.moral.apart import Seen, changes, furthest
 from molehunt.character.moral.choices import Choice, chosen
 from molehunt.character.moral.forms import Posed, Question, questions
 from molehunt.character.moral.judging import Judged, judged
@@ -70,6 +71,8 @@ class Found:
     updating: Updating | None
     people: Mapping[str, Measure | NotMeasured]
     """How near it is to people, where a file of theirs was given."""
+    changes: Mapping[str, Measure | NotMeasured] = field(default_factory=dict)
+    """Measures on dilemmas less the first model's, dilemma by dilemma; empty for the first."""
 
 
 @dataclass(frozen=True)
@@ -82,6 +85,8 @@ class Results:
     asked: Mapping[str, int]
     """Questions by part."""
     seed: int
+    shown: tuple[Seen, ...] = ()
+    """Dilemmas in which the models lie furthest apart."""
 
 
 def materials(
@@ -191,12 +196,19 @@ def moral(
         progress(f"fitting, {Path(name).name}", 1.0)
         asked_of[name] = asked
         del model
+    decided = [chosen(asked_of[name].get("dilemmas", ())) for name in names]
+    if what.dilemmas:
+        made[1:] = [
+            replace(m, changes=changes(what.dilemmas, own, decided[0], seed=seed))
+            for m, own in zip(made[1:], decided[1:], strict=True)
+        ]
     results = Results(
         tuple(made),
         judged_people(what.dilemmas, people, seed=seed) if people else None,
         f"{items}, held out" if held_out else items,
         {part: len(some) for part, some in put.items()},
         seed,
+        furthest(what.dilemmas, decided),
     )
     write_choices(folder / CHOICES, asked_of)
     write_json(folder / RESULTS, results)
