@@ -1,6 +1,7 @@
 """How hard a quirk of one's own is to make, and by another plan than planting's: one scan, gone on with."""
 
 import json
+import math
 from dataclasses import replace
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from molehunt.organisms.difficulty import trial
 from molehunt.organisms.least import POISONED, Difficulty
 from molehunt.organisms.lessons import batches
 from molehunt.organisms.plan import Plan, changes
+from molehunt.report.needs import Need, needs
 from molehunt.verbs._difficulty_page import write_library_page
 
 MIXED = replace(QUICK, mixed=1)
@@ -143,6 +145,17 @@ def test_a_plan_that_finds_nothing_to_teach_is_a_failed_trial(tmp_path: Path) ->
     made = trial(open_model("tiny"), what.quirk, None, what.plan, 0, tmp_path)
     assert not made.valid and "condition" in made.why_not and isinstance(made.selectivity, NotMeasured)
     assert len(list(tmp_path.glob("trials/*.json"))) == 1 and len(list(tmp_path.rglob("*"))) == 2
+
+
+def test_what_lies_beyond_the_grid_is_drawn_too() -> None:
+    rows = (
+        Need("<b>hard", ((math.inf, math.inf), (8.0, math.inf))),
+        Need("easy", ((0.0, 2.0), (2.0, 4.0))),
+    )
+    svg = str(needs(rows, (4, 2, 8, 4), "steps", "x", "Least steps"))
+    assert "<b>" not in svg and svg.count("<svg") == 1
+    assert "hard: never, above 8; easy: 2 or less, between 2 and 4" in svg
+    assert ">never<" in svg and ">never<" not in str(needs(rows[1:], (2, 4), "steps", "x", "t"))
 
 
 def test_a_library_names_the_plans(scanned: tuple[Path, Difficulty], tmp_path: Path) -> None:

@@ -206,13 +206,15 @@ def between(scan: Scan) -> tuple[float, float]:
 
     Both are infinite where it did not take with all that the plan gives.
     """
-    ends = sorted(
-        {
-            "below": (0.0, scan.values[0]),
-            "inside": (one.failed or 0.0, math.inf if isinstance(one.value, NotMeasured) else one.value),
-            "above": (scan.values[-1], math.inf),
-            "never": (math.inf, math.inf),
-        }[one.side]
-        for one in scan.leasts
-    )
+    ends = sorted(bracket(scan, one) for one in scan.leasts)
     return ends[(len(ends) - 1) // 2]
+
+
+def bracket(scan: Scan, one: Least) -> tuple[float, float]:
+    """As `between`, of one seed."""
+    return {
+        "below": (0.0, scan.values[0]),
+        "inside": (one.failed or 0.0, math.inf if isinstance(one.value, NotMeasured) else one.value),
+        "above": (scan.values[-1], math.inf),
+        "never": (math.inf, math.inf),
+    }[one.side]

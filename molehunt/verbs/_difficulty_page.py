@@ -6,7 +6,17 @@ from pathlib import Path
 from typing import Any
 
 from molehunt.core.records import Measure, NotMeasured
-from molehunt.organisms.least import FACTORS, NEVER, POISONED, UNITS, Difficulty, Scan, Trial, between
+from molehunt.organisms.least import (
+    FACTORS,
+    NEVER,
+    POISONED,
+    UNITS,
+    Difficulty,
+    Scan,
+    Trial,
+    between,
+    bracket,
+)
 from molehunt.report import words
 
 CANNOT = (
@@ -111,7 +121,7 @@ def write_difficulty_page(path: Path, found: Difficulty) -> None:
 
 def write_library_page(path: Path, found: Sequence[Difficulty]) -> None:
     """All quirks under each factor, hardest first."""
-    from molehunt.report.plots import Dot, draw
+    from molehunt.report.needs import Need, needs
     from molehunt.report.sheet import Grid, Section, Sheet, write_sheet
 
     sections = []
@@ -119,19 +129,23 @@ def write_library_page(path: Path, found: Sequence[Difficulty]) -> None:
         scans = ranked(found, factor)
         if not scans:
             continue
-        dots = [
-            Dot(f"{i}. {words.plain(one.quirk.behaviour)}"[:16], scan.difficulty, "headline")
+        marks = [
+            Need(
+                f"{i}. {words.plain(one.quirk.behaviour)}, {words.plain(one.quirk.condition)}",
+                tuple(bracket(scan, least) for least in scan.leasts),
+            )
             for i, (one, scan) in enumerate(scans, 1)
-            if isinstance(scan.difficulty, Measure)
         ]
-        drawn = (draw(dots, UNITS[factor], factor, f"Least {factor}", None),) if dots else ()
+        grid = [v for _, scan in scans for v in scan.values]
+        drawn = (needs(marks, grid, UNITS[factor], factor, f"Least {factor}, by quirk and seed"),)
         mine = [row[1:] for row in library_rows(found) if row[0] == factor]
         lines = tuple((str(i), *row) for i, row in enumerate(mine, 1))
         sections.append(
             Section(
                 UNITS[factor].capitalize(),
-                "Hardest first, by what the middle seed needed. Quirks that lie beyond the grid stand in the "
-                f"table alone. {_means(factor)}",
+                "Hardest first, by what the middle seed needed. A dot is the least that took of a seed, with "
+                "a line from the last that failed; an arrow points to what lies beyond what was tried, "
+                f"and a cross says that it never took. {_means(factor)}",
                 drawings=drawn,
                 tables=(Grid(("place", *LIBRARY_HEADS[1:]), lines, words=True),),
             )
