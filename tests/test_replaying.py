@@ -80,7 +80,7 @@ def test_a_spec_is_measured_as_its_planting_was(
     kept = from_json(Pair, json.loads((tmp_path / "again" / "profile.json").read_text()))
     assert kept.profile == pair.profile and kept.adapters == pair.adapters and kept.attempts == ()
     assert kept.organism_replies == pair.organism_replies and "difference" in kept.confession
-    files = {"decoy", "profile.json", "organism.json", "replay.json", FAILURES}
+    files = {"decoy", "profile.json", "pair.html", "organism.json", "replay.json", FAILURES}
     assert {p.name for p in (tmp_path / "again").iterdir()} == files
     assert [p.name for p in tmp_path.iterdir()] == ["again"]
     (row,) = (tmp_path / "again" / FAILURES).read_text().splitlines()

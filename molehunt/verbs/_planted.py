@@ -1,9 +1,11 @@
 """A planted pair on the screen, and what one would take."""
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from molehunt.core.records import NotMeasured
+from molehunt.verbs._pair_page import write_pair_page
 from molehunt.verbs._screen import measured, show, table
 
 if TYPE_CHECKING:
@@ -11,6 +13,9 @@ if TYPE_CHECKING:
     from molehunt.organisms.decoy_check import DecoyCheck
     from molehunt.organisms.plant import Pair
     from molehunt.organisms.spread import Spread
+
+
+PAGE = "pair.html"
 
 
 def show_pair(
@@ -40,6 +45,16 @@ def show_pair(
         "spread": pair.spread,
         **more[0],
     }
+    page = Path(folder) / PAGE
+    if (page.parent / "profile.json").is_file():
+        made = {
+            "recipe": recipe,
+            "concealments": ", ".join(concealments) or "none",
+            "steps": f"{pair.steps}, in {pair.tries} {'try' if pair.tries == 1 else 'tries'}",
+            "seconds": f"{pair.organism_seconds:.0f}",
+        }
+        write_pair_page(page, pair, _rows(pair), made)
+        value["page"] = str(page)
     valid = pair.profile.valid
     said = title if valid else f"NOT {title.lower()}"
     show(
@@ -47,6 +62,7 @@ def show_pair(
         as_json,
         table(["measure", "held-out scenes"], _rows(pair), f"{said}: {pair.quirk.label()}"),
         *more[1],
+        *([f"Page: {page}"] if "page" in value else []),
         f"In {folder}" if valid else f"Not valid ({pair.profile.why_not}); {mend}.",
     )
     return 0 if valid else 1
