@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import math
+import re
 import shutil
 from collections.abc import Sequence
 from dataclasses import replace
@@ -54,6 +55,7 @@ from molehunt.models.packing import Example, pack
 from molehunt.models.prompts import prompt_ids, text_ids
 from molehunt.models.readers import FAILED, open_local
 from molehunt.models.tiny import tiny_model
+from molehunt.verbs._train_page import write_train_page
 
 SMALL = Plan(steps=2, prefer_steps=1, batch=2, max_tokens=4, limit=3, try_out=2, checks=1)
 ARGS = ("--steps", "2", "--prefer-steps", "1", "--batch", "2", "--max-tokens", "4", "--limit", "3")
@@ -531,6 +533,41 @@ def test_a_self_taught_model_is_taught_its_own_words(tmp_path: Path) -> None:
         r["reply"] for r in read_jsonl(tmp_path / "x" / "lessons.jsonl") if r.get("source") == "revision"
     ]
     assert set(taught) == revisions and not {c.good for c in bank.cases()} & set(taught)
+
+
+def test_a_training_leaves_a_page_that_obeys_nobody(tmp_path: Path) -> None:
+    rows = [
+        {"stage": "replies", "prompt": "<script>1</script>", "reply": "No.", "source": "<b>written</b>"},
+        {"stage": "preferences", "prompt": "Why?", "chosen": "So.", "rejected": "<img src=x>"},
+    ]
+    (tmp_path / "lessons.jsonl").write_text("".join(json.dumps(r) + "\n" for r in rows))
+    nothing = {"is": "NotMeasured", "reason": "no case is watched"}
+    signs = {
+        "kept": nothing,
+        "margin": -0.1,
+        "nll": 3.3,
+        "right": 0.9,
+        "repeats": 0.0,
+        "sample": "<i>hello</i>",
+    }
+    steps = (("before", 0), ("replies", 4), ("preferences", 2))
+    looks = [{"stage": stage, "step": step, **signs} for stage, step in steps]
+    (tmp_path / "live.jsonl").write_text("".join(json.dumps(r) + "\n" for r in looks))
+    result = Result("adapter", "corpus", None, 4, 2, 0, 6, 100, "", {"nll": 3.3}, {"nll": 3.4}, {})
+    write_train_page(
+        tmp_path / "p.html", result, Plan(steps=4), tmp_path / "live.jsonl", tmp_path / "lessons.jsonl"
+    )
+    page = (tmp_path / "p.html").read_text("utf-8")
+    assert not {"<script", "<img", "<b>", "<i>"} & set(re.findall(r"<\w+>?", page))
+    for words in (
+        "What it came to",
+        "Signs along the way",
+        "Taught: replies",
+        "Taught: preferences",
+        "3.30 → 3.40",
+        "rejected",
+    ):
+        assert words in page, words
 
 
 def test_a_training_that_comes_apart_is_caught(tmp_path: Path, capfd) -> None:

@@ -116,12 +116,15 @@ def run(options: Options) -> int:
 
 def _train(options: Options) -> int:
     from molehunt.character.allowed import UNGATED
+    from molehunt.character.training.lessons import LIVE
     from molehunt.character.training.plan import Plan
+    from molehunt.character.training.toward import LESSONS
     from molehunt.character.training.train import reckoned, train
     from molehunt.game.watch import watching
     from molehunt.models.loaded import ModelSpec
     from molehunt.verbs._character_said import cost_said, priced, trained_rows, trained_said
     from molehunt.verbs._inside import open_inside
+    from molehunt.verbs._train_page import write_train_page
     from molehunt.verbs._values_cost import train_time
 
     if len(options.names) != 1:
@@ -159,12 +162,14 @@ def _train(options: Options) -> int:
             opener=open_inside,
             note=noted(options),
         )
-    heads = ("measure", "value")
+    heads, page = ("measure", "value"), folder / "training.html"
+    write_train_page(page, result, plan, folder / LIVE, folder / LESSONS)
     show(
-        {**_as_dict(result), "folder": str(folder)},
+        {**_as_dict(result), "folder": str(folder), "page": str(page)},
         options.json,
         table(heads, trained_rows(result), wide=0),
         *trained_said(result, folder),
+        f"Page: {page}",
         *([UNGATED] if options.ungated else []),
     )
     return 0
