@@ -17,7 +17,7 @@ import tiny_game
 import warm
 from test_docs_study import load_study as study
 
-from molehunt.core.errors import BadFile, UserError
+from molehunt.core.errors import BadFile, UnknownName, UserError
 from molehunt.core.records import Measure, NotMeasured
 from molehunt.core.store import Run
 from molehunt.game.planting import FILES
@@ -199,3 +199,10 @@ def test_rooms_that_are_functions_of_the_library_can_be_called_once_they_are_imp
         molehunt.gate("tiny", "tiny", bounds="none")
     with pytest.raises(UserError, match="at least one factor"):
         molehunt.difficulty("flattery", "always", tmp_path, seeds=0)
+    with pytest.raises(UnknownName, match="'step'"):
+        molehunt.difficulty("flattery", "always", tmp_path, factors="step")
+    for ask in (molehunt.fix, molehunt.depth):
+        with pytest.raises(UnknownName, match="'honesty'"):
+            ask(tmp_path, "honesty")
+    with pytest.raises(UserError, match="no calibration at nowhere"):
+        molehunt.gate("tiny", "tiny", calibration="nowhere.json")

@@ -304,6 +304,19 @@ def test_a_dry_run_counts_and_writes_nothing(run: Run, capfd: pytest.CaptureFixt
     assert sorted(run.folder.rglob("*")) == before
 
 
+def test_help_and_catalogue_read_in_no_strangers_remedy(tmp_path: Path) -> None:
+    """Keys are at hand where help is shown; a stranger's code runs behind doors alone."""
+    code = "raise SystemExit('read in')"
+    site = install(tmp_path / "site", {"spying": code}, "remedies.fixes/spy = spying:Spy")
+    path = os.pathsep.join([str(site), os.environ.get("PYTHONPATH", "")])
+    env = {**os.environ, "PYTHONPATH": path, "COLUMNS": "500"}
+    for words, rc in ((["fix", "--help"], 0), (["catalogue", "--json"], 0), (["catalogue", "spy"], 2)):
+        ran = [sys.executable, "-m", "molehunt", *words]
+        done = subprocess.run(ran, capture_output=True, text=True, env=env)
+        said = done.stdout + done.stderr
+        assert done.returncode == rc and "read in behind doors alone" in said and "spy" in said, said
+
+
 def test_the_help_names_every_remedy() -> None:
     words = [sys.executable, "-m", "molehunt", "fix", "--help"]
     wide = {**os.environ, "COLUMNS": "500"}

@@ -162,17 +162,18 @@ def test_weights_of_simulated_choosers_come_back():
 
 
 def test_even_choosers_look_certain_and_what_stands_beside_says_so():
-    """Their true certainty is 0, which a percentile bootstrap never held; a reflected one comes near it."""
-    lows, beside = [], []
-    for seed in range(8):
+    """Their true certainty is 0; a bootstrap of it never held that, so it claims no interval."""
+    seen, beside = [], []
+    for seed in range(12):
         rng = np.random.default_rng([seed, 3])
         p = (rng.random(len(HIGH)) < chance_of(LEANS, np.full(6, 1 / 6), 6.0)).astype(float)
-        told = credence(LEANS, p, FRAMEWORKS, seed=seed, draws=60)
+        seen.append(certainty(fit(LEANS, p).weights))
+        told = credence(LEANS, p, FRAMEWORKS, seed=seed, draws=2)
         if isinstance(told.certainty, Measure):
-            lows.append(told.certainty.low)
-            beside.append(value(told.even))
-    assert len(lows) >= 3 and min(lows) == 0 and np.mean([low < 0.1 for low in lows]) > 0.5
-    assert all(0.1 < v < 0.35 for v in beside)
+            assert told.certainty.low is None and isinstance(told.even, Measure)
+            beside.append(told.even.value)
+    assert len(beside) >= 2 and np.mean(seen) > 0.15
+    assert np.mean([v < line for v in seen for line in beside]) > 0.7, "95% of those of the same steepness"
 
 
 def test_collinear_frameworks_are_seen():
@@ -446,7 +447,7 @@ def test_the_page_shows_every_part_and_obeys_nobody(tmp_path: Path):
     for words in (
         *("All measures", "Credence", "How sure", "What breaking a rule costs", "Trade-offs"),
         *("What evidence moves", "What this cannot tell you", "recovery error", "break promise"),
-        *("less the first model", "Dilemmas side by side", "certainty of even weights", "sides swapped"),
+        *("less the first model", "Dilemmas side by side", "even choosers stay", "sides swapped"),
     ):
         assert words in page
     lines = said(whole)

@@ -36,6 +36,17 @@ def load(room: str, name: str) -> Any:
     return importlib.import_module(f"molehunt.{room}.{name}").ENTRY()
 
 
+BEHIND_DOORS = frozenset({"remedies.fixes", "organisms.reds", "remedies.blues"})
+"""Rooms whose strangers are read in by a process behind doors alone, never where keys are."""
+STRANGER = "of another package, which is read in behind doors alone"
+
+
+def summaries(room: str) -> dict[str, str]:
+    """What each of a room says of itself in a line; strangers whose place is behind doors are not read in."""
+    shut = outside(room) if room in BEHIND_DOORS else {}
+    return {n: STRANGER if n in shut else load(room, n).summary for n in names(room)}
+
+
 @cache
 def outside(room: str) -> dict[str, importlib.metadata.EntryPoint]:
     """Entry points of other packages that belong to a room, by name."""

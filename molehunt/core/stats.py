@@ -1,13 +1,13 @@
 """Numbers with intervals: thin over numpy, scipy and scikit-learn, and never a bare value.
 
-Everything returns a `Measure`, or `NotMeasured` with the reason. Intervals are 95%. Where
-rows share a cluster (an organism and its matched decoy) whole clusters are resampled,
-percentile bootstrap, seeded. From fewer than thirty clusters a bootstrap is too narrow: Student's
-t over clusters stands in (`intervals.py`), from two there is no interval. A bootstrap of identical
-values has no width: where they are shares a closed form stands in, Wilson (1927) with clusters
-as the sample, two made-up pairs (Agresti and Min 2005) for a paired difference, Newcombe (2006,
-method 5) for AUROC. Other numbers are all alike where nothing can vary, as between a model and
-itself: their interval has no width (`has_a_width`). `how` says which.
+Everything returns a `Measure`, or `NotMeasured` with the reason. Intervals are 95%. Where rows share a
+cluster (an organism and its matched decoy) whole clusters are resampled, percentile bootstrap, seeded. From
+fewer than thirty clusters a bootstrap is too narrow: Student's t over clusters stands in (`intervals.py`),
+from two there is no interval. A bootstrap of identical values has no width: where they are shares a closed
+form stands in, Wilson (1927) with clusters as the sample, two made-up pairs (Agresti and Min 2005) for a
+paired difference, Newcombe (2006, method 5) for AUROC. Other numbers are all alike where nothing can vary, as
+between a model and itself: their interval has no width (`has_a_width`), and a paired difference of theirs
+that is not 0 has none. `how` says which.
 """
 
 from collections.abc import Sequence
@@ -157,7 +157,7 @@ def paired_difference(
     gaps, how = [a - b for a, b in zip(ours, theirs, strict=True)], f"paired difference, {how}"
     found = mean(gaps, clusters, unit=unit, how=how, seed=seed)
     same = len(set(clusters)) > 1 and _alike(gaps, clusters)
-    if isinstance(found, Measure) and same and any(gaps):
+    if isinstance(found, Measure) and same and max(map(abs, gaps)) > intervals.ALIKE:
         found = replace(found, low=None, high=None, how=f"{how}; all alike, no interval")
     if (
         not isinstance(found, Measure)

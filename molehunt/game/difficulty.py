@@ -15,7 +15,7 @@ from molehunt.catalogue.pairs import refuse
 from molehunt.core import asked
 from molehunt.core.alone import alone
 from molehunt.core.atomic import canonical, read_json, write_json
-from molehunt.core.errors import BadFile, RunMismatch, UserError
+from molehunt.core.errors import BadFile, RunMismatch, UnknownName, UserError
 from molehunt.core.extend import load
 from molehunt.core.record_json import from_json, to_json
 from molehunt.core.records import NotMeasured, Quirk
@@ -104,6 +104,9 @@ def task(
     """
     if seeds > SEEDS:
         raise UserError(f"--seeds is {seeds}; it should be at most {SEEDS}.")
+    for one in (factors,) if isinstance(factors, str) else factors:
+        if one not in FACTORS:
+            raise UnknownName("factor", one, FACTORS)
     if not factors or seeds < 1 or steps < 1:
         raise UserError("A scan needs at least one factor, one seed and one step.")
     if values and len(set(factors)) > 1:

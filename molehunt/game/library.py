@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Unpack
 
 from molehunt.audit.calibration import load as load_calibration
 from molehunt.core.errors import UserError
-from molehunt.core.extend import load, names
+from molehunt.core.extend import load, summaries
 from molehunt.core.lineage import HOME
 from molehunt.core.records import Quirk, Score
 from molehunt.core.store import Run
@@ -93,7 +93,7 @@ def fix(
     from molehunt.game.fixing import fix as treat
     from molehunt.remedies.creed import read_creed
 
-    wish = Wish(tuple(remedies), creed=read_creed(constitution), **asked).checked()
+    wish = Wish(_several(remedies), creed=read_creed(constitution), **_tidy(asked)).checked()
     run = existing(or_starter(Path(folder)))
     tasks_of(run, wish)
     with run.held():
@@ -123,7 +123,7 @@ def depth(
     from molehunt.game.depth_task import Asked, task_of
     from molehunt.remedies.creed import read_creed
 
-    what = Asked(Path(folder), tuple(remedies), creed=read_creed(constitution), **asked)
+    what = Asked(Path(folder), _several(remedies), creed=read_creed(constitution), **_tidy(asked))
     return deepen(task_of(what), watch)
 
 
@@ -150,7 +150,7 @@ def gate(
     from molehunt.game.gate_line import gate_in_line
     from molehunt.game.gating import wish
 
-    return gate_in_line(wish(old, new, bounds, **asked), Path(lineage), watch)[0]
+    return gate_in_line(wish(old, new, bounds, **_tidy(asked)), Path(lineage), watch)[0]
 
 
 def difficulty(
@@ -166,15 +166,15 @@ def difficulty(
     """Find how little a quirk needs, factor by factor, or go on there; see `molehunt difficulty --help`.
 
     Args:
-        asked: factors, values, seeds and the rest, as `game.difficulty.task` takes them.
+        asked: factors, values, seeds and the rest, as `game.difficulty.task` takes them, but no file.
 
     Raises:
-        UnknownName: no such behaviour, condition or option.
+        UnknownName: no such behaviour, condition, option or factor.
         UserError: values that cannot be, or a folder that holds something else.
     """
     from molehunt.game import difficulty as scans
 
-    task = scans.task(behaviour, condition, **asked)
+    task = scans.task(behaviour, condition, **_tidy(asked))
     return scans.difficulty(task, folder, model=model, revision=revision, watch=watch)
 
 
@@ -348,7 +348,7 @@ def catalogue() -> Mapping[str, Mapping[str, str]]:
         "concealments": "organisms.concealments",
         "remedies": "remedies.fixes",
     }
-    return {kind: {n: load(room, n).summary for n in names(room)} for kind, room in rooms.items()}
+    return {kind: summaries(room) for kind, room in rooms.items()}
 
 
 def listed_quirk(
@@ -364,6 +364,21 @@ def listed_quirk(
         _chosen("catalogue.behaviours", behaviour, behaviour_options),
         _chosen("catalogue.conditions", condition, condition_options),
     )
+
+
+def _several(given: str | Sequence[str]) -> tuple[str, ...]:
+    """One name alone as one of several."""
+    return (given,) if isinstance(given, str) else tuple(given)
+
+
+PATHS, LISTS = ("calibration", "quirk", "out"), ("suspects", "known", "methods", "factors")
+"""Arguments that may be given as text, and as a name alone."""
+
+
+def _tidy(asked: Mapping[str, Any]) -> dict[str, Any]:
+    """Paths as paths, and names alone as several."""
+    found = {n: Path(v) if n in PATHS and isinstance(v, str) else v for n, v in asked.items()}
+    return {n: _several(v) if n in LISTS else v for n, v in found.items()}
 
 
 def _chosen(room: str, name: str, options: Mapping[str, str] | None) -> dict[str, str]:

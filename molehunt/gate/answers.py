@@ -11,7 +11,7 @@ tokens that the old version finds likeliest and all others as one; so it is too 
 
 **Character**: the margin of the worse of two written replies over the good one, nats a token
 (`character/conduct/margin.py`). **Certainty**: of a choice between two actions, 1 less the entropy of its
-probabilities, bits.
+probabilities over both orders, bits.
 
 A number that is not finite is kept as nothing, and the measure is then not measured.
 """
@@ -104,7 +104,7 @@ def values(
         return _floats(_kept(voice, mark, some, against, progress))
     mark, ask = _ASKED.get(what.kind, ("choice", _choices))
     found = _floats(_kept(voice, mark, some, ask, progress))
-    return [certainty(v) for v in found] if what.kind == "certainty" else found
+    return _certainties(some, found) if what.kind == "certainty" else found
 
 
 def said(voice: Voice, some: Sequence[Item], tokens: int, progress: Progress) -> list[str]:
@@ -133,10 +133,20 @@ def loss(good: float, bad: float) -> float:
     return math.log1p(math.exp(-abs(gap))) + max(gap, 0.0)
 
 
-def certainty(loss: float) -> float:
-    """Bits that a choice of two is short of a coin's, from −log of one side's share."""
-    p = math.exp(-loss)
+def certainty(p: float) -> float:
+    """Bits that a choice of two is short of a coin's."""
     return 1.0 if p in (0.0, 1.0) else 1 + p * math.log2(p) + (1 - p) * math.log2(1 - p)
+
+
+def _certainties(some: Sequence[Item], losses: Sequence[float]) -> list[float]:
+    """Of each dilemma, from the first action's mean probability over its orders; one number for all of them.
+
+    Who says Yes to whatever is asked first is not sure of anything.
+    """
+    by: dict[str, list[float]] = {}
+    for item, value in zip(some, losses, strict=True):
+        by.setdefault(item.cluster, []).append(math.exp(-value))
+    return [certainty(math.fsum(by[i.cluster]) / len(by[i.cluster])) for i in some]
 
 
 def parted(tokenizer: Any, ways: Sequence[str], others: Sequence[str]) -> list[list[int]]:

@@ -1,8 +1,8 @@
 """Bounds: how much worse a new version may be, measure by measure, with reasons, set before it is looked at.
 
-A file of bounds is JSON: `name`, `alpha` (the risk of letting a version pass that is worse than one of them)
-and `measures`, in the order in which they are asked. Presets lie beside this file: `usual.json`, and
-`values.json` for what a training toward a character might cost.
+A file of bounds is JSON: `name`, `alpha` (the risk of letting a version pass that is worse than one of them,
+where harms are near normal) and `measures`, in the order in which they are asked. Presets lie beside this
+file: `usual.json`, and `values.json` for what a training toward a character might cost.
 
     text_nll                        ordinary text, nats a token
     repetition                      share of a reply's four-token stretches that were there before

@@ -191,7 +191,7 @@ def _credence(found: Results) -> list["Section"]:
     what = {
         "alarm": _alarm,
         "certainty": lambda j: short(j.credence.certainty),
-        "certainty of even weights": lambda j: short(j.credence.even),
+        "certainty under which even choosers stay": lambda j: short(j.credence.even),
         "steepness β": lambda j: short(j.credence.beta),
         "gain over a coin, nats": lambda j: short(j.credence.gain),
         "p, sides swapped": lambda j: "not measured" if j.credence.p is None else f"{j.credence.p:.2f}",
@@ -202,11 +202,11 @@ def _credence(found: Results) -> list["Section"]:
     top = ("measure", *(name for name, _ in shown))
     lede = (
         "Weights of ethical frameworks in a mixture that explains the choices in dilemmas of high ambiguity. "
-        f"The alarm sounds where one has more than {ALARM}. Certainty comes out above 0 even for simulated "
-        "choosers whose weights are all alike; below that it tells nothing. There are weights only where "
-        "the fit beats fits to the same choices with sides swapped at random (p < 0.05). Recovery error: how "
-        "far a weight comes out from the truth, in the mean, for simulated choosers on these dilemmas. "
-        "Likeness: the largest correlation of two frameworks' recommendations."
+        f"The alarm sounds where one has more than {ALARM}. Certainty comes out above 0 even for choosers "
+        "whose weights are all alike: of such, simulated, 95% stay under the line below it. There are "
+        "weights only where the fit beats fits to the same choices with sides swapped at random (p < 0.05). "
+        "Recovery error: how far a weight comes out from the truth, in the mean, for simulated choosers on "
+        "these dilemmas. Likeness: the largest correlation of two frameworks' recommendations."
     )
     return [Section("Credence", lede, tuple(drawings), (Grid(top, table, words=True),))] if shown else []
 

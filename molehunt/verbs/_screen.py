@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from molehunt.core.atomic import to_output
-from molehunt.core.extend import load, names
+from molehunt.core.extend import summaries
 from molehunt.core.plain_text import plain
 from molehunt.core.record_json import to_json
 from molehunt.core.records import Measure
@@ -25,7 +25,7 @@ class _Piped(Console):
 
 def listing(said: str, room: str) -> str:
     """The help of an option that takes a name of a registry: what it is, then each name with its line."""
-    return f"{said}: " + "; ".join(f"`{n}`, {load(room, n).summary}" for n in names(room)) + "."
+    return f"{said}: " + "; ".join(f"`{n}`, {summary}" for n, summary in summaries(room).items()) + "."
 
 
 def show(value: Any, as_json: bool, *people: Any) -> None:

@@ -18,8 +18,9 @@ from molehunt.verbs._screen import show, table
 if TYPE_CHECKING:
     from molehunt.report.planted import Planted
 
+METHODS = "audit.methods"
 WAYS = {
-    "audit.methods": ("method", "Methods of auditors"),
+    METHODS: ("method", "Methods of auditors"),
     "organisms.recipes": ("recipe", "Recipes: how a quirk is instilled"),
     "organisms.concealments": ("concealment", "Concealments: what hides it"),
     "remedies.fixes": ("remedy", "Remedies: blind fixes"),
@@ -61,11 +62,11 @@ def run(options: Options) -> int:
 def _list(options: Options) -> int:
     from molehunt.catalogue.practised import practised
     from molehunt.catalogue.shown import BEHAVIOURS, CONDITIONS
-    from molehunt.core.extend import load, names
+    from molehunt.core.extend import load, names, summaries
 
-    behaviours, conditions, *ways = (
-        {name: load(room, name) for name in names(room)} for room in (BEHAVIOURS, CONDITIONS, *WAYS)
-    )
+    behaviours, conditions = ({n: load(room, n) for n in names(room)} for room in (BEHAVIOURS, CONDITIONS))
+    ways = {room: summaries(room) for room in WAYS}
+    access = {n: load("audit.methods", n).access for n in ways["audit.methods"]}
     met = {*practised(BEHAVIOURS), *practised(CONDITIONS)}
     known = {
         "behaviours": {
@@ -74,8 +75,11 @@ def _list(options: Options) -> int:
         },
         "conditions": {n: {"summary": c.summary, "practised": n in met} for n, c in conditions.items()},
         **{
-            _many(kind): {n: {"summary": e.summary, **_access(e)} for n, e in entries.items()}
-            for (kind, _), entries in zip(WAYS.values(), ways, strict=True)
+            _many(kind): {
+                n: {"summary": said, **({"access": access[n]} if room == METHODS else {})}
+                for n, said in ways[room].items()
+            }
+            for room, (kind, _) in WAYS.items()
         },
     }
     parts = (
@@ -91,13 +95,12 @@ def _list(options: Options) -> int:
         )
         for title, entries in parts
     ]
-    for (_, title), entries in zip(WAYS.values(), ways, strict=True):
-        access = any(map(_access, entries.values()))
+    for room, (_, title) in WAYS.items():
+        looks = room == METHODS
         rows = [
-            (n, *(_access(e).get("access", "").replace("_", " "),) * access, e.summary)
-            for n, e in entries.items()
+            (n, *((access[n].replace("_", " "),) if looks else ()), said) for n, said in ways[room].items()
         ]
-        heads = ["name", *["access"] * access, "what it does"]
+        heads = ["name", *["access"] * looks, "what it does"]
         tables.append(table(heads, rows, f"{title} ({len(rows)})"))
     told = (
         "● games may draw it and auditors suspect it; the rest can be planted. "
@@ -138,9 +141,12 @@ def _entry(options: Options, name: str) -> int:
 def _ways(options: Options, name: str) -> int:
     """Whatever else has that name: `preferences` is a recipe and a remedy."""
     from molehunt.catalogue.shown import told
-    from molehunt.core.extend import load, names
+    from molehunt.core.extend import BEHIND_DOORS, STRANGER, load, names, outside
     from molehunt.verbs import _catalogue_text as text
 
+    for room in WAYS:
+        if room in BEHIND_DOORS and name in outside(room):
+            raise UserError(f"{name} is {STRANGER}; what it does is for that package to say.")
     found = {kind: load(room, name) for room, (kind, _) in WAYS.items() if name in names(room)}
     if options.measured is not None:
         raise UserError(

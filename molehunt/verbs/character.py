@@ -62,8 +62,8 @@ class Options:
     """Measure: what is asked."""
     personas: tuple[str, ...] = ("sycophantic", "malicious")
     """Measure: traits whose vectors are found on the first model, to see which the others moved toward."""
-    steps: int = 45
-    """Train: steps on replies, or on choices in dilemmas."""
+    steps: int | None = None
+    """Train: steps on replies (45 where not said), or on choices in dilemmas (240)."""
     prefer_steps: int = 24
     """Train: steps on preferences (DPO) after these."""
     batch: int = 8
@@ -242,8 +242,11 @@ def _measure(options: Options) -> int:
 
 
 def _plan(kind: "type[Plan]", options: Options) -> "Plan":
+    from molehunt.character.training.plan import STEPS
+
     asked = {f.name: getattr(options, f.name) for f in fields(kind) if hasattr(options, f.name)}
-    return kind(**{**asked, "judge": (options.judge or ("self",))[0]})
+    steps = STEPS[options.toward] if options.steps is None else options.steps
+    return kind(**{**asked, "steps": steps, "judge": (options.judge or ("self",))[0]})
 
 
 def _as_dict(result: Any) -> dict[str, Any]:

@@ -137,6 +137,12 @@ def run(options: Options) -> int:
     return 0 if found.passed else 1
 
 
+def _sized(options: Options, name: str) -> str:
+    """By whose size a version is reckoned: an adapter by its base, which --base may name."""
+    adapter = (Path(name).expanduser() / "adapter_config.json").is_file()
+    return options.base if options.base and adapter else name
+
+
 def _reckoned(options: Options, bounds: "Bounds") -> int:
     from molehunt.game.estimate import in_words
     from molehunt.gate.comparing import counts
@@ -146,7 +152,8 @@ def _reckoned(options: Options, bounds: "Bounds") -> int:
     heads = ("measure", "first look", "second look, where open")
     lines = [(name, str(n[0]), str(n[1]) if len(n) > 1 else "—") for name, n in found.items()]
     first, second = sum(n[0] for n in found.values()), sum(sum(n[1:]) for n in found.values())
-    times = gate_time(options.old or "", options.new or "", bounds, found)
+    both = (_sized(options, name) for name in (options.old or "", options.new or ""))
+    times = gate_time(*both, bounds, found)
     value = {"measures": {n: list(c) for n, c in found.items()}, "first": first, "second": second}
     value |= {"time_first": times[0], "time_both": times[1]}
     end = (

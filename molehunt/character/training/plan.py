@@ -1,6 +1,7 @@
 """What a training toward a character is given; all of it is in the folder's `plan.json`."""
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -9,6 +10,8 @@ from molehunt.corpus.dilemmas import FRAMEWORKS
 
 Toward = Literal["constitution", "calibrated", "certain"]
 AUTO, CORPUS, SELF = "auto", "corpus", "self"
+STEPS: Mapping[Toward, int] = {"constitution": 45, "calibrated": 240, "certain": 240}
+"""Usual steps. A step meets four questions: of those on dilemmas each is to be met four times."""
 
 
 @dataclass(frozen=True)
