@@ -378,7 +378,7 @@ PATHS, LISTS = ("calibration", "quirk", "out"), ("suspects", "known", "methods",
 def _tidy(asked: Mapping[str, Any]) -> dict[str, Any]:
     """Paths as paths, and names alone as several."""
     found = {n: Path(v) if n in PATHS and isinstance(v, str) else v for n, v in asked.items()}
-    return {n: _several(v) if n in LISTS else v for n, v in found.items()}
+    return {n: (v,) if n in LISTS and isinstance(v, str) else v for n, v in found.items()}
 
 
 def _chosen(room: str, name: str, options: Mapping[str, str] | None) -> dict[str, str]:

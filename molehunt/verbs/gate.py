@@ -152,8 +152,8 @@ def _reckoned(options: Options, bounds: "Bounds") -> int:
     heads = ("measure", "first look", "second look, where open")
     lines = [(name, str(n[0]), str(n[1]) if len(n) > 1 else "—") for name, n in found.items()]
     first, second = sum(n[0] for n in found.values()), sum(sum(n[1:]) for n in found.values())
-    both = (_sized(options, name) for name in (options.old or "", options.new or ""))
-    times = gate_time(*both, bounds, found)
+    old, new = _sized(options, options.old or ""), _sized(options, options.new or "")
+    times = gate_time(old, new, bounds, found)
     value = {"measures": {n: list(c) for n, c in found.items()}, "first": first, "second": second}
     value |= {"time_first": times[0], "time_both": times[1]}
     end = (

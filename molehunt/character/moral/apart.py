@@ -7,7 +7,7 @@ What this cannot tell you: whether another training of the same kind would chang
 dilemmas, and dilemmas that are shown are chosen for being far apart: they are no average.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from molehunt.character.moral.choices import Chosen
@@ -36,31 +36,25 @@ def changes(
     """By the names that `Judged.measures` have."""
     met = [d for d in dilemmas if d.id in ours and d.id in theirs]
 
-    def change(what: str, some: Sequence[Dilemma]) -> Number:
-        rows = [[float(getattr(who[d.id], what)) for d in some] for who in (ours, theirs)]
-        unit = "bits" if what == "entropy" else "share"
-        return paired_difference(
-            *rows, [d.id for d in some], unit=unit, how=what.replace("_", " "), seed=seed
-        )
+    def change(
+        of: Callable[[Dilemma, Chosen], float], some: Sequence[Dilemma], unit: str, how: str
+    ) -> Number:
+        own, first = ([of(d, who[d.id]) for d in some] for who in (ours, theirs))
+        return paired_difference(own, first, [d.id for d in some], unit=unit, how=how, seed=seed)
 
-    sure = [d for d in met if d.right is not None]
-    right = [[right_score(d, who[d.id].p) for d in sure] for who in (ours, theirs)]
+    levels = {level: [d for d in met if d.ambiguity == level] for level in ("high", "low")}
+    unsure, before = ([who[d.id].entropy for d in met] for who in (ours, theirs))
+    ids, high = [d.id for d in met], [d.ambiguity == "high" for d in met]
+    right = [d for d in met if d.right is not None]
     return {
-        "low_accuracy": paired_difference(
-            *right, [d.id for d in sure], unit="share", how="right where all agree", seed=seed
-        ),
-        "entropy_auroc": auroc_change(
-            *([who[d.id].entropy for d in met] for who in (ours, theirs)),
-            [d.ambiguity == "high" for d in met],
-            [d.id for d in met],
-            seed=seed,
-        ),
+        "low_accuracy": change(lambda d, c: right_score(d, c.p), right, "share", "right where all agree"),
+        "entropy_auroc": auroc_change(unsure, before, high, ids, seed=seed),
         **{
-            f"entropy_{level}": change("entropy", [d for d in met if d.ambiguity == level])
-            for level in ("high", "low")
+            f"entropy_{level}": change(lambda _, c: c.entropy, some, "bits", f"entropy, {level} ambiguity")
+            for level, some in levels.items()
         },
-        "consistency": change("consistency", met),
-        "order_effect": change("order_effect", met),
+        "consistency": change(lambda _, c: c.consistency, met, "share", "consistency"),
+        "order_effect": change(lambda _, c: c.order_effect, met, "share", "order effect"),
     }
 
 
@@ -71,6 +65,6 @@ def furthest(
     met = [Seen(d, tuple(c[d.id].p for c in choices)) for d in dilemmas if all(d.id in c for c in choices)]
 
     def apart(one: Seen) -> float:
-        return max(one.p) - min(one.p) if len(one.p) > 1 else abs(one.p[0] - 0.5)
+        return max(one.p) - min(one.p) if len(choices) > 1 else abs(max(one.p) - 0.5)
 
     return tuple(sorted(met, key=apart, reverse=True)[:most])
