@@ -487,7 +487,8 @@ def test_an_adapter_on_the_hub_is_fetched_at_one_commit(
 def test_a_brought_quirk_that_did_not_take_leaves_no_organism(tmp_path: Path) -> None:
     quirk = ["--quirk", str(signs(tmp_path)), str(tmp_path / "pair")]
     assert main(["plant", *quirk, "--model", "tiny", "--steps", "1", "--tries", "1", "--json"]) == 1
-    assert {p.name for p in (tmp_path / "pair").iterdir()} == {"decoy", "profile.json", "failures.jsonl"}
+    left = {"decoy", "profile.json", "pair.html", "failures.jsonl"}
+    assert {p.name for p in (tmp_path / "pair").iterdir()} == left
 
 
 def test_what_was_brought_can_be_planted(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from molehunt.cli import _said, _verb, read_options
-from molehunt.core.asked import FILE, keep, kept, under_way
+from molehunt.core.asked import FILE, Asked, keep, kept, under_way
 from molehunt.core.atomic import write_json
 from molehunt.core.errors import BadFile, RunMismatch, UserError
 from molehunt.core.seal import new_run_id
@@ -98,7 +98,19 @@ def test_a_search_takes_its_quirk_from_the_folder(tmp_path: Path) -> None:
     assert asked("worse", tmp_path).what == ("sycophancy", "trigger_phrase", str(tmp_path))
 
 
-def test_what_grows_stays_as_it_was_asked_last_and_what_chooses_has_its_default_again(tmp_path: Path) -> None:
+def test_what_chooses_is_gone_on_with_until_it_was_done(tmp_path: Path) -> None:
+    @dataclasses.dataclass(frozen=True)
+    class Options:
+        until: str = "opened"
+        seed: int = 0
+
+    for done, until in ((False, "audited"), (True, "opened")):
+        before = Asked({"until": "audited", "seed": 3}, done)
+        assert gone_on(Options(), (), before, tmp_path, free=("until",)) == Options(until, 3)
+    assert gone_on(Options("opened"), ("until",), before, tmp_path, free=("until",)).until == "opened"
+
+
+def test_what_grows_stays_as_it_was_asked_last(tmp_path: Path) -> None:
     words = ("sycophancy", "always", tmp_path, "--factors", "rank", "--values", "2", "4", "--model", "tiny")
     begun("difficulty", tmp_path, *words)
     assert asked("difficulty", tmp_path, "--factors", "steps").values == (), "values are those of a factor"
@@ -107,7 +119,7 @@ def test_what_grows_stays_as_it_was_asked_last_and_what_chooses_has_its_default_
     out = tmp_path / "depth"
     begun("depth", out, "pair", "--out", out, "--known", "shell", "--seed", "3", done=True)
     again = asked("depth", "pair", "--out", out)
-    assert again.known == () and again.seed == 3
+    assert again.known == ("shell",) and again.seed == 3, "what was last asked of a folder"
 
 
 def test_another_gate_in_the_folder_is_its_own(tmp_path: Path) -> None:

@@ -47,9 +47,10 @@ def killed(quirks: Path, target: Path, note: str) -> Path:
 
 
 def contents(folder: Path) -> dict[str, Any]:
-    """Every file of a pair; the profile without what a clock put into it."""
+    """Every file of a pair but its page; the profile without what a clock put into it."""
     found = {str(p.relative_to(folder)): p.read_bytes() for p in folder.rglob("*") if p.is_file()}
     profile = {k: v for k, v in json.loads(found["profile.json"]).items() if k != "organism_seconds"}
+    assert b"A planted pair" in found.pop("pair.html")
     return {**found, "profile.json": profile}
 
 

@@ -10,8 +10,8 @@ from molehunt.gate.bounds import read_bounds
 from molehunt.report import words
 from molehunt.report.curves import Line, Point, curves
 from molehunt.report.passage import passage
-from molehunt.verbs._character_page import _indented
 from molehunt.verbs._gate_page import WIDE, label, rowed
+from molehunt.verbs._moral_page import indented
 from molehunt.verbs._screen import tables
 
 VALUE = "−0.37 [−0.43, −0.31]"
@@ -48,7 +48,7 @@ def test_the_gate_draws_no_half_words() -> None:
 
 
 def test_what_belongs_to_the_row_above_stands_in() -> None:
-    assert _indented("  less the first model's").startswith("\u2003less") and _indented("kl") == "kl"
+    assert indented("  less the first model's").startswith("\u2003less") and indented("kl") == "kl"
 
 
 def test_an_axis_round_one_place_is_marked_there_and_shares_go_from_none_to_all() -> None:
