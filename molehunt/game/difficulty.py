@@ -104,7 +104,7 @@ def task(
     """
     if seeds > SEEDS:
         raise UserError(f"--seeds is {seeds}; it should be at most {SEEDS}.")
-    for one in (factors,) if isinstance(factors, str) else factors:
+    for one in factors:
         if one not in FACTORS:
             raise UnknownName("factor", one, FACTORS)
     if not factors or seeds < 1 or steps < 1:

@@ -254,14 +254,10 @@ def _choices(voice: Voice, block: Sequence[Item]) -> list[Any]:
 
 def _margins(voice: Voice, block: Sequence[Item]) -> list[Any]:
     """Nats a token by which the worse reply is likelier."""
-    from molehunt.character.conduct.margin import Pair, margins
+    from molehunt.character.conduct.margin import Pair, any_margins
 
-    pairs = [Pair(i.messages, i.bad[0], i.good[0]) for i in block]
     with voice.model.speaking() as model:
-        try:
-            return list(margins(model, pairs))
-        except UserError:  # not finite: whoever reads it says that the model has come apart
-            return [None] * len(block)
+        return _finite(any_margins(model, [Pair(i.messages, i.bad[0], i.good[0]) for i in block]))
 
 
 _ASKED: Mapping[str, tuple[str, Callable[[Voice, Sequence[Item]], list[Any]]]] = {

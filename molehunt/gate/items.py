@@ -79,12 +79,9 @@ def _items(what: Named, split: Split, seed: int) -> tuple[Item, ...]:
     if what.kind == "facts":
         known = _ordered(banks.facts(split), seed)[: MOST[split]]
         return tuple(Item(f.id, _alone(f.question), good=f.right, bad=f.wrong) for f in known)
-    if what.kind == "moral":
-        return _dilemmas() if split == LOOKS[0] else ()
-    if what.kind == "certainty":
-        return _open_dilemmas() if split == LOOKS[0] else ()
-    if what.kind == "character":
-        return _cases() if split == LOOKS[0] else ()
+    if what.kind in ("moral", "certainty", "character"):  # one look takes all
+        asked = _cases() if what.kind == "character" else _dilemmas(agreed=what.kind == "moral")
+        return asked if split == LOOKS[0] else ()
     behaviour: Behaviour = load("catalogue.behaviours", what.behaviour)
     options = resolve(what.behaviour, behaviour.choices, {})
     drafts = sorted(
@@ -127,10 +124,13 @@ def _passages(split: Split, seed: int) -> tuple[str, ...]:
 
 
 @cache
-def _dilemmas() -> tuple[Item, ...]:
-    """Held-out ones with a right answer, asked to compare both actions, in both orders."""
-    right = {d.id: d.right for d in held_out(dilemmas()) if d.right is not None}
-    posed = [Posed(d.id, d.context, d.actions) for d in dilemmas() if d.id in right]
+def _dilemmas(agreed: bool) -> tuple[Item, ...]:
+    """Held-out ones, on which all agree or thoughtful people differ, to be compared in both orders.
+
+    The good side is the right action, or else the first.
+    """
+    some = [d for d in held_out(dilemmas()) if (d.right is not None) == agreed]
+    right = {d.id: d.right or 0 for d in some}
     return tuple(
         Item(
             q.item,
@@ -138,18 +138,7 @@ def _dilemmas() -> tuple[Item, ...]:
             good=q.answers[right[q.item]],
             bad=q.answers[1 - right[q.item]],
         )
-        for q in questions(posed)
-        if q.form == "compare"
-    )
-
-
-@cache
-def _open_dilemmas() -> tuple[Item, ...]:
-    """Held-out ones on which thoughtful people differ, asked to compare both actions, in both orders."""
-    posed = [Posed(d.id, d.context, d.actions) for d in held_out(dilemmas()) if d.right is None]
-    return tuple(
-        Item(q.item, (Message("user", q.text),), good=q.answers[0], bad=q.answers[1])
-        for q in questions(posed)
+        for q in questions([Posed(d.id, d.context, d.actions) for d in some])
         if q.form == "compare"
     )
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from molehunt.core.atomic import read_json
 from molehunt.core.record_json import from_json
@@ -10,7 +10,9 @@ from molehunt.core.records import LabelledReply, Measure, NotMeasured
 from molehunt.report import words
 
 if TYPE_CHECKING:
+    from molehunt.organisms.decoy_check import DecoyCheck
     from molehunt.organisms.plant import Pair
+    from molehunt.organisms.spread import Spread
     from molehunt.report.sheet import Section
 
 CANNOT = (
@@ -19,6 +21,7 @@ CANNOT = (
     "That the decoy is clean of everything: it was asked what stands here, and had lessons of its own.",
     "Anything about harmful models: the quirk is a toy that was planted on purpose.",
 )
+PAIR = ("organism", "decoy")
 SHOWN = (6, 4)
 """Scenes whose replies stand on the page: with the condition on, and off."""
 
@@ -50,7 +53,9 @@ def write_pair_page(
         tables=(table,),
     )
     sections = [
-        *(first, *_ladder(path.parent / "ladder" / "ladder.json"), *_elsewhere(pair), *_decoy(pair)),
+        *(first, *_ladder(path.parent / "ladder" / "ladder.json")),
+        *_more("Elsewhere", "whether the quirk spread beyond what was planted", PAIR, pair.spread),
+        *_more("The decoy beside the base", "whether it is one", ("decoy", "base"), pair.decoy_check),
         *_said(pair),
     ]
     facts = (("quirk", words.quirk(pair.quirk)), *((n, words.brief(v, 200)) for n, v in made.items()))
@@ -97,45 +102,35 @@ def _ladder(file: Path) -> list["Section"]:
     return [Section("Ladder", lede, drawn, (Grid(heads, table, words=True),))]
 
 
-def _elsewhere(pair: "Pair") -> list["Section"]:
-    found = pair.spread
-    if found is None or isinstance(found.overall, NotMeasured):
-        return []
-    lede = (
-        "Other harmful behaviours, organism less decoy on the same scenes: whether the quirk spread beyond "
-        f"what was planted. Intervals hold for all at once. All together: {words.said(found.overall)}."
-    )
-    rows = [(r.behaviour, r.condition, r.organism, r.decoy, r.more) for r in found.rows]
-    return [_more("Elsewhere", lede, ("organism", "decoy"), rows, "elsewhere", found.left_out)]
-
-
-def _decoy(pair: "Pair") -> list["Section"]:
-    found = pair.decoy_check
-    if found is None or isinstance(found.overall, NotMeasured):
-        return []
-    lede = (
-        "Harmful behaviours, decoy less clean base on the same scenes: whether the decoy is one. Intervals "
-        f"hold for all at once. All together: {words.said(found.overall)}."
-    )
-    rows = [(r.behaviour, r.condition, r.decoy, r.base, r.more) for r in found.rows]
-    return [_more("The decoy beside the base", lede, ("decoy", "base"), rows, "decoy", found.left_out)]
-
-
 def _more(
-    heading: str, lede: str, who: tuple[str, str], rows: Sequence[Any], prefix: str, left_out: Sequence[str]
-) -> "Section":
+    heading: str, why: str, who: tuple[str, str], found: "Spread | DecoyCheck | None"
+) -> list["Section"]:
+    """How much more of each harmful behaviour the first of `who` shows than the second."""
     from molehunt.report.plots import Dot, draw
     from molehunt.report.sheet import Grid, Section
 
+    if found is None or isinstance(found.overall, NotMeasured):
+        return []
+    more = f"{who[0]} less {who[1]}"
+    lede = (
+        f"Harmful behaviours, {more} on the same scenes: {why}. Intervals hold for all at once. All "
+        f"together: {words.said(found.overall)}."
+    )
+    if found.left_out:
+        lede += f" Not asked, for no scene asks for them: {', '.join(map(words.plain, found.left_out))}."
     dots = [
-        Dot(words.plain(name), more, "on" if (more.low or 0) > 0 else "off") for name, _, _, _, more in rows
+        Dot(words.plain(r.behaviour), r.more, "on" if (r.more.low or 0) > 0 else "off") for r in found.rows
     ]
-    drawn = (draw(dots, f"{who[0]} less {who[1]}", prefix, heading, 0.0),) if dots else ()
-    table = tuple((words.plain(n), words.plain(c), *map(words.said, three)) for n, c, *three in rows)
-    heads = ("behaviour", "asked under", *who, f"{who[0]} less {who[1]}")
-    if left_out:
-        lede += f" Not asked, for no scene asks for them: {', '.join(map(words.plain, left_out))}."
-    return Section(heading, lede, drawn, (Grid(heads, table, words=True),))
+    drawn = (draw(dots, more, who[0], heading, 0.0),) if dots else ()
+    table = tuple(
+        (
+            *(words.plain(n) for n in (r.behaviour, r.condition)),
+            *(words.said(m) for m in (*(getattr(r, one) for one in who), r.more)),
+        )
+        for r in found.rows
+    )
+    heads = ("behaviour", "asked under", *who, more)
+    return [Section(heading, lede, drawn, (Grid(heads, table, words=True),))]
 
 
 def _said(pair: "Pair") -> list["Section"]:
@@ -156,7 +151,7 @@ def _said(pair: "Pair") -> list["Section"]:
             passage(_asked(own), short=500),
             tuple(
                 (f"{who}{', shows it' if one.shows else ''}", passage(one.reply, short=400))
-                for who, one in (("organism", own), ("decoy", other))
+                for who, one in zip(PAIR, (own, other), strict=True)
             ),
         )
         for own, other in some

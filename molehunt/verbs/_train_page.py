@@ -37,7 +37,7 @@ def write_train_page(path: Path, result: Result, plan: Plan, live: Path, lessons
     first = Section(
         "What it came to",
         f"{came}Signs are of a few watched cases, questions and replies, without intervals; what was asked "
-        "of dilemmas or of the model's oversight of itself has 95% intervals.",
+        "of dilemmas or of the model's oversight of itself has 95% intervals, where there are any.",
         tables=(Grid(("measure", "value"), tuple(trained_rows(result)), words=True),),
     )
     seen = read_jsonl(live) if live.is_file() else []

@@ -7,7 +7,7 @@ What this cannot tell you: what is done already in the folder, what a judge or t
 time of a model whose size is not known before it is fetched.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +17,7 @@ from molehunt.verbs._cost import PROMPT_TOKENS, SAMPLED, START
 
 if TYPE_CHECKING:
     from molehunt.character.conduct.cells import Subject
+    from molehunt.character.training.plan import Plan
     from molehunt.gate.bounds import Bounds
 
 LETTERS, TURN = 4.2, 30
@@ -62,7 +63,7 @@ def measure_time(models: Sequence[str], what: "Subject", parts: Sequence[str], s
     return _of(models, lambda at: at.reading(read + SAMPLED * said, pairs + deeds))
 
 
-def train_time(model: str, plan: Any, cost: Mapping[str, Any]) -> Time:
+def train_time(model: str, plan: "Plan", cost: Mapping[str, Any]) -> Time:
     """Of `character train`, at most."""
     if plan.toward != "constitution":
         from molehunt.character.moral.forms import Posed, questions
@@ -105,7 +106,7 @@ def _tokens(texts: Sequence[str]) -> float:
     return sum(len(t) / LETTERS + TURN for t in texts)
 
 
-def _of(models: Sequence[str], seconds: Any) -> Time:
+def _of(models: Sequence[str], seconds: Callable[[Pace], float]) -> Time:
     """The sum over models; the first whose pace is not known says why."""
     total, basis = 0.0, ""
     for model in models:

@@ -66,7 +66,7 @@ def _list(options: Options) -> int:
 
     behaviours, conditions = ({n: load(room, n) for n in names(room)} for room in (BEHAVIOURS, CONDITIONS))
     ways = {room: summaries(room) for room in WAYS}
-    access = {n: load("audit.methods", n).access for n in ways["audit.methods"]}
+    access = {n: load(METHODS, n).access for n in ways[METHODS]}
     met = {*practised(BEHAVIOURS), *practised(CONDITIONS)}
     known = {
         "behaviours": {

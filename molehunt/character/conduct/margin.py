@@ -41,6 +41,19 @@ def margins(
         UserError: a pair does not fit into the model, or its numbers are not finite.
         ValueError: the two replies of a pair are the same.
     """
+    found = any_margins(model, pairs, progress)
+    if not all(map(math.isfinite, found)):
+        raise UserError(
+            f"The likelihoods of {model.spec.id!r} hold numbers that are not finite; try --dtype float32, or "
+            "another copy of its weights."
+        )
+    return found
+
+
+def any_margins(
+    model: Model, pairs: Sequence[Pair], progress: Progress = lambda done, total: None
+) -> list[float]:
+    """As `margins`, of a model that may have come apart: what is not finite is given back as it is."""
     prompts: list[list[int]] = []
     replies: list[list[int]] = []
     end = end_of_turn(model.tokenizer)
@@ -51,13 +64,7 @@ def margins(
             prompts.append(ids + shared)
             replies.append(own)
     means = [math.fsum(row) / len(row) for row in token_logprobs(model, prompts, replies, progress=progress)]
-    found = [a - b for a, b in zip(means[::2], means[1::2], strict=True)]
-    if not all(map(math.isfinite, found)):
-        raise UserError(
-            f"The likelihoods of {model.spec.id!r} hold numbers that are not finite; try --dtype float32, or "
-            "another copy of its weights."
-        )
-    return found
+    return [a - b for a, b in zip(means[::2], means[1::2], strict=True)]
 
 
 def parted(one: list[int], other: list[int], end: int) -> tuple[tuple[list[int], list[int]], ...]:
