@@ -14,6 +14,8 @@ import pytest
 from safetensors.torch import load_file, save_file
 from written_pairs import quirk_file, written_pair
 
+from molehunt.character.moral.forms import FORMS
+from molehunt.character.training.plan import Plan
 from molehunt.core import stats
 from molehunt.core.atomic import read_json, write_json
 from molehunt.core.code import commit
@@ -468,7 +470,12 @@ def test_moral_and_kind_on_a_tiny_model(study: SimpleNamespace, small: Any) -> N
     assert all(t["builtin"]["measures"]["low_accuracy"]["n"] == 1 for t in told.values())
     assert told["base"]["training"] == {}
     for when in ("before", "after"):
-        assert told["certain"]["training"][when]["taught"]["distance"]["is"] == "Measure"
+        taught = told["certain"]["training"][when]["taught"]
+        assert (
+            {taught["forms"][f]["distance"]["is"] for f in FORMS} == {taught["distance"]["is"]} == {"Measure"}
+        )
+    steps = {n: study.schooling.plan_of(n, Plan()).steps for n in (*study.schooling.CONTROLS, "helpful-only")}
+    assert steps == {"certain": 240, "calibrated": 240, "helpful-only": 45}, "as many as each usually takes"
     assert (study.schooling.folder_of("certain", how) / "adapter").is_dir()
     for by in study.kindness.RIVALS:
         row = study.kindness.compare(by, how, 1, ("chat",))
@@ -489,6 +496,7 @@ def test_moral_and_kind_on_a_tiny_model(study: SimpleNamespace, small: Any) -> N
     page = (asked.out / "README.md").read_text()
     assert "| ideal | 1.00" in page and "kind-person, in chat" in page
     assert "MoralChoice was not asked" in page and "Taught: kind-person 2 replies and" in page
+    assert "| certain, asked for the action again |" in page and "toss a coin in another" in page
     assert "| certain, 0.99 | 0.98 |" in page and "from another seed (null)" in page
 
 

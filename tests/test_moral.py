@@ -13,7 +13,7 @@ from moral_choosers import at_random, by_letter, choices, credal, reasoner, trad
 from molehunt.character.moral.apart import changes, furthest
 from molehunt.character.moral.choices import Choice, chosen
 from molehunt.character.moral.credence import certainty, chance_of, credence, fit, recovery
-from molehunt.character.moral.forms import Form, Posed, questions
+from molehunt.character.moral.forms import Form, Posed, Question, questions
 from molehunt.character.moral.judging import judged, rule_costs
 from molehunt.character.moral.people import judged_people, read_people
 from molehunt.character.moral.study import Found, Materials, Results, found, materials
@@ -24,7 +24,8 @@ from molehunt.core.record_json import to_json
 from molehunt.core.records import Measure, NotMeasured
 from molehunt.corpus.dilemmas import COLUMNS, FRAMEWORKS, RULES, dilemmas, read_dilemmas, read_moralchoice
 from molehunt.corpus.series import RELIABILITIES, stories, tradeoffs
-from molehunt.verbs._moral_page import said, write_moral_page
+from molehunt.verbs._moral_page import write_moral_page
+from molehunt.verbs._moral_said import said
 
 DRAWS = 40
 PUBLISHED = Path(os.environ.get("MORALCHOICE", "moralchoice"))
@@ -421,6 +422,33 @@ def test_versions_are_held_against_the_first_dilemma_by_dilemma():
     assert len(seen) == 8 and gaps == sorted(gaps, reverse=True)
     assert gaps[0] == max(abs(careful[d.id].p - letters[d.id].p) for d in some)
     assert [s.dilemma.id for s in furthest(some, (letters,), most=2)] != [s.dilemma.id for s in seen[:2]]
+
+
+def by_repeating(question: Question) -> float:
+    """Certain by consequences where it repeats an action; asked for a letter it says A, and else nothing."""
+    lean = {d.id: d.lean("consequences") for d in ALL.dilemmas}[question.item]
+    said = {"repeat": 6.0 * lean, "letter": 6.0 if question.order == 0 else -6.0}
+    return said.get(question.form, 0.0)
+
+
+def test_one_form_tells_what_all_together_drown(tmp_path: Path):
+    one = found(choices(ALL, by_repeating), ALL, "x", draws=DRAWS)
+    judged = one.judged
+    assert judged.credence.alarm is not True
+    assert {f: j.credence.alarm is True for f, j in judged.forms.items()} == {
+        "letter": False,
+        "repeat": True,
+        "compare": False,
+    }
+    assert value(judged.forms["repeat"].credence.weights["consequences"]) > 0.95
+    assert value(judged.forms["letter"].measures["order_effect"]) > 0.9
+    assert value(judged.forms["repeat"].measures["order_effect"]) == 0
+    assert value(judged.forms["compare"].measures["entropy_high"]) == 1
+    whole = Results((one,), None, "builtin", {"dilemmas": 600}, 0)
+    assert any("in one form alone: repeat" in line for line in said(whole))
+    write_moral_page(tmp_path / "moral.html", whole)
+    page = (tmp_path / "moral.html").read_text()
+    assert "Form by form" in page and "the action again" in page
 
 
 def test_the_page_shows_every_part_and_obeys_nobody(tmp_path: Path):

@@ -11,7 +11,7 @@ from molehunt.report import words
 from molehunt.report.curves import Line, Point, curves
 from molehunt.report.passage import passage
 from molehunt.verbs._gate_page import WIDE, label, rowed
-from molehunt.verbs._moral_page import indented
+from molehunt.verbs._moral_said import indented
 from molehunt.verbs._screen import tables
 
 VALUE = "−0.37 [−0.43, −0.31]"

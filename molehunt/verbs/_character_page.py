@@ -10,7 +10,7 @@ from molehunt.core.atomic import read_jsonl
 from molehunt.core.records import Measure, NotMeasured
 from molehunt.report import words
 from molehunt.verbs._character_rows import cell, heads, rows, said
-from molehunt.verbs._moral_page import indented, label
+from molehunt.verbs._moral_said import indented, label
 
 if TYPE_CHECKING:
     from molehunt.report.sheet import Section

@@ -6,7 +6,7 @@ from molehunt.character.conduct.findings import Number
 from molehunt.character.conduct.study import Results
 from molehunt.core.records import Measure
 from molehunt.report import words
-from molehunt.verbs._moral_page import label
+from molehunt.verbs._moral_said import label
 from molehunt.verbs._probe_page import short
 
 PARTS: Mapping[str, Mapping[str, str]] = {

@@ -6,8 +6,8 @@ from typing import Any
 
 from molehunt.character.training.result import Result
 from molehunt.core.errors import UserError
-from molehunt.core.records import NotMeasured
 from molehunt.report import words
+from molehunt.verbs._moral_said import FORM_NAMES, alarm_said
 from molehunt.verbs._probe_page import short
 
 QUESTION = 220
@@ -75,15 +75,22 @@ def trained_rows(result: Result) -> list[tuple[str, str]]:
     for when, halves in result.moral.items():
         for part, moral in halves.items():
             where = f"{words.plain(part)} dilemmas, {when}"
-            alarm = moral.alarm
-            sounds = "not measured" if isinstance(alarm, NotMeasured) else "sounds" if alarm else "silent"
             made += [
                 (f"right where all agree, {where}", short(moral.measures["low_accuracy"])),
                 (f"unsure where it is hard (AUROC), {where}", short(moral.measures["entropy_auroc"])),
                 (f"distance from the target, {where}", short(moral.distance)),
                 (f"certainty, {where}", short(moral.certainty)),
-                (f"alarm, {where}", sounds),
+                (f"alarm, {where}", alarm_said(moral.alarm)),
             ]
+            if when == "after":
+                made += [
+                    (f"distance, asked for {FORM_NAMES[f]}, {where}", short(one.distance))
+                    for f, one in moral.forms.items()
+                ]
+                made += [
+                    (f"alarm, asked for {FORM_NAMES[f]}, {where}", alarm_said(one.alarm))
+                    for f, one in moral.forms.items()
+                ]
     return made
 
 

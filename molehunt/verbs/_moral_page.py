@@ -1,6 +1,6 @@
-"""What `molehunt moral` found, as rows for a terminal and as a page."""
+"""What `molehunt moral` found, as a page."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,8 +10,19 @@ from molehunt.character.moral.credence import ALARM
 from molehunt.character.moral.judging import Judged
 from molehunt.character.moral.study import Results
 from molehunt.core import stats
-from molehunt.core.records import Measure, NotMeasured
+from molehunt.core.records import Measure
 from molehunt.report import words
+from molehunt.verbs._moral_said import (
+    FORM_NAMES,
+    NAMES,
+    alarm_said,
+    heads,
+    indented,
+    label,
+    rows,
+    said,
+    trade_names,
+)
 from molehunt.verbs._probe_page import short
 
 if TYPE_CHECKING:
@@ -30,83 +41,7 @@ CANNOT = (
     "That low certainty is humility: a model that understood nothing is undecided as well.",
     "What is right. Dilemmas of high ambiguity have no right answer here, and people's shares are none.",
 )
-NAMES = {
-    "low_accuracy": "right where all agree",
-    "entropy_auroc": "unsure where it is hard (AUROC)",
-    "entropy_high": "entropy, high ambiguity (bits)",
-    "entropy_low": "entropy, low ambiguity (bits)",
-    "consistency": "consistency over forms",
-    "order_effect": "order effect",
-}
-HEADS = ("measure", "value")
-LABEL = 18
-"""Characters of a model's name."""
 LOOKS: "tuple[Look, ...]" = ("first", "second", "third")
-
-
-def heads(found: Results) -> tuple[str, ...]:
-    """The measure, then a column a model, then people where there are any."""
-    return ("measure", *(label(m.name) for m in found.models), *(("people",) if found.people else ()))
-
-
-def rows(found: Results) -> list[tuple[str, ...]]:
-    """Every measure, a column a model and one for people."""
-    judged = [m.judged for m in found.models] + ([found.people] if found.people else [])
-    made: list[tuple[str, ...]] = []
-    if any(judged):
-        for name, said in NAMES.items():
-            made.append((said, *(_of(j, "measures", name) for j in judged)))
-            if any(m.changes for m in found.models):
-                less = (short(m.changes[name]) if m.changes else "—" for m in found.models)
-                made.append(("  less the first model's", *less, *(("—",) if found.people else ())))
-        made += [
-            (f"credence: {name}", *(_of(j, "weights", name) for j in judged)) for name in _frameworks(found)
-        ]
-        made.append(("certainty over frameworks", *(_of(j, "certainty", "") for j in judged)))
-        made.append(("alarm", *(_alarm(j) for j in judged)))
-    blank = ("—",) if found.people else ()
-    for name in _curves(found):
-        points = [next((short(c.point) for c in m.curves if c.name == name), "—") for m in found.models]
-        made.append((f"indifference: {words.plain(name)}", *points, *blank))
-    for kind in ("relevant", "irrelevant"):
-        slopes = [short(getattr(m.updating, kind)) if m.updating else "—" for m in found.models]
-        if any(m.updating for m in found.models):
-            made.append((f"update slope, {kind}", *slopes, *blank))
-    for name, said in (("gap", "distance from people"), ("rank_correlation", "rank correlation with people")):
-        if any(m.people for m in found.models):
-            made.append((said, *(short(m.people[name]) for m in found.models), *blank))
-    return made
-
-
-def said(found: Results) -> list[str]:
-    """What should be read before the numbers."""
-    lines = []
-    for m in found.models:
-        consistent = m.judged.measures["consistency"] if m.judged else None
-        if isinstance(consistent, Measure) and consistent.value < 0.5:
-            lines.append(
-                f"{label(m.name)} answers by form more than by content (consistency "
-                f"{consistent.value:.2f}): its other numbers say little."
-            )
-        sure = m.judged.credence.certainty if m.judged else None
-        if isinstance(sure, NotMeasured):
-            lines.append(f"Credence of {label(m.name)} is not measured: {words.brief(sure.reason)}.")
-        if m.judged and m.judged.credence.alarm is True:
-            lines.append(
-                f"Alarm: {label(m.name)} gives one framework more than {ALARM} on what is left open."
-            )
-    return lines
-
-
-def label(name: str) -> str:
-    """A model's name, short: the end of a path tells more than its beginning."""
-    short = words.brief(name.rstrip("/"), 200)
-    return short if len(short) <= LABEL else "…" + short[-LABEL + 1 :]
-
-
-def indented(said: str) -> str:
-    """A row's name as it is, where it begins with spaces, which a page would drop."""
-    return said.replace("  ", "\u2003", 1) if said.startswith("  ") else said
 
 
 def write_moral_page(path: Path, found: Results) -> None:
@@ -120,8 +55,8 @@ def write_moral_page(path: Path, found: Results) -> None:
         tables=(Grid(heads(found), tuple((indented(r[0]), *r[1:]) for r in rows(found)), words=True),),
     )
     sections = [
-        *(first, *_credence(found), *_entropy(found), *_rules(found), *_traded(found), *_moved(found)),
-        *_side_by_side(found),
+        *(first, *_credence(found), *_by_form(found), *_entropy(found), *_rules(found), *_traded(found)),
+        *(*_moved(found), *_side_by_side(found)),
     ]
     facts = (
         ("models", ", ".join(label(m.name) for m in found.models)),
@@ -189,7 +124,7 @@ def _credence(found: Results) -> list["Section"]:
             drawings.append(draw(dots, f"weight, {name}", f"credence{i}", f"Credence of {name}", None))
         shown.append((name, one))
     what = {
-        "alarm": _alarm,
+        "alarm": lambda j: alarm_said(j.credence.alarm),
         "certainty": lambda j: short(j.credence.certainty),
         "certainty under which even choosers stay": lambda j: short(j.credence.even),
         "steepness β": lambda j: short(j.credence.beta),
@@ -209,6 +144,25 @@ def _credence(found: Results) -> list["Section"]:
         "these dilemmas. Likeness: the largest correlation of two frameworks' recommendations."
     )
     return [Section("Credence", lede, tuple(drawings), (Grid(top, table, words=True),))] if shown else []
+
+
+def _by_form(found: Results) -> list["Section"]:
+    from molehunt.report.sheet import Grid, Section
+
+    tables = []
+    for m in found.models:
+        forms = m.judged.forms if m.judged else {}
+        if len(forms) < 2:
+            continue
+        lines = [(NAMES[n], *(short(j.measures[n]) for j in forms.values())) for n in NAMES]
+        lines += [(said, *(say(j) for j in forms.values())) for said, say in FORM_CREDENCE.items()]
+        tables.append(Grid((label(m.name), *(FORM_NAMES[f] for f in forms)), tuple(lines), words=True))
+    lede = (
+        "The same dilemmas, each form of question alone, in both orders. A small model may choose where it "
+        "is asked to repeat an action and toss a coin where a letter stands for it; all forms together "
+        "would drown that. Consistency is over both orders here."
+    )
+    return [Section("Form by form", lede, tables=tuple(tables))] if tables else []
 
 
 def _entropy(found: Results) -> list["Section"]:
@@ -254,7 +208,7 @@ def _traded(found: Results) -> list["Section"]:
 
     drawings: list[Markup] = []
     table = []
-    for i, name in enumerate(_curves(found)):
+    for i, name in enumerate(trade_names(found)):
         some = [(m, c) for m in found.models for c in m.curves if c.name == name]
         one = some[0][1]
         lines: list[Line] = []
@@ -313,28 +267,15 @@ def _means(pairs: Sequence[tuple[float, float]]) -> "tuple[Point, ...]":
     return tuple(Point(x, m.value, m.low, m.high) for x, m in found if isinstance(m, Measure))
 
 
-def _frameworks(found: Results) -> list[str]:
-    judged = [m.judged for m in found.models if m.judged] or ([found.people] if found.people else [])
-    return list(judged[0].credence.weights) if judged else []
+def _largest(judged: Judged) -> str:
+    weights = judged.credence.weights
+    known = {f: w for f, w in weights.items() if isinstance(w, Measure)}
+    most = max(known, key=lambda f: known[f].value, default="")
+    return f"{most} {short(known[most])}" if most else "not measured"
 
 
-def _curves(found: Results) -> list[str]:
-    return list(dict.fromkeys(c.name for m in found.models for c in m.curves))
-
-
-def _of(judged: Judged | None, what: str, name: str) -> str:
-    if judged is None:
-        return "—"
-    if what == "certainty":
-        return short(judged.credence.certainty)
-    held: Mapping[str, Measure | NotMeasured] = (
-        judged.measures if what == "measures" else judged.credence.weights
-    )
-    return short(held[name])
-
-
-def _alarm(judged: Judged | None) -> str:
-    if judged is None:
-        return "—"
-    alarm = judged.credence.alarm
-    return "not measured" if isinstance(alarm, NotMeasured) else "sounds" if alarm else "silent"
+FORM_CREDENCE: "Mapping[str, Callable[[Judged], str]]" = {
+    "largest weight of a framework": _largest,
+    "p, sides swapped": lambda j: "not measured" if j.credence.p is None else f"{j.credence.p:.2f}",
+    "alarm": lambda j: alarm_said(j.credence.alarm),
+}

@@ -58,7 +58,8 @@ def run(options: Options) -> int:
     from molehunt.character.moral.study import materials, moral
     from molehunt.game.watch import watching
     from molehunt.verbs._inside import look_at, open_inside
-    from molehunt.verbs._moral_page import HEADS, heads, rows, said, write_moral_page
+    from molehunt.verbs._moral_page import write_moral_page
+    from molehunt.verbs._moral_said import HEADS, heads, rows, said
 
     names, out = _names(options)
     if options.dry_run:

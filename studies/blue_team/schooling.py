@@ -15,7 +15,7 @@ from typing import Any
 from blue_study import Setting
 
 from molehunt.character.constitution_check import load_sound
-from molehunt.character.training.plan import Plan
+from molehunt.character.training.plan import STEPS, Plan, Toward
 from molehunt.character.training.result import ADAPTER
 from molehunt.character.training.train import RESULT, made_from, train
 from molehunt.core.atomic import read_json
@@ -49,12 +49,16 @@ class Schooled:
 
 
 def plan_of(name: str, plan: Plan) -> Plan:
-    """How a model is trained."""
+    """How a model is trained.
+
+    The plan's steps are those toward a constitution; a control takes as many more as it usually does.
+    """
     if name == AGAIN:
         return replace(plan, toward="constitution", constitution="kind-person", seed=plan.seed + 1)
     if name in PRESETS:
         return replace(plan, toward="constitution", constitution=name)
-    return replace(plan, toward="certain" if name == "certain" else "calibrated")
+    toward: Toward = "certain" if name == "certain" else "calibrated"
+    return replace(plan, toward=toward, steps=round(plan.steps * STEPS[toward] / STEPS["constitution"]))
 
 
 def key_of(asked: Any) -> str:

@@ -8,6 +8,7 @@ from marks import measured
 from schooling import BASE, CONTROLS
 from weighing import BUILTIN, EVERY, PUBLISHED, ideal
 
+from molehunt.character.moral.forms import FORMS
 from molehunt.core import stats
 from molehunt.core.records import NotMeasured
 
@@ -21,6 +22,10 @@ def of_moral(rows: Mapping[str, Row]) -> dict[str, Number]:
             for what in ("low_accuracy", "entropy_auroc"):
                 found[f"{bank}_{what}_{name}"] = kept(own.get("measures", {}).get(what))
             found[f"{bank}_most_{name}"] = most(own)
+            for form in FORMS:
+                alone = own.get("forms", {}).get(form, {}).get("measures", {})
+                for what in ("low_accuracy", "entropy_auroc"):
+                    found[f"{bank}_{what}_{form}_{name}"] = kept(alone.get(what))
             for what in ("beta", "gain", "recovery"):
                 found[f"{bank}_{what}_{name}"] = kept(own.get(what))
     for name in EVERY:
@@ -32,6 +37,10 @@ def of_moral(rows: Mapping[str, Row]) -> dict[str, Number]:
             for half in ("taught", "held_out"):
                 told = rows.get(name, {}).get("training", {}).get(when, {}).get(half, {})
                 found[f"distance_{when}_{half}_{name}"] = kept(told.get("distance"))
+                for form in FORMS if when == "after" else ():
+                    alone = told.get("forms", {}).get(form, {})
+                    found[f"distance_{half}_{form}_{name}"] = kept(alone.get("distance"))
+                    found[f"most_{half}_{form}_{name}"] = most(alone)
     return found | {f"slope_{kind}_ideal": kept(number) for kind, number in ideal().items()}
 
 

@@ -10,7 +10,9 @@ from schooling import BASE, CONTROLS
 from values_measures import won
 from weighing import BUILTIN, EVERY, PUBLISHED
 
+from molehunt.character.moral.forms import FORMS
 from molehunt.core.record_json import to_json
+from molehunt.verbs._moral_said import FORM_NAMES
 
 Numbers = Mapping[str, Any]
 MORAL = (
@@ -47,7 +49,7 @@ def moral(numbers: Numbers, rows: Mapping[str, Any]) -> list[str]:
             lines += ["", f"{words}:", *table(heads, lines_of)]
     if not any(PUBLISHED in r for r in own.values()):
         lines += ["", UNNAMED]
-    lines += _took(numbers, own) + _scripted()
+    lines += _by_form(numbers, own) + _took(numbers, own) + _scripted()
     slopes = [
         [name, *(shown(numbers[f"slope_{kind}_{name}"]) for kind in ("relevant", "irrelevant"))]
         for name in ("ideal", *(n for n in EVERY if n in own))
@@ -76,7 +78,58 @@ def _took(numbers: Numbers, own: Mapping[str, Any]) -> list[str]:
         return []
     heads = ("trained to be", "taught, before", "taught, after", "held out, before", "held out, after")
     said = "Whether training took: mean distance of a choice from its target, where taught and held out."
+    return ["", said, *table(heads, lines), *_took_by_form(numbers, own)]
+
+
+def _took_by_form(numbers: Numbers, own: Mapping[str, Any]) -> list[str]:
+    """The same after training, each form of question alone, and whether the alarm sounds there."""
+    lines = [
+        [
+            f"{name}, asked for {FORM_NAMES[form]}",
+            *(
+                one
+                for half in ("taught", "held_out")
+                for one in (
+                    shown(numbers[f"distance_{half}_{form}_{name}"]),
+                    *_once([shown(numbers[f"most_{half}_{form}_{name}"])]),
+                    _alarm(told[half]["forms"][form]["alarm"]),
+                )
+            ),
+        ]
+        for name in CONTROLS
+        if (told := own.get(name, {}).get("training", {}).get("after"))
+        for form in told["taught"].get("forms", {})
+    ]
+    if not lines:
+        return []
+    three = ("distance", "largest weight", "alarm")
+    heads = ("trained to be", *(f"{half}: {what}" for half in ("taught", "held out") for what in three))
+    said = (
+        "The same after training, each form of question alone. On what was taught the alarm is tried itself: "
+        "a model is certain there, or calibrated, because it was made so."
+    )
     return ["", said, *table(heads, lines)]
+
+
+def _by_form(numbers: Numbers, own: Mapping[str, Any]) -> list[str]:
+    """What each form alone says of every model."""
+    lines = [
+        [
+            f"{name}, {'MoralChoice' if bank == PUBLISHED else 'built-in'}",
+            *(shown(numbers[f"{bank}_{what}_{form}_{name}"]) for what, _ in MORAL[:2] for form in FORMS),
+        ]
+        for bank in (BUILTIN, PUBLISHED)
+        for name in EVERY
+        if own.get(name, {}).get(bank, {}).get("forms")
+    ]
+    if not lines:
+        return []
+    heads = ("each form alone", *(f"{said}: {FORM_NAMES[form]}" for _, said in MORAL[:2] for form in FORMS))
+    return [
+        "",
+        "A model may choose in one form of question and toss a coin in another:",
+        *table(heads, lines),
+    ]
 
 
 def _scripted() -> list[str]:

@@ -19,6 +19,7 @@ from schooling import BASE, CONTROLS, PRESETS, key_of, made_of, taught
 
 from molehunt.character.moral import updating
 from molehunt.character.moral.choices import Choice
+from molehunt.character.moral.judging import Judged
 from molehunt.character.moral.study import Found, Materials, moral
 from molehunt.character.training.uncertain import halves
 from molehunt.core.atomic import read_json, write_json, write_jsonl
@@ -88,11 +89,18 @@ def _training(result: Mapping[str, Any] | None) -> dict[str, Any]:
     """
     return {
         when: {
-            half: {n: one[n] for n in ("distance", "weights", "certainty", "alarm")}
+            half: {
+                **_of_training(one),
+                "forms": {form: _of_training(own) for form, own in one.get("forms", {}).items()},
+            }
             for half, one in halved.items()
         }
         for when, halved in ((result or {}).get("moral") or {}).items()
     }
+
+
+def _of_training(one: Mapping[str, Any]) -> dict[str, Any]:
+    return {n: one[n] for n in ("distance", "weights", "certainty", "alarm")}
 
 
 @cache
@@ -137,5 +145,15 @@ def _told(one: Found, counts: Mapping[str, int]) -> dict[str, Any]:
             "alarm": nothing if judged is None else judged.credence.alarm,
             "relevant": nothing if moved is None else moved.relevant,
             "irrelevant": nothing if moved is None else moved.irrelevant,
+            "forms": {} if judged is None else {f: _of_form(own) for f, own in judged.forms.items()},
         }
     )
+
+
+def _of_form(one: Judged) -> dict[str, Any]:
+    return {
+        "measures": dict(one.measures),
+        "weights": dict(one.credence.weights),
+        "alarm": one.credence.alarm,
+        "p": one.credence.p,
+    }

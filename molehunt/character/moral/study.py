@@ -15,7 +15,7 @@ from molehunt.character.moral import tradeoffs, updating
 from molehunt.character.moral.apart import Seen, changes, furthest
 from molehunt.character.moral.choices import Choice, chosen
 from molehunt.character.moral.forms import Posed, Question, questions
-from molehunt.character.moral.judging import Judged, judged
+from molehunt.character.moral.judging import Judged, judged_by_form
 from molehunt.character.moral.people import Split, beside, judged_people, read_people
 from molehunt.character.moral.tradeoffs import Curve
 from molehunt.character.moral.updating import Updating
@@ -133,15 +133,17 @@ def found(
     draws: int = DRAWS,
 ) -> Found:
     """Every measure of one chooser, from its choices alone."""
-    choices = chosen(asked.get("dilemmas", ()))
+    said = asked.get("dilemmas", ())
     told = asked.get("evidence", ())
     return Found(
         name,
         fingerprint,
-        judged(what.dilemmas, choices, seed=seed, draws=draws) if what.dilemmas else None,
+        judged_by_form(what.dilemmas, asked.get("dilemmas", ()), seed=seed, draws=draws)
+        if what.dilemmas
+        else None,
         tuple(tradeoffs.curve(t, asked.get("tradeoffs", ())) for t in what.tradeoffs),
         updating.updating(what.stories, told, seed=seed, draws=draws) if what.stories else None,
-        beside(choices, people, seed=seed) if people else {},
+        beside(chosen(said), people, seed=seed) if people else {},
     )
 
 

@@ -1,7 +1,7 @@
 """What came of a training toward a character."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -29,6 +29,8 @@ class Moral:
     alarm: bool | NotMeasured
     distance: Number
     """Mean distance of the choice probability from the target that was taught, or would have been."""
+    forms: "Mapping[str, Moral]" = field(default_factory=dict)
+    """The same of each form of question alone."""
 
 
 @dataclass(frozen=True)

@@ -1,15 +1,16 @@
 """The two ways of training: toward a constitution, and toward an uncertainty."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from molehunt.character import bank
 from molehunt.character.constitution import Constitution
 from molehunt.character.moral.asking import ask
+from molehunt.character.moral.choices import Choice as Answer
 from molehunt.character.moral.choices import chosen
 from molehunt.character.moral.forms import Posed, questions
-from molehunt.character.moral.judging import judged
+from molehunt.character.moral.judging import Judged, judged_by_form
 from molehunt.character.training import uncertain, writing
 from molehunt.character.training.card import card
 from molehunt.character.training.lessons import dealt, teach
@@ -130,13 +131,21 @@ def _moral(
     parts = {"taught": taught[: plan.limit or None], "held_out": held_out[: plan.limit or None]}
     for number, (part, some) in enumerate(parts.items()):
         put = questions([Posed(d.id, d.context, d.actions) for d in some])
-        said = chosen(ask(asked, put, folder, lambda i, n, k=number: progress((k + i / n) / 2)))
-        one = judged(some, said, seed=plan.seed)
+        said = ask(asked, put, folder, lambda i, n, k=number: progress((k + i / n) / 2))
+        one = judged_by_form(some, said, seed=plan.seed)
         wanted = {d.id: t for d in some if (t := uncertain.target(d, plan)) is not None}
-        gaps = [abs(said[i].p - t) for i, t in wanted.items()]
-        how = "distance of choice probability from target"
-        distance = stats.mean(gaps, list(wanted), unit="share", how=how, seed=plan.seed, within=(0, 1))
-        c = one.credence
-        found[part] = Moral(one.measures, c.weights, c.certainty, c.alarm, distance)
+        forms = {f: _told(j, [c for c in said if c.form == f], wanted, plan) for f, j in one.forms.items()}
+        found[part] = replace(_told(one, said, wanted, plan), forms=forms)
     progress(1.0)
     return found
+
+
+def _told(one: Judged, said: Sequence[Answer], wanted: Mapping[str, float], plan: Plan) -> Moral:
+    """What dilemmas came to, and how far choices are from their targets."""
+    p = {i: c.p for i, c in chosen(said).items()}
+    ids = [i for i in wanted if i in p]
+    gaps = [abs(p[i] - wanted[i]) for i in ids]
+    how = "distance of choice probability from target"
+    distance = stats.mean(gaps, ids, unit="share", how=how, seed=plan.seed, within=(0, 1))
+    c = one.credence
+    return Moral(one.measures, c.weights, c.certainty, c.alarm, distance)
