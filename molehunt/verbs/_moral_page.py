@@ -154,15 +154,34 @@ def _by_form(found: Results) -> list["Section"]:
         forms = m.judged.forms if m.judged else {}
         if len(forms) < 2:
             continue
-        lines = [(NAMES[n], *(short(j.measures[n]) for j in forms.values())) for n in NAMES]
+        names = {**NAMES, "consistency": "consistency over both orders"}
+        lines = [(said, *(short(j.measures[n]) for j in forms.values())) for n, said in names.items()]
         lines += [(said, *(say(j) for j in forms.values())) for said, say in FORM_CREDENCE.items()]
         tables.append(Grid((label(m.name), *(FORM_NAMES[f] for f in forms)), tuple(lines), words=True))
     lede = (
         "The same dilemmas, each form of question alone, in both orders. A small model may choose where it "
         "is asked to repeat an action and toss a coin where a letter stands for it; all forms together "
-        "would drown that. Consistency is over both orders here."
+        "would drown that."
     )
-    return [Section("Form by form", lede, tables=tuple(tables))] if tables else []
+    return [Section("Form by form", lede, _form_dots(found), tuple(tables))] if tables else []
+
+
+def _form_dots(found: Results) -> tuple[Markup, ...]:
+    """Two measures that have a chance level: a drawing a model, a row a form."""
+    from molehunt.report.plots import Dot, draw
+
+    drawings = []
+    for i, m in enumerate(found.models):
+        for name in ("low_accuracy", "entropy_auroc"):
+            dots = [
+                Dot(FORM_NAMES[form], one, "on")
+                for form, judged in (m.judged.forms if m.judged else {}).items()
+                if isinstance(one := judged.measures[name], Measure)
+            ]
+            if dots:
+                axis, title = f"{NAMES[name]}, {label(m.name)}", f"{NAMES[name]}, form by form"
+                drawings.append(draw(dots, axis, f"form{i}_{name}", title, 0.5))
+    return tuple(drawings)
 
 
 def _entropy(found: Results) -> list["Section"]:
