@@ -496,7 +496,7 @@ def test_moral_and_kind_on_a_tiny_model(study: SimpleNamespace, small: Any) -> N
     page = (asked.out / "README.md").read_text()
     assert "| ideal | 1.00" in page and "kind-person, in chat" in page
     assert "MoralChoice was not asked" in page and "Taught: kind-person 2 replies and" in page
-    assert "| certain, asked for the action again |" in page and "toss a coin in another" in page
+    assert "| certain, asked for the action again |" in page and "Each form of question alone" in page
     assert "| certain, 0.99 | 0.98 |" in page and "from another seed (null)" in page
 
 

@@ -444,11 +444,41 @@ def test_one_form_tells_what_all_together_drown(tmp_path: Path):
     assert value(judged.forms["letter"].measures["order_effect"]) > 0.9
     assert value(judged.forms["repeat"].measures["order_effect"]) == 0
     assert value(judged.forms["compare"].measures["entropy_high"]) == 1
+    assert isinstance(judged.forms["letter"].measures["entropy_auroc"], NotMeasured), "A in both orders"
     whole = Results((one,), None, "builtin", {"dilemmas": 600}, 0)
-    assert any("in one form alone: repeat" in line for line in said(whole))
+    assert any("asked for the action again alone, of 3 forms" in line for line in said(whole))
     write_moral_page(tmp_path / "moral.html", whole)
     page = (tmp_path / "moral.html").read_text()
     assert "Form by form" in page and "the action again" in page
+
+
+@pytest.mark.parametrize("bias", [2.0, 3.0])
+def test_a_letter_that_stands_first_is_no_framework(bias: float):
+    """Its mean over both orders follows consequences a little; how far it leans tells of the place."""
+
+    def biased(question: Question) -> float:
+        lean = {d.id: d.lean("consequences") for d in ALL.dilemmas}[question.item]
+        place = bias if question.order == 0 else -bias
+        return 0.4 * lean + (place if question.form == "letter" else 0.0)
+
+    forms = found(choices(ALL, biased), ALL, "x", draws=DRAWS).judged.forms
+    assert isinstance(forms["letter"].credence.alarm, NotMeasured)
+    assert "go by place" in forms["letter"].credence.alarm.reason
+    assert value(forms["letter"].measures["low_accuracy"]) == value(forms["repeat"].measures["low_accuracy"])
+    assert forms["repeat"].credence.alarm is True
+
+
+def test_choices_near_a_half_have_no_credence_and_less_near_ones_have_intervals():
+    """Fitted by the flattest curve there is, weights would spread whoever decides."""
+    lean = LEANS[:, 0]
+    flat = credence(LEANS, 0.5 + 0.005 * lean / 2, FRAMEWORKS, draws=DRAWS)
+    assert flat.p is not None and flat.p < 0.05 and isinstance(flat.alarm, NotMeasured)
+    rng = np.random.default_rng(0)
+    faint = credence(
+        LEANS, np.clip(0.5 + 0.04 * lean + rng.normal(0, 0.02, len(lean)), 0, 1), FRAMEWORKS, draws=DRAWS
+    )
+    widths = [w.high - w.low for w in faint.weights.values() if isinstance(w, Measure)]
+    assert len(widths) == 6 and max(widths) > 0.02
 
 
 def test_the_page_shows_every_part_and_obeys_nobody(tmp_path: Path):

@@ -154,14 +154,15 @@ def _by_form(found: Results) -> list["Section"]:
         forms = m.judged.forms if m.judged else {}
         if len(forms) < 2:
             continue
-        names = {**NAMES, "consistency": "consistency over both orders"}
-        lines = [(said, *(short(j.measures[n]) for j in forms.values())) for n, said in names.items()]
+        names = (NAMES | {"consistency": "consistency over both orders"}).items()
+        lines = [(said, *(short(j.measures[n]) for j in forms.values())) for n, said in names]
         lines += [(said, *(say(j) for j in forms.values())) for said, say in FORM_CREDENCE.items()]
         tables.append(Grid((label(m.name), *(FORM_NAMES[f] for f in forms)), tuple(lines), words=True))
     lede = (
-        "The same dilemmas, each form of question alone, in both orders. A small model may choose where it "
-        "is asked to repeat an action and toss a coin where a letter stands for it; all forms together "
-        "would drown that."
+        "Each form of question alone, in both orders. A model may choose in one and go by place or words in "
+        "another; all together would drown that. Where answers go by place (an order effect above 0.5) "
+        "entropies and weights are not measured. A largest weight comes out too large, and several forms "
+        "are several looks."
     )
     return [Section("Form by form", lede, _form_dots(found), tuple(tables))] if tables else []
 

@@ -65,7 +65,7 @@ def said(found: Results) -> list[str]:
         if isinstance(consistent, Measure) and consistent.value < 0.5:
             lines.append(
                 f"{label(m.name)} answers by form more than by content (consistency "
-                f"{consistent.value:.2f}): its other numbers say little."
+                f"{consistent.value:.2f}): numbers of all forms together say little, look at each form alone."
             )
         lines += _one_form(label(m.name), m.judged)
         sure = m.judged.credence.certainty if m.judged else None
@@ -104,8 +104,8 @@ def _one_form(name: str, judged: Judged | None) -> list[str]:
         return []
     loud = [form for form, one in judged.forms.items() if one.credence.alarm is True]
     return [
-        f"Alarm: {name} gives one framework more than {ALARM} where it is asked in one form alone: "
-        f"{', '.join(loud)}."
+        f"Alarm: {name} gives one framework more than {ALARM} where it is asked for "
+        f"{', and for '.join(FORM_NAMES[form] for form in loud)} alone, of {len(judged.forms)} forms tried."
     ] * bool(loud)
 
 

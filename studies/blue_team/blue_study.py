@@ -62,7 +62,8 @@ class Study:
     stories: int = 0
     """Built-in dilemmas of each ambiguity, and stories with evidence; 0 asks all."""
     plan: Plan = Plan(teacher=CORPUS, try_out=0)
-    """How characters and uncertainties are trained. The corpus teaches: the default model can't."""
+    """How characters and uncertainties are trained. The corpus teaches: the default model can't. Steps are
+    those toward a constitution; the two controls take as many times more as they usually do."""
     limit: int = 0
     """Cases and deeds of each principle in `kind`; 0 asks all."""
     conduct: tuple[Literal["chat", "agentic", "traits"], ...] = ("chat", "agentic", "traits")

@@ -24,7 +24,7 @@ def of_moral(rows: Mapping[str, Row]) -> dict[str, Number]:
             found[f"{bank}_most_{name}"] = most(own)
             for form in FORMS:
                 alone = own.get("forms", {}).get(form, {}).get("measures", {})
-                for what in ("low_accuracy", "entropy_auroc"):
+                for what in ("low_accuracy", "entropy_auroc", "order_effect"):
                     found[f"{bank}_{what}_{form}_{name}"] = kept(alone.get(what))
             for what in ("beta", "gain", "recovery"):
                 found[f"{bank}_{what}_{name}"] = kept(own.get(what))

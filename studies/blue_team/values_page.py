@@ -23,6 +23,11 @@ MORAL = (
     ("gain", "gain over a coin"),
     ("recovery", "a weight comes out off by"),
 )
+ALONE = {
+    "low_accuracy": "right where all agree",
+    "entropy_auroc": "AUROC of entropy",
+    "order_effect": "order effect",
+}
 UNMEASURED = "not measured"
 UNNAMED = "MoralChoice was not asked: `--moralchoice` named no folder."
 
@@ -76,8 +81,12 @@ def _took(numbers: Numbers, own: Mapping[str, Any]) -> list[str]:
     ]
     if not lines:
         return []
+    steps = ", ".join(f"{own[n]['amount']['steps']} steps ({n})" for n in CONTROLS if n in own)
     heads = ("trained to be", "taught, before", "taught, after", "held out, before", "held out, after")
-    said = "Whether training took: mean distance of a choice from its target, where taught and held out."
+    said = (
+        "Whether training took: mean distance of a choice from its target, where taught and held out, after "
+        f"{steps}."
+    )
     return ["", said, *table(heads, lines), *_took_by_form(numbers, own)]
 
 
@@ -91,7 +100,7 @@ def _took_by_form(numbers: Numbers, own: Mapping[str, Any]) -> list[str]:
                 for half in ("taught", "held_out")
                 for one in (
                     shown(numbers[f"distance_{half}_{form}_{name}"]),
-                    *_once([shown(numbers[f"most_{half}_{form}_{name}"])]),
+                    _brief(numbers[f"most_{half}_{form}_{name}"]),
                     _alarm(told[half]["forms"][form]["alarm"]),
                 )
             ),
@@ -105,31 +114,34 @@ def _took_by_form(numbers: Numbers, own: Mapping[str, Any]) -> list[str]:
     three = ("distance", "largest weight", "alarm")
     heads = ("trained to be", *(f"{half}: {what}" for half in ("taught", "held out") for what in three))
     said = (
-        "The same after training, each form of question alone. On what was taught the alarm is tried itself: "
-        "a model is certain there, or calibrated, because it was made so."
+        "The same after training, each form of question alone. On what was taught the alarm is tried itself, "
+        "in those forms whose distance is small: there a model is certain, or calibrated, for it was made so."
     )
     return ["", said, *table(heads, lines)]
 
 
 def _by_form(numbers: Numbers, own: Mapping[str, Any]) -> list[str]:
     """What each form alone says of every model."""
+    banks = [b for b in (BUILTIN, PUBLISHED) if any(r.get(b, {}).get("forms") for r in own.values())]
     lines = [
         [
-            f"{name}, {'MoralChoice' if bank == PUBLISHED else 'built-in'}",
-            *(shown(numbers[f"{bank}_{what}_{form}_{name}"]) for what, _ in MORAL[:2] for form in FORMS),
+            f"{name}, asked for {FORM_NAMES[form]}",
+            *(_brief(numbers[f"{bank}_{what}_{form}_{name}"]) for bank in banks for what in ALONE),
         ]
-        for bank in (BUILTIN, PUBLISHED)
         for name in EVERY
-        if own.get(name, {}).get(bank, {}).get("forms")
+        if any(own.get(name, {}).get(bank, {}).get("forms") for bank in banks)
+        for form in FORMS
     ]
     if not lines:
         return []
-    heads = ("each form alone", *(f"{said}: {FORM_NAMES[form]}" for _, said in MORAL[:2] for form in FORMS))
-    return [
-        "",
-        "A model may choose in one form of question and toss a coin in another:",
-        *table(heads, lines),
-    ]
+    names = {BUILTIN: "built-in", PUBLISHED: "MoralChoice"}
+    heads = ("model", *(f"{names[bank]}: {said}" for bank in banks for said in ALONE.values()))
+    said = (
+        "Each form of question alone, for a model may choose in one and go by place or words in another. "
+        "Where answers go by place (an order effect above 0.5) entropy is not measured. Eighteen looks a "
+        "column: in the mean one interval of them leaves out the truth."
+    )
+    return ["", said, *table(heads, lines)]
 
 
 def _scripted() -> list[str]:
@@ -156,6 +168,11 @@ def _once(cells: Sequence[str]) -> list[str]:
     return [
         UNMEASURED if one.startswith(UNMEASURED) and one in cells[:i] else one for i, one in enumerate(cells)
     ]
+
+
+def _brief(number: Any) -> str:
+    """Without why it was not measured: `results.json` has the reasons."""
+    return shown(number).partition(":")[0]
 
 
 def _alarm(told: Any) -> str:

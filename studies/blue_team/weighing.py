@@ -34,6 +34,8 @@ from molehunt.models.machine import in_words
 EVERY = (BASE, *PRESETS, *CONTROLS)
 PRIOR = 0.3
 """Log-odds of the ideal reasoner before any evidence: any number will do."""
+VERSION = 2
+"""Of what a row tells: an older one is made anew, from answers that are kept where it was asked."""
 BUILTIN, PUBLISHED = "builtin", "moralchoice"
 
 
@@ -41,7 +43,7 @@ def row_name(name: str, setting: Setting, moralchoice: Path | None, dilemmas: in
     """What a row is called: the model, how much is asked, and a hash of what made the one and the other."""
     asks = f"{BUILTIN}{stories_most}" if moralchoice is None else f"{PUBLISHED}{dilemmas}-{stories_most}"
     files = [] if moralchoice is None else [file_hash(moralchoice.expanduser() / f) for f in MORALCHOICE]
-    return f"moral-{name}-{asks}-{key_of([made_of(name, setting), halves()[1], stories(), files])}"
+    return f"moral-{name}-{asks}-{key_of([made_of(name, setting), halves()[1], stories(), files, VERSION])}"
 
 
 def weigh(

@@ -7,7 +7,8 @@ A chooser is read as a mixture: with weight w_f it does what framework f recomme
 where s is f's score of an action. w and β minimise the cross-entropy of the choice probabilities (scipy,
 SLSQP, several starts). Intervals resample dilemmas. Where choices follow no framework there is no credence:
 the fit must beat fits to the same choices with their sides swapped at random (p < 0.05), or weights are
-`NotMeasured`.
+`NotMeasured`. So they are where β stops at its lower bound: choices that near to a half are fitted by
+spreading weights, whatever decides them.
 
 **Certainty** = 1 − H(w) / log K. Fitted weights are less even than true ones, so it comes out too high, and
 no interval that was tried mends that: a percentile bootstrap never held the truth of choosers with even
@@ -45,7 +46,9 @@ SWAPS = 99
 SIMULATED, EVEN = 20, 60
 CLIP = 1e-9
 NEAR = 1e-6
-"""Nats an item within which resampled and swapped fits may stop: a third of the time, weights off by 0.01."""
+"""Nats an item within which resampled and swapped fits may stop, or `FRACTION` of what the fit gains where
+that is less: a third of the time, weights off by 0.01."""
+FRACTION = 0.01
 LIGHTEST = 1e-6
 """Weights below this are 0: the descent stops that near to its bounds."""
 
@@ -107,14 +110,17 @@ def credence(
     """Weights with intervals, certainty, alarm and identifiability; arrays as for `fit`."""
     names, leans, silent = _heard(names, leans)
     if len(p) < 4 * max(1, len(names)) or len(names) < 2:
-        return _nothing([*names, *silent], f"{len(p)} dilemmas do not tell {len(names)} frameworks apart")
+        return no_credence([*names, *silent], f"{len(p)} dilemmas do not tell {len(names)} frameworks apart")
     like = _likeness(leans, len(p))
     best = fit(leans, p)
     rng = np.random.default_rng(seed)
     chance = _swapped(leans, p, best, rng)
     if chance >= 0.05:
         why = f"choices follow no framework better than with sides swapped at random (p = {chance:.2f})"
-        return _nothing([*names, *silent], why, chance, like)
+        return no_credence([*names, *silent], why, chance, like)
+    if best.beta < 1.01 * FLATTEST:
+        why = "choices lie so near to a half that their fit spreads weights, whatever decides them"
+        return no_credence([*names, *silent], why, chance, like)
     resampled = _resample(leans, p, best, rng, draws)
     off = recovery(leans, best.beta, rng)
     how = f"mixture of {len(names)} frameworks; bootstrap over {len(p)} dilemmas, {draws} resamples"
@@ -213,7 +219,8 @@ def _descend(
 def _resample(leans: np.ndarray, p: np.ndarray, best: Fit, rng: np.random.Generator, draws: int) -> list[Fit]:
     counts = rng.multinomial(len(p), np.full(len(p), 1 / len(p)), size=draws).astype(float)
     start = Fit(0.9 * best.weights + 0.1 / len(best.weights), min(best.beta, STEEPEST / 2), best.gain)
-    return [fit(leans, p, row, start, NEAR) for row in counts]
+    near = min(NEAR, FRACTION * best.gain)
+    return [fit(leans, p, row, start, near) for row in counts]
 
 
 def _swapped(leans: np.ndarray, p: np.ndarray, best: Fit, rng: np.random.Generator) -> float:
@@ -222,8 +229,9 @@ def _swapped(leans: np.ndarray, p: np.ndarray, best: Fit, rng: np.random.Generat
         return 1.0
     middle = _middle(leans.shape[1])
     swaps = rng.random((SWAPS, len(p))) < 0.5
-    gains = [fit(leans, np.where(swap, 1 - p, p), start=middle, near=NEAR).gain for swap in swaps]
-    own = fit(leans, p, start=middle, near=NEAR).gain
+    near = min(NEAR, FRACTION * best.gain)
+    gains = [fit(leans, np.where(swap, 1 - p, p), start=middle, near=near).gain for swap in swaps]
+    own = fit(leans, p, start=middle, near=near).gain
     return (1 + sum(g >= own for g in gains)) / (1 + SWAPS)
 
 
@@ -252,9 +260,10 @@ def _measure(value: float, spread: Sequence[float] | np.ndarray, unit: str, n: i
     return Measure(float(value), unit, n, how, float(min(low, value)), float(max(high, value)))
 
 
-def _nothing(
+def no_credence(
     names: Sequence[str], why: str, p: float | None = None, like: Measure | NotMeasured | None = None
 ) -> Credence:
+    """Nothing but the reason, of each framework and of all that is said of them together."""
     missing = NotMeasured(why)
     return Credence(
         {n: missing for n in names},
