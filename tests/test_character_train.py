@@ -55,6 +55,9 @@ from molehunt.models.packing import Example, pack
 from molehunt.models.prompts import prompt_ids, text_ids
 from molehunt.models.readers import FAILED, open_local
 from molehunt.models.tiny import tiny_model
+from molehunt.verbs._character_said import trained_rows
+from molehunt.verbs._moral_said import FORM_NAMES
+from molehunt.verbs._probe_page import short
 from molehunt.verbs._train_page import write_train_page
 
 SMALL = Plan(steps=2, prefer_steps=1, batch=2, max_tokens=4, limit=3, try_out=2, checks=1)
@@ -610,6 +613,18 @@ def test_an_uncertainty_is_trained_and_measured_on_dilemmas_that_were_not_taught
     assert set(result.moral["after"]) == {"taught", "held_out"}
     assert read_json(tmp_path / "x" / "moral.json")["after"]["held_out"]["is"] == "Moral"
     assert train("tiny", tmp_path / "x", plan) == result
+    lines = dict(trained_rows(result))
+    for form, words in FORM_NAMES.items():
+        one = result.moral["after"]["taught"].forms[form]
+        assert lines[f"distance, asked for {words}, taught dilemmas, after"] == short(one.distance)
+        assert f"alarm, asked for {words}, held out dilemmas, after" in lines
+        assert not any(f"{words}, taught dilemmas, before" in name for name in lines)
+    whole = result.moral["after"]["taught"]
+    each = [value(one.distance) for one in whole.forms.values()]
+    assert min(each) <= value(whole.distance) <= max(each)
+    told = result.moral.items()
+    older = {when: {h: replace(m, forms={}) for h, m in halves.items()} for when, halves in told}
+    assert not any("asked for" in name for name, _ in trained_rows(replace(result, moral=older)))
 
 
 def test_a_teacher_that_refuses_ends_it_with_a_sentence_and_nothing_half_written(
