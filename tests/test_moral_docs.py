@@ -24,7 +24,7 @@ SMALL = {
 def test_the_commands_do_what_they_say(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd) -> None:
     monkeypatch.chdir(tmp_path)
     lines = [line for block in BLOCKS for line in block.splitlines()]
-    assert len(lines) == 10
+    assert len(lines) == 11
     for line in lines:
         command, _, file = line.partition(" > ")
         small = next((more for verb, more in SMALL.items() if command.startswith(verb)), "")

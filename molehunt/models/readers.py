@@ -80,12 +80,13 @@ class LocalReader:
 
 @dataclass(frozen=True)
 class InspectReader:
-    """Any model that Inspect knows, at temperature 0, so many questions in flight at once."""
+    """Any model that Inspect knows, so many questions in flight at once."""
 
     name: str
     parallel: int = 16
     make: Callable[[], Any] | None = None
     """Makes the Inspect model; by its name where None."""
+    temperature: float = 0.0
 
     def ask(self, questions: Sequence[str], max_tokens: int) -> list[Reply]:
         """An answer a question.
@@ -94,6 +95,10 @@ class InspectReader:
             UserError: inspect-ai is missing, or cannot make this model (no such name, no key).
         """
         return asyncio.run(self._all(questions, max_tokens))
+
+    def look(self) -> None:
+        """Say what is wrong with the name or the key before any work. Errors as `ask`."""
+        self._model(1)
 
     async def _all(self, questions: Sequence[str], max_tokens: int) -> list[Reply]:
         model, config = self._model(max_tokens)
@@ -116,7 +121,9 @@ class InspectReader:
                 f"`statistics` or {LOCAL}default."
             )
         inspect = import_module("inspect_ai.model")  # late: it costs seconds, and not all have it
-        config = inspect.GenerateConfig(max_tokens=max_tokens, temperature=0.0, max_connections=self.parallel)
+        config = inspect.GenerateConfig(
+            max_tokens=max_tokens, temperature=self.temperature, max_connections=self.parallel
+        )
         try:
             return (self.make() if self.make else inspect.get_model(self.name, memoize=False)), config
         except Exception as error:
@@ -170,7 +177,7 @@ def open_reader(name: str, parallel: int = 16) -> Answerer:
             "writes it."
         )
     reader = InspectReader(name, max(1, parallel))
-    reader._model(1)  # what is wrong with the name or the key is said before any work
+    reader.look()
     return reader
 
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from molehunt.character.moral.credence import ALARM
 from molehunt.character.moral.judging import Judged
-from molehunt.character.moral.study import Results
+from molehunt.character.moral.study import Found, Results
 from molehunt.core.records import Measure, NotMeasured
 from molehunt.report import words
 from molehunt.verbs._probe_page import short
@@ -44,6 +44,9 @@ def rows(found: Results) -> list[tuple[str, ...]]:
         made.append(("certainty over frameworks", *(_of(j, "certainty", "") for j in judged)))
         made.append(("alarm", *("—" if j is None else alarm_said(j.credence.alarm) for j in judged)))
     blank = ("—",) if found.people else ()
+    if any(m.answered for m in found.models):
+        shares = (short(m.answered.share) if m.answered else "—" for m in found.models)
+        made.append(("answered with one of the two", *shares, *blank))
     for name in trade_names(found):
         points = [next((short(c.point) for c in m.curves if c.name == name), "—") for m in found.models]
         made.append((f"indifference: {words.plain(name)}", *points, *blank))
@@ -67,6 +70,7 @@ def said(found: Results) -> list[str]:
                 f"{label(m.name)} answers by form more than by content (consistency "
                 f"{consistent.value:.2f}): numbers of all forms together say little, look at each form alone."
             )
+        lines += _sampled(m)
         lines += _one_form(label(m.name), m.judged)
         sure = m.judged.credence.certainty if m.judged else None
         if isinstance(sure, NotMeasured):
@@ -96,6 +100,22 @@ def alarm_said(alarm: bool | NotMeasured) -> str:
 
 def trade_names(found: Results) -> list[str]:
     return list(dict.fromkeys(c.name for m in found.models for c in m.curves))
+
+
+def _sampled(one: Found) -> list[str]:
+    """How a model behind an API was asked, and what its service did not answer."""
+    if one.answered is None:
+        return []
+    lines = [
+        f"{label(one.name)} gives no likelihoods: {one.answered.samples} answers a question were counted, "
+        "and evidence was not asked."
+    ]
+    if one.answered.failed:
+        lines.append(
+            f"Its service did not answer {one.answered.failed:,} questions "
+            f"({words.brief(one.answered.why, 120)}): run the same command again to ask them."
+        )
+    return lines
 
 
 def _one_form(name: str, judged: Judged | None) -> list[str]:

@@ -8,7 +8,7 @@ time of a model whose size is not known before it is fetched.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from molehunt.core.records import NotMeasured
@@ -17,6 +17,7 @@ from molehunt.verbs._cost import PROMPT_TOKENS, SAMPLED, START
 
 if TYPE_CHECKING:
     from molehunt.character.conduct.cells import Subject
+    from molehunt.character.moral.study import Materials
     from molehunt.character.training.plan import Plan
     from molehunt.gate.bounds import Bounds
 
@@ -52,6 +53,33 @@ def moral_time(models: Sequence[str], texts: Iterable[str]) -> Time:
     """Of so many questions put to each of the models."""
     texts = list(texts)
     return _of(models, lambda at: at.reading(_tokens(texts), len(texts)))
+
+
+@dataclass(frozen=True)
+class Calls:
+    """What services are asked."""
+
+    calls: int
+    tokens_in: int
+    tokens_out_most: int
+
+    @property
+    def said(self) -> str:
+        """A sentence."""
+        return (
+            f"Calls to services: {self.calls:,}, with about {self.tokens_in:,} tokens of questions and at "
+            f"most {self.tokens_out_most:,} of answers, all but evidence."
+        )
+
+
+def moral_calls(models: int, what: "Materials", samples: int) -> Calls:
+    """Of `moral` for so many models that are sampled."""
+    from molehunt.character.moral.sampling import ANSWER
+
+    asked = [q for some in replace(what, stories=()).questions().values() for q in some]
+    calls = models * samples * len(asked)
+    read = models * samples * _tokens([q.text for q in asked])
+    return Calls(calls, round(read), calls * ANSWER)
 
 
 def measure_time(models: Sequence[str], what: "Subject", parts: Sequence[str], sampled: int) -> Time:

@@ -4,7 +4,8 @@ Every dilemma is asked in three forms and both orders, and the answer is read of
 sampled. MODELS are names, folders, or folders of adapters (of --base); without --out the last of them is the
 folder for what is found. `--items` takes `builtin`, the folder of MoralChoice's CSV files, or your own JSON
 lines. Writes `results.json`, `choices.parquet` and `moral.html`; answers are kept and never asked for twice.
-Models behind an API give no likelihoods and can't be asked.
+A model behind an API gives no likelihoods: `inspect:PROVIDER/MODEL`, by Inspect's names, is sampled instead,
+and is asked all but evidence.
 """
 
 from dataclasses import dataclass
@@ -18,6 +19,7 @@ from molehunt.core.errors import UserError
 from molehunt.verbs._screen import show, tables
 
 if TYPE_CHECKING:
+    from molehunt.character.moral.sampling import Sampler
     from molehunt.models.loaded import ModelSpec
 
 STOPPED = "Stopped; answers are kept: run the same command again to go on."
@@ -28,7 +30,7 @@ class Options:
     """Who is asked, and what."""
 
     models: Positional[tuple[str, ...]]
-    """`default`, `tiny`, Hugging Face ids, folders, or folders of adapters."""
+    """`default`, `tiny`, Hugging Face ids, folders, folders of adapters, or `inspect:PROVIDER/MODEL`."""
     out: Path | None = None
     """Folder for what is found; the last of MODELS where not given."""
     items: str = "builtin"
@@ -41,6 +43,10 @@ class Options:
     """Leave out the built-in dilemmas that `molehunt character train --toward` teaches: half of them."""
     human: Path | None = None
     """A CSV file of people's choices: item, share (who chose the first action), n."""
+    samples: int = 5
+    """Answers a question of models behind an API."""
+    parallel: int = 16
+    """Questions in flight at once to models behind an API."""
     base: str = "default"
     """What adapters are put on."""
     dtype: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
@@ -55,6 +61,7 @@ class Options:
 
 def run(options: Options) -> int:
     """Ask, measure, write, show."""
+    from molehunt.character.moral.sampling import INSPECT, Sampler
     from molehunt.character.moral.study import materials, moral
     from molehunt.game.watch import watching
     from molehunt.verbs._inside import look_at, open_inside
@@ -68,14 +75,26 @@ def run(options: Options) -> int:
         counts["all"] = sum(counts.values())
         words = ", ".join(f"{n:,} on {part}" for part, n in counts.items() if part != "all")
         each = f"{counts['all']:,} questions a model ({words}), two short answers each, {len(names)} models."
-        from molehunt.verbs._values_cost import moral_time
+        from molehunt.verbs._values_cost import moral_calls, moral_time
 
-        time = moral_time(names, (q.text for some in what.questions().values() for q in some))
-        show({**counts, "models": len(names), "time": time}, options.json, each, time.said)
+        asked = [q for some in what.questions().values() for q in some]
+        here = [name for name in names if not name.startswith(INSPECT)]
+        told = {**counts, "models": len(names)}
+        lines = [each]
+        if here:
+            time = moral_time(here, (q.text for q in asked))
+            told, lines = {**told, "time": time}, [*lines, time.said]
+        if len(here) < len(names):
+            calls = moral_calls(len(names) - len(here), what, options.samples)
+            told, lines = {**told, "calls": calls}, [*lines, calls.said]
+        show(told, options.json, *lines)
         return 0
     specs = [_spec(name, options) for name in names]
     materials(options.items, options.parts, options.limit, options.seed, options.held_out)  # mistakes first
-    look_at(specs)
+    look_at([s for s in specs if not isinstance(s, Sampler)])
+    for spec in specs:
+        if isinstance(spec, Sampler):
+            spec.reader()
     with alone(out), watching() as watch:
         found = moral(
             specs,
@@ -107,10 +126,22 @@ def _names(options: Options) -> tuple[tuple[str, ...], Path]:
     return names, options.out or Path(options.models[-1])
 
 
-def _spec(name: str, options: Options) -> "ModelSpec":
+def _spec(name: str, options: Options) -> "ModelSpec | Sampler":
+    """A model to be opened, or one to be sampled.
+
+    Raises:
+        UserError: what a sampled one is asked would be nothing.
+    """
+    from molehunt.character.moral.sampling import INSPECT, Sampler
     from molehunt.models.loaded import ModelSpec
     from molehunt.verbs._pair import is_adapter
 
+    if name.startswith(INSPECT):
+        if options.samples < 1 or options.parallel < 1:
+            raise UserError("--samples and --parallel should be at least 1.")
+        if set(options.parts) == {"evidence"}:
+            raise UserError(f"{name} gives no likelihoods, and is asked all but evidence; add other --parts.")
+        return Sampler(name.removeprefix(INSPECT), options.samples, options.parallel)
     if is_adapter(name):
         return ModelSpec(options.base, None, str(Path(name).expanduser()), options.dtype)
     return ModelSpec(name, None, None, options.dtype)

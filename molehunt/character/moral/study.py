@@ -17,6 +17,7 @@ from molehunt.character.moral.choices import Choice, chosen
 from molehunt.character.moral.forms import Posed, Question, questions
 from molehunt.character.moral.judging import Judged, judged_by_form
 from molehunt.character.moral.people import Split, beside, judged_people, read_people
+from molehunt.character.moral.sampling import INSPECT, Answered, Sampler, ask_by_samples
 from molehunt.character.moral.tradeoffs import Curve
 from molehunt.character.moral.updating import Updating
 from molehunt.core.atomic import refuse_foreign, write_bytes, write_json
@@ -73,6 +74,8 @@ class Found:
     """How near it is to people, where a file of theirs was given."""
     changes: Mapping[str, Measure | NotMeasured] = field(default_factory=dict)
     """Measures on dilemmas less the first model's, dilemma by dilemma; empty for the first."""
+    answered: Answered | None = None
+    """Of a model that was sampled; None of one that gave likelihoods."""
 
 
 @dataclass(frozen=True)
@@ -148,7 +151,7 @@ def found(
 
 
 def moral(
-    models: Sequence["str | ModelSpec"],
+    models: Sequence["str | ModelSpec | Sampler"],
     folder: str | Path,
     *,
     items: str = BUILTIN,
@@ -163,7 +166,7 @@ def moral(
     """Ask every model, measure, and write `choices.parquet` and `results.json` into `folder`.
 
     Args:
-        models: names as `open_model` takes them, or specs.
+        models: names as `open_model` takes them, specs, or samplers of models behind an API.
         held_out: leave out the built-in dilemmas that `train(...)` toward an uncertainty teaches.
         human: a file of people's choices (`people.py`).
         opener: opens a model; `open_model` where None.
@@ -176,7 +179,7 @@ def moral(
     from molehunt.models.loaded import ModelSpec
 
     specs = [ModelSpec(m) if isinstance(m, str) else m for m in models]
-    names = [s.adapter or s.id for s in specs]
+    names = [f"{INSPECT}{s.name}" if isinstance(s, Sampler) else s.adapter or s.id for s in specs]
     if not names or len(set(names)) < len(names):
         raise UserError("Name at least one model, and each only once.")
     what, folder = materials(items, parts, limit, seed, held_out), Path(folder)
@@ -188,6 +191,10 @@ def moral(
     made = []
     put = what.questions()
     for name, spec in zip(names, specs, strict=True):
+        if isinstance(spec, Sampler):
+            asked_of[name], one = _sampled(spec, what, name, folder, people, seed, progress)
+            made.append(one)
+            continue
         model = (opener or open_model)(spec)
         asked: dict[str, tuple[Choice, ...]] = {}
         for part, some in put.items():
@@ -215,6 +222,26 @@ def moral(
     write_choices(folder / CHOICES, asked_of)
     write_json(folder / RESULTS, results)
     return results
+
+
+def _sampled(
+    sampler: Sampler,
+    what: Materials,
+    name: str,
+    folder: Path,
+    people: Mapping[str, Split] | None,
+    seed: int,
+    progress: Progress,
+) -> tuple[Asked, Found]:
+    """All but evidence, in one go: of a service that fails nothing is told part by part."""
+    put = replace(what, stories=()).questions()
+    every = [q for some in put.values() for q in some]
+    bar = f"asking, {Path(name).name}"
+    choices, answered = ask_by_samples(sampler, every, folder, lambda i, n: progress(bar, i / n))
+    items = {part: {q.item for q in some} for part, some in put.items()}
+    asked = {part: tuple(c for c in choices if c.item in of) for part, of in items.items()}
+    one = found(asked, replace(what, stories=()), name, people=people, seed=seed)
+    return asked, replace(one, answered=answered)
 
 
 def write_choices(path: Path, asked_of: Mapping[str, Asked]) -> None:
