@@ -33,6 +33,9 @@ Reply = str | NotMeasured
 LOCAL = "local:"
 FAILED = "the reader failed"
 """How a reason begins that says nothing of the question: asked again, it may be answered."""
+RETRIES, PATIENCE = 6, 300
+"""Times that a service is asked once more, and seconds until a question counts as not answered: Inspect would
+try for ever, an account without credit included."""
 LONGEST = 20_000
 """Characters of an answer that are kept."""
 
@@ -122,7 +125,11 @@ class InspectReader:
             )
         inspect = import_module("inspect_ai.model")  # late: it costs seconds, and not all have it
         config = inspect.GenerateConfig(
-            max_tokens=max_tokens, temperature=self.temperature, max_connections=self.parallel
+            max_tokens=max_tokens,
+            temperature=self.temperature,
+            max_connections=self.parallel,
+            max_retries=RETRIES,
+            timeout=PATIENCE,
         )
         try:
             return (self.make() if self.make else inspect.get_model(self.name, memoize=False)), config

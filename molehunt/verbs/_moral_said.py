@@ -110,10 +110,10 @@ def _sampled(one: Found) -> list[str]:
         f"{label(one.name)} gives no likelihoods: {one.answered.samples} answers a question were counted, "
         "and evidence was not asked."
     ]
-    if one.answered.failed:
+    if one.answered.missing:
         lines.append(
-            f"Its service did not answer {one.answered.failed:,} questions "
-            f"({words.brief(one.answered.why, 120)}): run the same command again to ask them."
+            f"Its service did not give {one.answered.missing:,} answers "
+            f"({words.brief(one.answered.why, 160)}): run the same command again to ask for them."
         )
     return lines
 

@@ -67,19 +67,17 @@ class Calls:
     def said(self) -> str:
         """A sentence."""
         return (
-            f"Calls to services: {self.calls:,}, with about {self.tokens_in:,} tokens of questions and at "
-            f"most {self.tokens_out_most:,} of answers, all but evidence."
+            f"Calls to services: {self.calls:,}, all but evidence, less those whose answers are kept; about "
+            f"{self.tokens_in:,} tokens of questions, and at most {self.tokens_out_most:,} of answers."
         )
 
 
-def moral_calls(models: int, what: "Materials", samples: int) -> Calls:
+def moral_calls(models: int, what: "Materials", samples: int, tokens: int) -> Calls:
     """Of `moral` for so many models that are sampled."""
-    from molehunt.character.moral.sampling import ANSWER
-
     asked = [q for some in replace(what, stories=()).questions().values() for q in some]
     calls = models * samples * len(asked)
     read = models * samples * _tokens([q.text for q in asked])
-    return Calls(calls, round(read), calls * ANSWER)
+    return Calls(calls, round(read), calls * tokens)
 
 
 def measure_time(models: Sequence[str], what: "Subject", parts: Sequence[str], sampled: int) -> Time:

@@ -8,9 +8,10 @@ A model behind an API gives no likelihoods: `inspect:PROVIDER/MODEL`, by Inspect
 and is asked all but evidence.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from tyro.conf import Positional
 
@@ -20,6 +21,7 @@ from molehunt.verbs._screen import show, tables
 
 if TYPE_CHECKING:
     from molehunt.character.moral.sampling import Sampler
+    from molehunt.character.moral.study import Materials
     from molehunt.models.loaded import ModelSpec
 
 STOPPED = "Stopped; answers are kept: run the same command again to go on."
@@ -44,7 +46,9 @@ class Options:
     human: Path | None = None
     """A CSV file of people's choices: item, share (who chose the first action), n."""
     samples: int = 5
-    """Answers a question of models behind an API."""
+    """Answers a question of models behind an API; at least 3."""
+    max_tokens: int = 200
+    """Longest answer of models behind an API; those that think before they answer need more."""
     parallel: int = 16
     """Questions in flight at once to models behind an API."""
     base: str = "default"
@@ -69,32 +73,15 @@ def run(options: Options) -> int:
     from molehunt.verbs._moral_said import HEADS, heads, rows, said
 
     names, out = _names(options)
-    if options.dry_run:
-        what = materials(options.items, options.parts, options.limit, options.seed, options.held_out)
-        counts = {part: len(some) for part, some in what.questions().items()}
-        counts["all"] = sum(counts.values())
-        words = ", ".join(f"{n:,} on {part}" for part, n in counts.items() if part != "all")
-        each = f"{counts['all']:,} questions a model ({words}), two short answers each, {len(names)} models."
-        from molehunt.verbs._values_cost import moral_calls, moral_time
-
-        asked = [q for some in what.questions().values() for q in some]
-        here = [name for name in names if not name.startswith(INSPECT)]
-        told = {**counts, "models": len(names)}
-        lines = [each]
-        if here:
-            time = moral_time(here, (q.text for q in asked))
-            told, lines = {**told, "time": time}, [*lines, time.said]
-        if len(here) < len(names):
-            calls = moral_calls(len(names) - len(here), what, options.samples)
-            told, lines = {**told, "calls": calls}, [*lines, calls.said]
-        show(told, options.json, *lines)
-        return 0
     specs = [_spec(name, options) for name in names]
-    materials(options.items, options.parts, options.limit, options.seed, options.held_out)  # mistakes first
+    served = [s for s in specs if isinstance(s, Sampler)]
+    what = materials(options.items, options.parts, options.limit, options.seed, options.held_out)  # mistakes
+    if options.dry_run:
+        _dry(options, what, [n for n in names if not n.startswith(INSPECT)], served)
+        return 0
     look_at([s for s in specs if not isinstance(s, Sampler)])
-    for spec in specs:
-        if isinstance(spec, Sampler):
-            spec.reader()
+    for one in served:
+        one.reader()
     with alone(out), watching() as watch:
         found = moral(
             specs,
@@ -112,6 +99,30 @@ def run(options: Options) -> int:
     pieces = tables(heads(found) if len(found.models) > 1 else HEADS, rows(found), narrow=26)
     show(found, options.json, *pieces, *said(found), f"Page: {out / 'moral.html'}")
     return 0
+
+
+def _dry(options: Options, what: "Materials", here: Sequence[str], served: "Sequence[Sampler]") -> None:
+    """What would be asked: of models here as questions and time, of services as calls."""
+    from molehunt.verbs._values_cost import moral_calls, moral_time
+
+    put = what.questions()
+    counts = {part: len(some) for part, some in put.items()}
+    counts["all"] = sum(counts.values())
+    told: dict[str, Any] = {**counts, "models": len(here) + len(served)}
+    lines = []
+    if here:
+        words = ", ".join(f"{n:,} on {part}" for part, n in counts.items() if part != "all")
+        time = moral_time(here, (q.text for some in put.values() for q in some))
+        lines += [
+            f"{counts['all']:,} questions a model ({words}), two short answers each, {len(here)} models.",
+            time.said,
+        ]
+        told["time"] = time
+    if served:
+        calls = moral_calls(len(served), what, options.samples, options.max_tokens)
+        told["calls"] = calls
+        lines.append(calls.said)
+    show(told, options.json, *lines)
 
 
 def _names(options: Options) -> tuple[tuple[str, ...], Path]:
@@ -137,11 +148,9 @@ def _spec(name: str, options: Options) -> "ModelSpec | Sampler":
     from molehunt.verbs._pair import is_adapter
 
     if name.startswith(INSPECT):
-        if options.samples < 1 or options.parallel < 1:
-            raise UserError("--samples and --parallel should be at least 1.")
         if set(options.parts) == {"evidence"}:
             raise UserError(f"{name} gives no likelihoods, and is asked all but evidence; add other --parts.")
-        return Sampler(name.removeprefix(INSPECT), options.samples, options.parallel)
+        return Sampler(name.removeprefix(INSPECT), options.samples, options.max_tokens, options.parallel)
     if is_adapter(name):
         return ModelSpec(options.base, None, str(Path(name).expanduser()), options.dtype)
     return ModelSpec(name, None, None, options.dtype)

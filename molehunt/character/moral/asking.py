@@ -61,14 +61,9 @@ def ask(
 
 
 def kept(path: Path) -> dict[str, float]:
-    """Log-odds that a file holds, by key; a line that a kill left unfinished is taken off.
-
-    Lines of models that were sampled (`sampling.py`) are passed over.
-    """
+    """Log-odds that a file holds, by key; a line that a kill left unfinished is taken off."""
     found: dict[str, float] = {}
     for number, row in whole_lines(path, cut=True):
-        if isinstance(row, dict) and "neither" in row:
-            continue
         try:
             found[str(row["key"])] = float(row["log_odds"])
         except (KeyError, TypeError, ValueError):

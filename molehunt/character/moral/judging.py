@@ -74,6 +74,13 @@ def judged_by_form(
     return replace(judged(dilemmas, chosen(asked), seed=seed, draws=draws), forms=forms)
 
 
+def without_rules(one: Judged) -> Judged:
+    """Of a chooser whose log-odds are counts: what breaking a rule costs is not measured, in any form."""
+    why = NotMeasured("answers were counted, and counts give no unbiased log-odds")
+    forms = {form: without_rules(alone) for form, alone in one.forms.items()}
+    return replace(one, rules=dict.fromkeys(one.rules, why), forms=forms)
+
+
 def _steady(one: Judged) -> Judged:
     """A form as it is, less what it cannot tell where its answers go by place.
 

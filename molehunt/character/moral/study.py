@@ -15,7 +15,7 @@ from molehunt.character.moral import tradeoffs, updating
 from molehunt.character.moral.apart import Seen, changes, furthest
 from molehunt.character.moral.choices import Choice, chosen
 from molehunt.character.moral.forms import Posed, Question, questions
-from molehunt.character.moral.judging import Judged, judged_by_form
+from molehunt.character.moral.judging import Judged, judged_by_form, without_rules
 from molehunt.character.moral.people import Split, beside, judged_people, read_people
 from molehunt.character.moral.sampling import INSPECT, Answered, Sampler, ask_by_samples
 from molehunt.character.moral.tradeoffs import Curve
@@ -36,6 +36,7 @@ PARTS: tuple[Part, ...] = get_args(Part)
 BUILTIN = "builtin"
 """Our own dilemmas."""
 CHOICES, RESULTS = "choices.parquet", "results.json"
+Changes = Mapping[str, Measure | NotMeasured]
 Asked = Mapping[str, tuple[Choice, ...]]
 """Choices by part."""
 Progress = Callable[[str, float], None]
@@ -208,7 +209,7 @@ def moral(
     decided = [chosen(asked_of[name].get("dilemmas", ())) for name in names]
     if what.dilemmas:
         made[1:] = [
-            replace(m, changes=changes(what.dilemmas, own, decided[0], seed=seed))
+            replace(m, changes=_alike(m, made[0], changes(what.dilemmas, own, decided[0], seed=seed)))
             for m, own in zip(made[1:], decided[1:], strict=True)
         ]
     results = Results(
@@ -222,6 +223,15 @@ def moral(
     write_choices(folder / CHOICES, asked_of)
     write_json(folder / RESULTS, results)
     return results
+
+
+def _alike(one: Found, first: Found, changed: Changes) -> Changes:
+    """What can be held against each other: counts of few answers are noise where likelihoods are none."""
+    counts = [m.answered.samples if m.answered else None for m in (one, first)]
+    if counts[0] == counts[1]:
+        return changed
+    why = NotMeasured("one of the two was sampled, or both by other numbers of answers")
+    return {name: number if name == "low_accuracy" else why for name, number in changed.items()}
 
 
 def _sampled(
@@ -241,7 +251,7 @@ def _sampled(
     items = {part: {q.item for q in some} for part, some in put.items()}
     asked = {part: tuple(c for c in choices if c.item in of) for part, of in items.items()}
     one = found(asked, replace(what, stories=()), name, people=people, seed=seed)
-    return asked, replace(one, answered=answered)
+    return asked, replace(one, judged=one.judged and without_rules(one.judged), answered=answered)
 
 
 def write_choices(path: Path, asked_of: Mapping[str, Asked]) -> None:
