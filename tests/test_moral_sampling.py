@@ -64,6 +64,8 @@ def loopback(monkeypatch: pytest.MonkeyPatch):
         (LETTER, "Option A is as good as option B.", None),
         (LETTER, "I can't choose A or B for you.", None),
         (LETTER, "I would not choose A.", None),
+        (LETTER, "The choice is A or B, and I make neither.", None),
+        (LETTER, "I choose A/B testing.", None),
         (LETTER, "A, B: neither feels right", None),
         (LETTER, "A's harm is worse, so B.", None),
         (LETTER, "I choose neither. Option A lies; the other is cruel.", None),

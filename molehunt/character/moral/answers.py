@@ -22,6 +22,8 @@ SAYS = (
     r"\bI(?: would|'d| will|'ll)? (?:choose|pick|select|go with)\s+(?:the )?(?:(?:option|action|answer)\s+)?",
 )
 """What may stand before a letter that is meant."""
+ALONE = r"(?!'|\s*(?:/|or\b|and\b))"
+"""What may not stand behind it."""
 NEGATES = re.compile(
     r"\b(?:not|never|neither|nor|cannot|none|refuse|unable|depends|unsure)\b|n't\b", re.IGNORECASE
 )
@@ -43,7 +45,7 @@ def _letter(text: str) -> str | None:
     lines = _lines(text)
     if lines and lines[-1] in ("A", "B", "a", "b"):
         return lines[-1]
-    called = {m for says in SAYS for m in re.findall(rf"(?i:{says}){MARKS}([AB])\b(?!')", text)}
+    called = {m for says in SAYS for m in re.findall(rf"(?i:{says}){MARKS}([AB])\b{ALONE}", text)}
     if len(called) == 1:
         return called.pop()
     begins = re.match(rf"{MARKS}([AB]){MARKS}(?:[.):,](?=\s)|\s+[-–—]\s|\n)", text)

@@ -44,7 +44,7 @@ from molehunt.models.readers import InspectReader
 
 INSPECT, REPLIES = "inspect:", "replies.jsonl"
 BLOCK = 64
-"""Answers that are kept together; a kill pays for no more of them twice."""
+"""Answers that are kept together, or four times what is in flight: a kill pays for no more of them twice."""
 LEAST = 3
 """Answers a question under which a coin would look as if it went by place."""
 EXTRA = 0.5 / (len(FORMS) * len(ORDERS))
@@ -133,9 +133,10 @@ def ask_by_samples(
     todo = list({k: q for own, q in zip(keys, questions, strict=True) for k in own if k not in known}.items())
     reader = sampler.reader() if todo else None
     whys: list[str] = []
-    for start in range(0, len(todo), BLOCK):
+    size = max(BLOCK, 4 * sampler.parallel)
+    for start in range(0, len(todo), size):
         assert reader is not None
-        block = todo[start : start + BLOCK]
+        block = todo[start : start + size]
         progress(start, len(todo))
         told = reader.ask([q.text for _, q in block], sampler.tokens)
         found = {k: t for (k, _), t in zip(block, told, strict=True) if isinstance(t, str)}
