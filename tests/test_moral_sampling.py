@@ -224,6 +224,28 @@ def test_no_answer_is_paid_for_twice(tmp_path: Path) -> None:
     assert len(given) == 14
 
 
+@pytest.mark.parametrize(("failing", "calls"), [(range(21, 42), 120), (range(21, 120), 84)])
+def test_a_block_that_is_refused_ends_nothing_and_three_in_a_row_do(
+    tmp_path: Path, failing: range, calls: int
+) -> None:
+    """Three answers a question and 64 a block: 21 questions. The first block is answered."""
+    some = [
+        q for q in questions([Posed(d.id, d.context, d.actions) for d in dilemmas()]) if q.form == "letter"
+    ]
+    number = {q.text: i for i, q in enumerate(some)}
+    asked: list[int] = []
+
+    def answer(text: str) -> str:
+        asked.append(number[text])
+        if number[text] in failing:
+            raise RuntimeError("overloaded")
+        return "A"
+
+    _, answered = ask_by_samples(scripted(answer), some[:120], tmp_path)
+    assert len(set(asked)) == calls and len(asked) == 3 * calls
+    assert answered.missing == 3 * len(failing)
+
+
 def test_a_model_that_thinks_and_says_nothing_is_told_of_its_length(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="said nothing; a model that thinks first needs more than --max-to"):
         ask_by_samples(scripted(lambda text: ""), [LETTER], tmp_path)
@@ -298,6 +320,6 @@ def test_calls_are_counted_before_any(tmp_path: Path, capfd) -> None:
 
 
 def test_a_line_that_is_no_answer_is_named(tmp_path: Path) -> None:
-    (tmp_path / REPLIES).write_text('{"key": "k", "reply": 3}\n')
+    (tmp_path / REPLIES).write_text('{"key": "k"}\n')
     with pytest.raises(BadFile, match="line 1"):
         ask_by_samples(Sampler("mockllm/model"), [LETTER], tmp_path)

@@ -16,6 +16,7 @@ under one name.
 import asyncio
 import hashlib
 import re
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from importlib import import_module
@@ -144,6 +145,8 @@ class Remembered:
     reader: Answerer
     path: Path
     known: dict[str, str] = field(default_factory=dict)
+    draws: bool = False
+    """Whether a question that stands several times is asked as often: its answers are draws, by number."""
 
     def __post_init__(self) -> None:
         for number, row in whole_lines(self.path, cut=True):
@@ -158,8 +161,13 @@ class Remembered:
         return self.reader.name
 
     def ask(self, questions: Sequence[str], max_tokens: int) -> list[Reply]:
-        """An answer a question; each different one is asked at most once."""
-        keys = [hashlib.sha256(canonical([self.name, max_tokens, q])).hexdigest() for q in questions]
+        """An answer a question; each different one, or each draw of it, is asked at most once."""
+        met: Counter[str] = Counter()
+        keys = []
+        for q in questions:
+            asked = [self.name, max_tokens, q, *([met[q]] if self.draws else [])]
+            keys.append(hashlib.sha256(canonical(asked)).hexdigest())
+            met[q] += 1
         todo = {k: q for k, q in zip(keys, questions, strict=True) if k not in self.known}
         fresh: dict[str, Reply] = {}
         if todo:

@@ -11,7 +11,7 @@ What this cannot tell you: what an answer means that argues at length. It is cou
 """
 
 import re
-from collections.abc import Sequence
+from itertools import takewhile
 
 from molehunt.character.moral.forms import Question
 
@@ -86,16 +86,9 @@ def _repeated(text: str, first: str, second: str) -> int | None:
         kept = holds.index(True)
         around = line.replace(f" {' '.join(actions[kept])} ", " | ")
         return None if all(holds) or NEGATES.search(around) else kept
-    past = _common(*actions)
+    past = len(list(takewhile(lambda pair: pair[0] == pair[1], zip(*actions, strict=False))))
     begun = [len(said) > past and list(a[: len(said)]) == said for a in actions]
     return begun.index(True) if sum(begun) == 1 else None
-
-
-def _common(one: Sequence[str], other: Sequence[str]) -> int:
-    same = 0
-    while same < min(len(one), len(other)) and one[same] == other[same]:
-        same += 1
-    return same
 
 
 def _words(text: str) -> list[str]:

@@ -23,7 +23,6 @@ other at the same number of samples, and against likelihoods by what is right al
 under one name.
 """
 
-import hashlib
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -36,15 +35,15 @@ from molehunt.character.moral.asking import Progress
 from molehunt.character.moral.choices import Choice
 from molehunt.character.moral.forms import FORMS, ORDERS, Question
 from molehunt.core import stats
-from molehunt.core.atomic import canonical
-from molehunt.core.errors import BadFile, UserError
-from molehunt.core.growing import append_lines, whole_lines
+from molehunt.core.errors import UserError
 from molehunt.core.records import Measure, NotMeasured
-from molehunt.models.readers import InspectReader
+from molehunt.models.readers import InspectReader, Remembered
 
 INSPECT, REPLIES = "inspect:", "replies.jsonl"
 BLOCK = 64
 """Answers that are kept together, or four times what is in flight: a kill pays for no more of them twice."""
+SILENT = 3
+"""Blocks in a row without an answer after which nothing more is asked; one alone may be refused dilemmas."""
 LEAST = 3
 """Answers a question under which a coin would look as if it went by place."""
 EXTRA = 0.5 / (len(FORMS) * len(ORDERS))
@@ -127,33 +126,26 @@ def ask_by_samples(
         BadFile: a line of the folder's answers is none.
         UserError: the reader cannot be made, or answers nothing.
     """
-    path = folder / REPLIES
-    keys = [[_key(sampler, q, i) for i in range(sampler.samples)] for q in questions]
-    known = _kept(path)
-    todo = list({k: q for own, q in zip(keys, questions, strict=True) for k in own if k not in known}.items())
-    reader = sampler.reader() if todo else None
+    reader = Remembered(sampler.reader(), folder / REPLIES, draws=True)
+    size = max(1, max(BLOCK, 4 * sampler.parallel) // sampler.samples)
+    met: list[tuple[Question, Counts]] = []
     whys: list[str] = []
-    size = max(BLOCK, 4 * sampler.parallel)
-    for start in range(0, len(todo), size):
-        assert reader is not None
-        block = todo[start : start + size]
-        progress(start, len(todo))
-        told = reader.ask([q.text for _, q in block], sampler.tokens)
-        found = {k: t for (k, _), t in zip(block, told, strict=True) if isinstance(t, str)}
-        append_lines(path, ({"key": k, "reply": t} for k, t in found.items()))
-        known |= found
-        whys += [t.reason for t in told if isinstance(t, NotMeasured)]
-        if not found and not any(k in known for own in keys for k in own):
+    silent = 0
+    for start in range(0, len(questions), size):
+        block = questions[start : start + size]
+        progress(start, len(questions))
+        told = reader.ask([q.text for q in block for _ in range(sampler.samples)], sampler.tokens)
+        each = [told[i : i + sampler.samples] for i in range(0, len(told), sampler.samples)]
+        given = [[one for one in own if isinstance(one, str)] for own in each]
+        met += [(q, counted(q, own)) for q, own in zip(block, given, strict=True) if len(own) >= LEAST]
+        whys += [one.reason for one in told if isinstance(one, NotMeasured)]
+        if not any(given) and not reader.known:
             raise UserError(f"{sampler.name} does not answer: {_mend(whys[-1], sampler)}.")
-        if not found:  # what fails so often fails on: nobody waits for the rest
-            whys += [whys[-1]] * (len(todo) - start - len(block))
+        silent = 0 if any(given) else silent + 1
+        if silent == SILENT:
+            whys += whys[-1:] * (sampler.samples * (len(questions) - start - len(block)))
             break
     progress(1, 1)
-    met = [
-        (q, counted(q, given))
-        for q, own in zip(questions, keys, strict=True)
-        if len(given := [known[k] for k in own if k in known]) >= LEAST
-    ]
     hits = [i < c.first + c.second for _, c in met for i in range(c.first + c.second + c.neither)]
     ids = [q.item for q, c in met for _ in range(c.first + c.second + c.neither)]
     share = stats.proportion(hits, ids, how="answers that gave one of the two actions")
@@ -174,19 +166,3 @@ def _mend(why: str, sampler: Sampler) -> str:
     said = why.rstrip(". ")
     empty = f"; a model that thinks first needs more than --max-tokens {sampler.tokens}"
     return said + empty if "said nothing" in said else said
-
-
-def _key(sampler: Sampler, question: Question, number: int) -> str:
-    asked = [sampler.name, sampler.tokens, question.text, number]
-    return hashlib.sha256(canonical(asked)).hexdigest()[:32]
-
-
-def _kept(path: Path) -> dict[str, str]:
-    """Answers that a file holds, by key; a line that a kill left unfinished is taken off."""
-    found: dict[str, str] = {}
-    for number, row in whole_lines(path, cut=True):
-        key, reply = (row.get("key"), row.get("reply")) if isinstance(row, dict) else (None, None)
-        if not (isinstance(key, str) and isinstance(reply, str)):
-            raise BadFile(f"{path} line {number} is no answer; delete the line.")
-        found[key] = reply
-    return found
