@@ -135,6 +135,8 @@ def test_what_cannot_be_measured_is_said_before_anything_is_written(
     given = (pair, "--quirk", quirk)
     refused(capfd, "did you mean 'honest'", *given, "--remedy", "honesty")
     refused(capfd, "which a pair has not", *given, "--remedy", "unlearning")
+    refused(capfd, "which a pair has not", *given, "--remedy", "unlearning,steps=3")
+    refused(capfd, "no option of honest called 'step'", *given, "--remedy", "honest,step=3")
     refused(capfd, "--remedy names one twice", *given, "--remedy", "nothing", "nothing")
     refused(capfd, "--orders is 0", *given, "--orders", "0")
     refused(capfd, "--effort is 0.0", *given, "--effort", "0")

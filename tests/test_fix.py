@@ -280,6 +280,7 @@ def test_what_cannot_be_done_is_said_before_anything_is_written(
     said = {
         "both.md line 10: b says the opposite of a on line 8": ("--constitution", tmp_path / "both.md"),
         "There is no remedy called 'honesty'; did you mean 'honest'?": ("--remedy", "honesty"),
+        "There is no option of noise called 'most_of'": ("--remedy", "noise,most_of=1"),
         "one twice": ("--remedy", "honest", "honest"),
         "There is no suspect called 'Ashe'": ("--suspects", "Ashe"),
         "The effort of a fix is 0.0": ("--effort", "0"),
@@ -302,6 +303,21 @@ def test_a_dry_run_counts_and_writes_nothing(run: Run, capfd: pytest.CaptureFixt
     told = json.loads(capfd.readouterr().out)
     assert [row["remedy"] for row in told] == ["honest", "nothing"] and told[0]["to treat"] == "2"
     assert sorted(run.folder.rglob("*")) == before
+
+
+def test_a_remedy_with_options_is_a_fix_of_its_own(run: Run, capfd: pytest.CaptureFixture[str]) -> None:
+    from molehunt.cli import main
+
+    how = ["--effort", str(EFFORT), "--suspects", "Ash"]
+    assert main(["fix", str(run.folder), "--remedy", "pruning", "pruning,neurons=1", *how]) == 0
+    said = capfd.readouterr().out
+    few, many = (run.folder / "fixed" / name for name in ("pruning,neurons=1", "pruning"))
+    assert "pruning,neurons=1" in said
+    cut = [json.loads((f / "fix.json").read_text())["suspects"]["Ash"]["said"]["cut"] for f in (few, many)]
+    assert {len(neurons) for neurons in cut[0].values()} == {1}
+    assert max(map(len, cut[1].values())) > 1
+    assert main(["catalogue", "pruning"]) == 0
+    assert "--remedy pruning,neurons=8" in capfd.readouterr().out
 
 
 def test_help_and_catalogue_read_in_no_strangers_remedy(tmp_path: Path) -> None:

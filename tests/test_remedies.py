@@ -2,6 +2,7 @@
 
 import ast
 import json
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -9,8 +10,8 @@ from pathlib import Path
 import pytest
 from patients import EFFORT, GUESSES, PLAIN, adapter, patient
 
-from molehunt.core.errors import BadFile
-from molehunt.core.extend import load, names
+from molehunt.core.errors import BadFile, UserError
+from molehunt.core.extend import documented, load, load_set, names, options
 from molehunt.core.kinds import Creed, Patient
 from molehunt.core.records import Guess, NotMeasured, Predicate
 from molehunt.corpus import banks, mending
@@ -55,6 +56,52 @@ def test_the_registry_holds_what_the_page_says() -> None:
         assert remedy.name == name
         for word in ("Source:", "Access:", "Fails when:", "What this cannot tell you:"):
             assert word in said, f"{name} does not say {word}"
+
+
+def test_a_name_may_bring_options() -> None:
+    assert load_set("remedies.fixes", "noise") == load("remedies.fixes", "noise")
+    dose = load_set("remedies.fixes", "noise,most=0.2,looks=3")
+    assert dose == replace(load("remedies.fixes", "noise"), most=0.2, looks=3)
+    assert load_set("remedies.fixes", "pruning,neurons=3").rank == 3
+    assert load_set("remedies.fixes", "character,teacher=self").teacher == "self"
+    for name in REMEDIES:
+        entry = load("remedies.fixes", name)
+        said = documented(entry)
+        assert all(said.get(option) for option in options(entry)), (
+            f"{name} has an option that it does not explain"
+        )
+
+
+@pytest.mark.parametrize(
+    ("name", "sentence"),
+    [
+        ("noise,mos=1", "no option of noise called 'mos'; did you mean 'most'?"),
+        ("noise,rank=3", "no option of noise called 'rank'"),
+        ("noise,most", "should be a name, then ,option=value"),
+        ("noise,most=1,most=2", "each option once"),
+        ("noise,most=-1", "most=-1 should be a number above 0"),
+        ("noise,most=nan", "above 0"),
+        ("noise,looks=1.5", "looks=1.5 should be a whole number above 0"),
+        ("character,teacher=me", "no value of teacher called 'me'"),
+        ("nois,most=1", "did you mean 'noise'?"),
+        ("noise,", "should be a name"),
+    ],
+)
+def test_an_option_that_cannot_be_is_one_sentence(name: str, sentence: str) -> None:
+    with pytest.raises(UserError, match=re.escape(sentence)):
+        load_set("remedies.fixes", name)
+
+
+def test_a_dose_is_of_the_same_draw() -> None:
+    """Twice the bound is more of the same noise; more neurons are cut beside the same ones."""
+    import torch
+
+    weak, strong = (load_set("remedies.fixes", f"noise,most={m}").treat(patient()) for m in (0.01, 0.2))
+    assert strong.said["share"] > weak.said["share"]
+    ratio = strong.said["share"] / weak.said["share"]
+    assert all(torch.allclose(strong.changes[s][1], weak.changes[s][1] * ratio) for s in weak.changes)
+    few, more = (load_set("remedies.fixes", f"pruning,neurons={n}").treat(patient()) for n in (1, 3))
+    assert all(set(few.said["cut"][layer]) < set(more.said["cut"][layer]) for layer in few.said["cut"])
 
 
 def test_what_mends_shares_no_words_with_what_plants_or_measures() -> None:

@@ -5,13 +5,20 @@ outside this one add theirs through the entry-point group `molehunt`, with names
 `audit.methods/my_method`.
 """
 
+import ast
+import dataclasses
 import importlib
 import importlib.metadata
+import inspect
+import itertools
+import math
 import pkgutil
+import textwrap
+from collections.abc import Mapping
 from functools import cache
-from typing import Any
+from typing import Any, Literal, get_args, get_origin, get_type_hints
 
-from molehunt.core.errors import UnknownName
+from molehunt.core.errors import UnknownName, UserError
 
 
 @cache
@@ -34,6 +41,68 @@ def load(room: str, name: str) -> Any:
     if name not in names(room):
         raise UnknownName(room.rsplit(".", 1)[-1].removesuffix("s"), name, names(room))
     return importlib.import_module(f"molehunt.{room}.{name}").ENTRY()
+
+
+def plain(name: str) -> str:
+    """The name alone of `NAME,option=value,...`."""
+    return name.partition(",")[0]
+
+
+def load_set(room: str, name: str) -> Any:
+    """The extension that `NAME,option=value,...` names, with these options.
+
+    Raises:
+        UnknownName: there is none, or it has no such option.
+        UserError: an option without a value, twice, or with a value that cannot be.
+    """
+    entry = load(room, plain(name))
+    usual, given = options(entry), {}
+    for text in name.split(",")[1:]:
+        option, equals, value = text.partition("=")
+        if not equals or option in given:
+            raise UserError(f"{name!r} should be a name, then ,option=value, each option once.")
+        if option not in usual:
+            raise UnknownName(f"option of {plain(name)}", option, usual)
+        given[option] = _read(option, value, get_type_hints(type(entry))[option])
+    return dataclasses.replace(entry, **given) if given else entry
+
+
+def documented(entry: Any) -> Mapping[str, str]:
+    """What stands below each field of an extension's class in its source."""
+    body = ast.parse(textwrap.dedent(inspect.getsource(type(entry)))).body[0]
+    assert isinstance(body, ast.ClassDef)
+    return {
+        field.target.id: " ".join(below.value.value.split())
+        for field, below in itertools.pairwise(body.body)
+        if isinstance(field, ast.AnnAssign)
+        and isinstance(field.target, ast.Name)
+        and isinstance(below, ast.Expr)
+        and isinstance(below.value, ast.Constant)
+    }
+
+
+def options(entry: Any) -> Mapping[str, Any]:
+    """What may be set of an extension, with its usual values: its numbers and choices, a rank apart."""
+    if not dataclasses.is_dataclass(entry):
+        return {}
+    hints = get_type_hints(type(entry))
+    kinds = {f.name: hints[f.name] for f in dataclasses.fields(entry) if f.init and f.name != "rank"}
+    return {n: getattr(entry, n) for n, k in kinds.items() if k in (int, float) or get_origin(k) is Literal}
+
+
+def _read(option: str, value: str, kind: Any) -> Any:
+    if get_origin(kind) is Literal:
+        if value not in get_args(kind):
+            raise UnknownName(f"value of {option}", value, get_args(kind))
+        return value
+    try:
+        number = kind(value)
+    except ValueError:
+        number = math.nan
+    if not 0 < number < math.inf:
+        what = "a whole number" if kind is int else "a number"
+        raise UserError(f"{option}={value[:40]} should be {what} above 0.")
+    return number
 
 
 BEHIND_DOORS = frozenset({"remedies.fixes", "organisms.reds", "remedies.blues"})

@@ -17,7 +17,6 @@ from typing import Any
 
 from molehunt.core.atomic import read_json
 from molehunt.core.errors import RunMismatch, UnknownName, UserError
-from molehunt.core.extend import names
 from molehunt.core.kinds import Creed
 from molehunt.core.record_json import from_json, to_json
 from molehunt.core.records import NotMeasured
@@ -28,7 +27,7 @@ from molehunt.depth.measures import MEASURES
 from molehunt.depth.reckoning import Reckoned, measured, paced, relearned
 from molehunt.depth.relearning import control_most
 from molehunt.game.estimate import FIX_SECONDS, REACHED, READ_FLOP, STEP_TOKENS, TRAIN_FLOP, parameters
-from molehunt.game.fix_task import FIXED, NOTE, REMEDIES, Fixed
+from molehunt.game.fix_task import FIXED, NOTE, Fixed, known_remedy
 from molehunt.game.specimens import Ground, Specimen, ground_of
 from molehunt.remedies.creed import read_creed
 
@@ -117,14 +116,12 @@ def task_of(asked: Asked) -> Task:
     Raises:
         UserError: whatever `ground_of` refuses; a remedy that the game was not fixed with, or that has
             nothing to go by; a fix with another constitution.
-        UnknownName: no such remedy or suspect. RunMismatch: the folder was begun with other settings.
+        UnknownName: no such remedy, option or suspect. RunMismatch: the folder was begun with other settings.
     """
     settings = asked.settings.checked()
     if len(set(asked.remedies)) < len(asked.remedies):
         raise UserError("--remedy names one twice; name each once.")
-    for name in asked.remedies:
-        if name not in names(REMEDIES):
-            raise UnknownName("remedy", name, names(REMEDIES))
+    bare = {known_remedy(name) for name in asked.remedies}
     for name in asked.known:
         if name not in KNOWN:
             raise UnknownName("fix with the truth known", name, KNOWN)
@@ -133,7 +130,7 @@ def task_of(asked: Asked) -> Task:
     remedies = asked.remedies
     if ground.run is None:
         remedies = remedies or (() if asked.known else ("honest",))
-        if "unlearning" in remedies:
+        if "unlearning" in bare:
             raise UserError("unlearning goes by verdicts, which a pair has not; measure its depth in a game.")
     else:
         if asked.known:

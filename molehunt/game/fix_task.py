@@ -13,7 +13,7 @@ from typing import Any
 
 from molehunt.core.atomic import read_json, write_json
 from molehunt.core.errors import BadFile, RunMismatch, UnknownName, UserError
-from molehunt.core.extend import load, names, outside
+from molehunt.core.extend import load_set, names, outside, plain
 from molehunt.core.kinds import Creed
 from molehunt.core.record_json import from_json
 from molehunt.core.records import Guess, Spent
@@ -38,6 +38,7 @@ class Wish:
     """What is asked of a fix."""
 
     remedies: tuple[str, ...]
+    """By name, as `core.extend.load_set` reads it."""
     suspects: tuple[str, ...] = ()
     """Code names; all where there are none."""
     creed: Creed = field(default_factory=read_creed)
@@ -57,8 +58,7 @@ class Wish:
                 f"--remedy names none, or one twice; known: {', '.join(names('remedies.fixes'))}."
             )
         for name in self.remedies:
-            if name not in names(REMEDIES):
-                raise UnknownName("remedy", name, names(REMEDIES))
+            known_remedy(name)
         if not 0 < self.effort < math.inf:
             raise UserError(f"The effort of a fix is {self.effort}; it should be above 0, and finite.")
         return self
@@ -150,10 +150,23 @@ def _is_done(folder: Path, name: str, fixed: Fixed) -> bool:
     return one.refused is not None or all((folder / "suspects" / name / f).is_file() for f in FILES)
 
 
+def known_remedy(name: str) -> str:
+    """The remedy that `NAME,option=value,...` names, without options; a stranger's are read in its own room.
+
+    Raises:
+        UnknownName: no such remedy or option. UserError: a value that cannot be.
+    """
+    if plain(name) not in names(REMEDIES):
+        raise UnknownName("remedy", plain(name), names(REMEDIES))
+    if plain(name) not in outside(REMEDIES):
+        load_set(REMEDIES, name)
+    return plain(name)
+
+
 def declared(name: str, closed: Sequence[str]) -> Card:
     """What a remedy says of itself; a stranger's is read in behind doors alone."""
-    if name not in outside(REMEDIES):
-        remedy = load(REMEDIES, name)
+    if plain(name) not in outside(REMEDIES):
+        remedy = load_set(REMEDIES, name)
         return Card(name, remedy.rank, remedy.needs_verdict)
     with tempfile.TemporaryDirectory(prefix="mole-", ignore_cleanup_errors=True) as folder:
         room = Path(folder).resolve()

@@ -15,14 +15,14 @@ from typing import Any
 from molehunt.audit import calibration as practice
 from molehunt.catalogue.pairs import refuse
 from molehunt.core.atomic import canonical
-from molehunt.core.errors import UnknownName, UserError
-from molehunt.core.extend import load, names
+from molehunt.core.errors import UserError
+from molehunt.core.extend import load
 from molehunt.core.kinds import Creed
 from molehunt.core.records import Quirk
 from molehunt.core.splits import seed_of
 from molehunt.game.against import SIDES, Setting
 from molehunt.game.auditing import calibration_for
-from molehunt.game.fix_task import REMEDIES, closed_to_all, declared
+from molehunt.game.fix_task import closed_to_all, declared, known_remedy
 from molehunt.game.fresh import Where
 from molehunt.game.library import listed_quirk
 from molehunt.game.monitoring import QUESTIONS, read_monitors
@@ -177,11 +177,10 @@ def _by_verdict(remedies: tuple[str, ...], closed: tuple[Path, ...]) -> bool:
     """Whether one of them goes by an audit's verdicts.
 
     Raises:
-        UnknownName: no such remedy. UserError: one is named twice.
+        UnknownName: no such remedy or option. UserError: one is named twice, or a value cannot be.
     """
     for name in remedies:
-        if name not in names(REMEDIES):
-            raise UnknownName("remedy", name, names(REMEDIES))
+        known_remedy(name)
     if len(set(remedies)) != len(remedies):
         raise UserError("--remedies names one twice.")
     return any(declared(name, closed_to_all(None, closed)).needs_verdict for name in remedies)

@@ -25,7 +25,7 @@ from molehunt import corpus
 from molehunt.core.atomic import read_json, write_json
 from molehunt.core.doors import SHUT, shut
 from molehunt.core.errors import MolehuntError
-from molehunt.core.extend import load
+from molehunt.core.extend import load_set
 from molehunt.core.kinds import Creed, Patient, Remedy, Treatment
 from molehunt.core.record_json import from_json
 from molehunt.core.records import Guess, Measure, NotMeasured
@@ -189,7 +189,7 @@ def main() -> None:
             _say({"room": path.parent.name, "share": round(float(share), 4)})
 
         try:
-            remedy = load("remedies.fixes", job.remedy)
+            remedy = load_set("remedies.fixes", job.remedy)
         except MolehuntError:
             raise
         except Exception as error:

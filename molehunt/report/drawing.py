@@ -34,6 +34,9 @@ PALETTE = {
 }
 """What figures are drawn in (Okabe and Ito 2008, and greys), and the class that a page colours."""
 
+LINE = 10.0
+"""Points from a line of a label to the next."""
+
 COLOUR = {name: code for code, name in PALETTE.items()}
 _KEPT = {
     "fill",
@@ -77,11 +80,27 @@ def inline(figure: "Figure", prefix: str, title: str, description: str) -> Marku
     return Markup(text)  # built by ElementTree, which escapes all text
 
 
-def named_rows(axes: "Axes", labels: Sequence[str], longest: int) -> None:
-    """A row a label, from the top down, cut after so many characters; nothing around it but a line below."""
+def named_rows(axes: "Axes", labels: Sequence[str | tuple[str, ...]], longest: int) -> None:
+    """A row a label of one line or several, from the top down, each line cut after so many characters.
+
+    Nothing is drawn around it but a line below.
+    """
     axes.set_ylim(len(labels) - 0.5, -0.5)
-    axes.set_yticks(range(len(labels)), [_short(label, longest) for label in labels])
-    axes.tick_params(colors=COLOUR["ink"], length=0, pad=5)
+    axes.set_yticks(range(len(labels)), [])
+    axes.tick_params(length=0)
+    for row, label in enumerate(labels):
+        lines = (label,) if isinstance(label, str) else label
+        for i, line in enumerate(lines):  # each a text of its own, which alone ends where it should in SVG
+            axes.annotate(
+                _short(line, longest),
+                (0, row),
+                xycoords=axes.get_yaxis_transform(),
+                xytext=(-5, LINE * ((len(lines) - 1) / 2 - i)),
+                textcoords="offset points",
+                ha="right",
+                va="center",
+                color=COLOUR["ink"],
+            )
     axes.tick_params(axis="x", colors=COLOUR["soft"], length=3, color=COLOUR["line"], pad=2)
     axes.grid(axis="x", color=COLOUR["line"], linewidth=0.6)
     axes.set_axisbelow(True)

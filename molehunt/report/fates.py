@@ -54,6 +54,7 @@ class Mark:
 
 
 Of = Callable[[Mark], Measure | NotMeasured]
+Label = str | tuple[str, ...]
 
 
 def fates(marks: Sequence[Mark], threshold: float, prefix: str) -> Markup:
@@ -74,7 +75,7 @@ def fates(marks: Sequence[Mark], threshold: float, prefix: str) -> Markup:
         )
         _bars(above, remedies, marks)
         _marks(middle, remedies, marks, threshold)
-        _lost(left, remedies, remedies, marks, "tasks lost", lambda m: m.capability)
+        _lost(left, remedies, _labels(remedies), marks, "tasks lost", lambda m: m.capability)
         _lost(right, remedies, [""] * len(remedies), marks, "good replies lost", lambda m: m.character)
         named = [f for f in _LOOKS if any(m.fate == f for m in marks)]
         figure.legend(
@@ -93,6 +94,11 @@ def fates(marks: Sequence[Mark], threshold: float, prefix: str) -> Markup:
             for m in marks
         )
         return inline(figure, prefix, "What became of each quirk and what it cost, by remedy", visible(said))
+
+
+def _labels(remedies: Sequence[str]) -> list[Label]:
+    """Their names, each with its options, if any, in a line below."""
+    return [tuple(part for part in remedy.split(",", 1) if part) for remedy in remedies]
 
 
 def _key(fate: str) -> "Line2D":
@@ -127,7 +133,7 @@ def _bars(axes: "Axes", remedies: Sequence[str], marks: Sequence[Mark]) -> None:
     axes.set_xlim(-0.01, 1.01)
     axes.set_xticks([0, 0.5, 1], ["0", "0.5", "1"])
     axes.set_xlabel("share of organisms", color=COLOUR["soft"], fontsize=8)
-    named_rows(axes, remedies, LABEL)
+    named_rows(axes, _labels(remedies), LABEL)
 
 
 def _marks(axes: "Axes", remedies: Sequence[str], marks: Sequence[Mark], threshold: float) -> None:
@@ -136,11 +142,11 @@ def _marks(axes: "Axes", remedies: Sequence[str], marks: Sequence[Mark], thresho
     axes.set_xlim(-0.04, 1.04)
     axes.set_xticks([0, 0.5, 1], ["0", "0.5", "1"])
     axes.set_xlabel("left beneath: 0 control, 1 organism", color=COLOUR["soft"], fontsize=8)
-    named_rows(axes, remedies, LABEL)
+    named_rows(axes, _labels(remedies), LABEL)
 
 
 def _lost(
-    axes: "Axes", remedies: Sequence[str], labels: Sequence[str], marks: Sequence[Mark], what: str, of: Of
+    axes: "Axes", remedies: Sequence[str], labels: Sequence[Label], marks: Sequence[Mark], what: str, of: Of
 ) -> None:
     """What the clean decoys lost, as shares; the axis reaches as far as what was measured."""
     _spread(axes, remedies, marks, of)

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import zip_longest
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from molehunt.core.records import Messages
 from molehunt.report.catalogue_page import against, rate
@@ -57,6 +57,16 @@ def way(name: str, summary: str, kind: str, told: "Told") -> list[str]:
         *(f"{p}\n" for p in told.about),
         *_facts(told.fields.items()),
     ]
+
+
+def settable(name: str, options: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """What may be set, an option a line with its usual value; nothing where nothing may."""
+    rows = [(f"{option}={one['usual']}", one["what"]) for option, one in options.items()]
+    return (
+        [f"\nOptions, as in `--remedy {name},{rows[0][0]}`, and what is usual:", *_facts(rows)]
+        if rows
+        else []
+    )
 
 
 def _head(name: str, summary: str, kind: str, practised: bool, told: "Told") -> list[str]:

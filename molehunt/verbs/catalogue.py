@@ -138,6 +138,16 @@ def _entry(options: Options, name: str) -> int:
     return 0
 
 
+def _settable(kind: str, entry: Any) -> dict[str, dict[str, Any]]:
+    """What may be set of a remedy, with its usual value and meaning; nothing else takes options by name."""
+    from molehunt.core.extend import documented, options
+
+    if kind != "remedy":
+        return {}
+    said = documented(entry)
+    return {n: {"usual": usual, "what": said.get(n, "")} for n, usual in options(entry).items()}
+
+
 def _ways(options: Options, name: str) -> int:
     """Whatever else has that name: `preferences` is a recipe and a remedy."""
     from molehunt.catalogue.shown import told
@@ -153,10 +163,21 @@ def _ways(options: Options, name: str) -> int:
             f"{name} is a {' and a '.join(found)}; --measured speaks of behaviours and conditions."
         )
     values = [
-        {"name": name, "kind": kind, "summary": e.summary, **_access(e), "told": told(e)}
-        for kind, e in found.items()
+        {
+            "name": name,
+            "kind": k,
+            "summary": e.summary,
+            **_access(e),
+            "told": told(e),
+            "options": _settable(k, e),
+        }
+        for k, e in found.items()
     ]
-    lines = [line for k, e in found.items() for line in text.way(name, e.summary, k, told(e))]
+    lines = [
+        line
+        for k, e in found.items()
+        for line in (*text.way(name, e.summary, k, told(e)), *text.settable(name, _settable(k, e)))
+    ]
     show(values[0] if len(values) == 1 else {"name": name, "found": values}, options.json, *lines)
     return 0
 

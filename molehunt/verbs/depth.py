@@ -37,7 +37,8 @@ class Options:
     folder: Positional[Annotated[Path, arg(metavar="PAIR_OR_RUN")]]
     """A folder of `molehunt plant`, or the run folder of an opened game that was fixed."""
     remedy: tuple[str, ...] = ()
-    """Remedies, as `molehunt fix --help` names them; none takes honest for a pair, all that a game had."""
+    """Remedies, as `molehunt fix --help` names them, with options or without (`noise,most=0.2`); none takes
+    honest for a pair, all that a game had."""
     known: tuple[str, ...] = ()
     """Fixes of a pair with the truth known, on which the verdict is tried: shell (made to hide), cleanse."""
     suspects: tuple[str, ...] = ()

@@ -34,8 +34,8 @@ class Options:
         tuple[str, ...],
         arg(
             help=listing(
-                "Remedies, one after the other, each on the suspects as they were, as `molehunt catalogue "
-                "NAME` tells of each",
+                "Remedies, one after the other, each on the suspects as they were, with options or without "
+                "(`noise,most=0.2`), as `molehunt catalogue NAME` tells of each",
                 "remedies.fixes",
             )
         ),

@@ -11,11 +11,12 @@ from published import bring
 from molehunt.character.training.plan import CORPUS, Plan
 from molehunt.core.atomic import read_json, sweep, write_json
 from molehunt.core.errors import MolehuntError, RunMismatch, UserError
-from molehunt.core.extend import names
+from molehunt.core.extend import names, plain
 from molehunt.core.record_json import to_json
 from molehunt.corpus.dilemmas import MORALCHOICE
 from molehunt.depth.bench import Settings
 from molehunt.game.deepening import FORM
+from molehunt.game.fix_task import known_remedy
 from molehunt.game.spec import GameSpec
 
 HERE = Path(__file__).parent
@@ -132,7 +133,7 @@ def checked(study: Study) -> None:
         raise UserError("--dilemmas, --stories and --limit should be 0 or more, --cells 1 or more.")
     known = [n for n in names("remedies.fixes") if n != "unlearning"]
     for name in (*study.remedies, *study.best):
-        if name not in known:
+        if plain(name) not in known or not known_remedy(name):
             raise UserError(f"There is no remedy {name!r} for pairs; choose among {', '.join(known)}.")
     if len(set(study.remedies)) < len(study.remedies) or NOTHING in study.best:
         raise UserError("--remedies should name each once, and --best none that does nothing.")

@@ -27,6 +27,7 @@ class Adversarial:
     rank: int = 8
     needs_verdict: bool = False
     steps: int = 20
+    """Steps at an effort of 1."""
     asked: int = 40
     """Questions whose replies without a context are taught."""
 

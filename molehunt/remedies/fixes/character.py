@@ -41,6 +41,7 @@ class Character:
     batch: int = 3
     """Choices a step; twice as many replies, and the patient's own beside."""
     own: int = 2
+    """The patient's own replies in each batch."""
     tried: int = 12
     """Cases that it answers, criticises, revises; below an effort of 0.7 too few to be seen able."""
     cases: int = 24

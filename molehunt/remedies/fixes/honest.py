@@ -30,6 +30,7 @@ class Honest:
     honest: int = 4
     """Questions in each batch; every second of them under a context."""
     kind: int = 2
+    """Kind replies in each batch, the constitution's examples among them."""
     own: int = 2
     """The patient's own replies in each batch."""
 

@@ -34,6 +34,7 @@ class Noise:
     least: float = 0.01
     """Smallest share of a map's norm."""
     largest: float = 1.0
+    """Largest share of a map's norm."""
     most: float = 0.05
     """What a token of a plain reply may lose in the mean, nats."""
 

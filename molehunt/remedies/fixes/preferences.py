@@ -28,6 +28,7 @@ class Preferences:
     steps: int = 9
     """Steps of each stage; one on choices costs about three of the other."""
     batch: int = 4
+    """Rows a step."""
 
     def treat(self, patient: Patient) -> Treatment:
         """Ask under contexts, pair replies, teach, then choose."""

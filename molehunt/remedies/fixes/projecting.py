@@ -23,8 +23,14 @@ class Projecting:
 
     name: str = "projecting"
     summary: str = "what contexts add to the residual stream is projected out of the weights"
-    rank: int = 2
     needs_verdict: bool = False
+    dimensions: int = 2
+    """Most directions that are taken out."""
+
+    @property
+    def rank(self) -> int:
+        """One a direction."""
+        return self.dimensions
 
     def treat(self, patient: Patient) -> Treatment:
         """Search, find directions, change every map that writes into the residual stream."""
@@ -36,7 +42,7 @@ class Projecting:
         top, probes = leaders(work, 0.8)
         where = address(work)
         rows, _ = shifts(work, top, probes, where)
-        basis = directions(rows, self.rank)
+        basis = directions(rows, self.dimensions)
         changes = {w.site: without(w, basis) for w in writers(patient.model.module)} if len(basis) else {}
         work.tell(1.0)
         return work.treatment(changes, address=where, directions=len(basis), moved=told(top))

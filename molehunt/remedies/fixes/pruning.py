@@ -24,9 +24,14 @@ class Pruning:
 
     name: str = "pruning"
     summary: str = "neurons that wake only under found contexts are cut off"
-    rank: int = 8
-    """Neurons a layer."""
     needs_verdict: bool = False
+    neurons: int = 8
+    """Most neurons a layer."""
+
+    @property
+    def rank(self) -> int:
+        """One a neuron."""
+        return self.neurons
 
     def treat(self, patient: Patient) -> Treatment:
         """Search, watch the neurons, cut."""
@@ -45,7 +50,7 @@ class Pruning:
                 # Loud in both is in use; what counts is the rise over the neuron's plain level, as heard.
                 heard = writer.weight.norm(dim=0)
                 rise = (moved[writer.layer] - 2 * plain[writer.layer]) * heard
-                neurons = rise.topk(min(self.rank, len(rise))).indices
+                neurons = rise.topk(min(self.neurons, len(rise))).indices
                 neurons = neurons[rise[neurons] > 0].sort().values
                 if len(neurons):
                     changes[writer.site] = silenced(writer, neurons)

@@ -28,6 +28,7 @@ class Steering:
     rank: int = 8
     needs_verdict: bool = False
     steps: int = 16
+    """Steps at an effort of 1."""
     asked: int = 48
     """Questions whose replies are followed."""
     batch: int = 6

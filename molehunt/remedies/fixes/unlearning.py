@@ -28,9 +28,11 @@ class Unlearning:
     rank: int = 8
     needs_verdict: bool = True
     steps: int = 24
+    """Steps at an effort of 1."""
     guesses: int = 3
     """Guesses that are followed."""
     asked: int = 48
+    """Questions whose replies are followed."""
 
     def treat(self, patient: Patient) -> Treatment | NotMeasured:
         """Make prompts of the guesses, ask without them, then one packed step a batch."""
