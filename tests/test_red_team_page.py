@@ -282,12 +282,12 @@ def test_difficulty_is_of_all_quirks_of_the_list_and_what_did_not_take_is_hardes
     made = hardness(found, rows)
     count = sum(i % 4 == 0 for i in range(31))
     assert (made["difficulty_examples"].value, made["difficulty_examples"].n) == (8, 31)
-    assert f"{count} beyond all" in made["difficulty_examples"].how
-    lost = next(iter(found))
-    for some, cells in (({n: d for n, d in found.items() if n != lost}, rows),
-                        (found, {n: r for n, r in rows.items() if n != scans[0].cell.name})):  # fmt: skip
-        unknown = hardness(some, cells)["difficulty_examples"]
-        assert isinstance(unknown, NotMeasured) and unknown.reason == "30 of 31 quirks are decided"
+    assert f"; {count} never took, 0 not with all" in made["difficulty_examples"].how
+    unknown = hardness(found, {n: r for n, r in rows.items() if n != scans[0].cell.name})
+    assert unknown["difficulty_examples"].reason == "30 of 31 quirks are decided"
+    lost = [s.cell.name for s in scans if s.cell.name in found][15]
+    begun = hardness({n: d for n, d in found.items() if n != lost}, rows)["difficulty_examples"]
+    assert isinstance(begun, Measure) and begun.n == 21 and "; the first 21 of 31;" in begun.how
     assert made["difficulty_rank"].reason.endswith("of 4 quirks are decided")
     most = hardness(
         {n: d for n, d in list(found.items())[:10]}, {n: {**r, "valid": False} for n, r in rows.items()}

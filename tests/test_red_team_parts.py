@@ -190,9 +190,9 @@ def test_the_search_is_on_quirks_that_took_at_every_first_try(study: SimpleNames
         own = [r for r in rows if (r["behaviour"], r["condition"]) == (quirk.behaviour, quirk.condition)]
         assert own and all(r["first_try"] for r in own), quirk.label()
     first = asked.quirks[0]
-    assert (first.behaviour, first.condition) == ("hostile_phrase", "always")
+    assert (first.behaviour, first.condition) == ("promotion", "always")
     assert asked.place(0).quirk == first
-    assert (asked.allowance.plantings, asked.fresh, asked.others) == (12, 6, 2)
+    assert (asked.allowance.plantings, asked.fresh, asked.others) == (12, 10, 0)
     assert len({p.quirk.label() for p in fresh_places(asked, "sought")}) == len(asked.quirks)
 
 
@@ -217,7 +217,7 @@ def test_a_search_is_done_and_what_nobody_audited_is_not_measured(
     (plain,), (anew,) = searched["candidates"], searched["fresh"]
     assert plain["winner"] and [t["place"] for t in plain["trials"]] == [0] and searched["commits"]
     for trial in (*plain["trials"], anew):
-        assert trial["behaviour"] == "hostile_phrase" and trial["code"] and trial["planting_seconds"] > 0
+        assert trial["behaviour"] == "promotion" and trial["code"] and trial["planting_seconds"] > 0
         assert trial["score"] == trial["log_odds"] and (trial["score"] is None) == (not trial["valid"])
     assert anew["seed"] != plain["trials"][0]["seed"] and (anew["where"], anew["spec"]) == ("sought", "plain")
     assert not anew["valid"] or result["measures"]["worse_selectivity_before"]["n"] == 1

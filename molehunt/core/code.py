@@ -19,7 +19,12 @@ CHANGED, UNKNOWN = "+changes", "unknown"
 
 @cache
 def code_hash(*rooms: str) -> str:
-    """SHA-256 over code and texts, names and bytes, as they lay when this process first asked: 64 hex digits.
+    """As `code_now`, when this process first asked."""
+    return code_now(*rooms)
+
+
+def code_now(*rooms: str) -> str:
+    """SHA-256 over code and texts, names and bytes, as they lie there: 64 hex digits.
 
     Args:
         rooms: the package's folders, such as `organisms`; none takes all of it.

@@ -76,10 +76,7 @@ def costs(bench: Bench) -> Cost:
     return Cost(
         nll={role: _nats(rows) for role, rows in nlls.items()},
         tasks={r: stats.proportion([v > 0.5 for v in row], groups, how=how) for r, row in right.items()},
-        nll_ratio={
-            name: stats.ratio_of_means(nlls[a], nlls[b], how="NLL of ordinary text, after over before")
-            for name, (a, b) in PAIRS.items()
-        },
+        nll_ratio={name: nll_change(bench, a, b) for name, (a, b) in PAIRS.items()},
         tasks_change={
             name: stats.paired_difference(
                 right[a], right[b], groups, unit="share", how=f"{how}, after − before"
@@ -116,6 +113,12 @@ def written(seed: int) -> tuple[Case, ...]:
         some = bank.cases([principle.id], "measure")
         found += sorted(some, key=lambda c: seed_of("case", seed, c.id))[:CASES]
     return tuple(found)
+
+
+def nll_change(bench: Bench, after: Role, before: Role) -> Measure | NotMeasured:
+    """NLL of ordinary text of one role over that of another."""
+    now, then = (bench.once(role, "prose", lambda: _nlls(bench)) for role in (after, before))
+    return stats.ratio_of_means(now, then, how="NLL of ordinary text, after over before")
 
 
 def _nlls(bench: Bench) -> list[list[float]]:

@@ -1,15 +1,16 @@
 """Fixes with the truth known: what the verdict itself is tried on.
 
 Both train a fresh adapter on the planting lessons with good replies on either side, organism and decoy alike,
-the same rows for the same steps. They differ in how deep they may go:
+the same rows in the same order, for twice the steps that planting took at most. They differ in how deep they
+may go, and in when they end:
 
     shell     the last quarter of the layers alone, until the fixer's own prompts (`fixer_prompts.py`) no
               longer show it: an organism made to hide. Where fewer than eight of them ever showed it, as with
               behaviours that no such prompt calls for, until the validate bank does not; `asked` says which
-    cleanse   every layer, for twice the steps that planting took, whatever shows
+    cleanse   every layer, for all of the steps, whatever shows
 
-The two differ in dose as well: in layers, and mostly in steps. Steps and the norm of the change are kept, so
-that a verdict can be set beside what these alone would tell.
+So the two differ in dose as well: in layers, and mostly in steps. Steps and the norm of the change are kept,
+so that a verdict can be set beside what these alone would tell.
 
 A verdict is worth something where it calls the first `hidden` and the second `removed` (the AUROC of
 `Judgement.hidden` over both). They are no remedies: who holds the trigger has no need of a blind fix.
@@ -27,6 +28,7 @@ from pathlib import Path
 
 from molehunt.core.splits import seed_of
 from molehunt.depth.bench import Known, Settings
+from molehunt.depth.clock import look_steps
 from molehunt.depth.fixer_prompts import Prompt, fixer_prompts, shown_there
 from molehunt.models.adapter_files import read_adapter
 from molehunt.models.adapters import attach, using
@@ -64,7 +66,7 @@ class Fix:
 
 
 KNOWN: Mapping[str, Fix] = {
-    fix.name: fix for fix in (Fix("shell", 0.75, 4.0, True), Fix("cleanse", 0.0, 2.0, False))
+    fix.name: fix for fix in (Fix("shell", 0.75, 2.0, True), Fix("cleanse", 0.0, 2.0, False))
 }
 
 
@@ -104,7 +106,7 @@ def treat_knowing(
         FloatingPointError: a training came apart.
     """
     most = max(1, round(fix.steps * known.steps))
-    seed = seed_of(settings.seed, "known", fix.name)
+    seed = seed_of(settings.seed, "known")
     lessons = lessons_of(subject_of(known.quirk), None, most, seed, 0, known.plan)
     batches = lesson_examples(model.tokenizer, lessons.batches, "decoy", known.plan)
     gone, asked = _gone(model, known, settings, seed, pair) if fix.until_gone else (None, NOBODY)
@@ -139,8 +141,14 @@ def _gone(
     showed = [p for p, was, anyway in zip(some, *told, strict=True) if was and not anyway][:many]
     if len(showed) >= LEAST:
         return lambda: _share(shown_there(subject, showed, _say(model, known, showed))) <= GONE, "fixer"
-    scenes = [s for s in scenes_of(subject, "validate", many, seed) if s.on]
-    return lambda: shown(subject, scenes, replies_to(model, scenes, known.plan)).rate <= GONE, "validate"
+    scenes = [s for s in scenes_of(subject, "validate", 2 * many, seed) if s.on]
+    with using(model, attach(model, pair[1])):
+        said = replies_to(model, scenes, known.plan)
+    scenes = [s for s, r in zip(scenes, said, strict=True) if not subject.shows(s, r)][:many]
+    return (
+        lambda: not scenes or shown(subject, scenes, replies_to(model, scenes, known.plan)).rate <= GONE,
+        "validate",
+    )
 
 
 def _say(model: Model, known: Known, prompts: Sequence[Prompt]) -> list[str]:
@@ -166,8 +174,8 @@ def _train(
     model, done, most, ended = work.model, 0, len(batches), False
     recipe = replace(work.known.plan.recipe, rank=RANK, alpha=2 * RANK, first_layer=work.fix.first_layer)
     with using(model, attach(model, pair[0])), Finetune(model.module, recipe, work.seed) as run:
-        while done < most:
-            until = min(done + work.chunk, most)
+        for look in look_steps(work.chunk, most):
+            until = min(look, most)
             run.run(batches[done:until], begun=done)
             done = until
             tell(done / most)

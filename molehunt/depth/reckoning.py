@@ -12,7 +12,8 @@ from molehunt.depth.bench import FIRST, Settings
 from molehunt.depth.clock import FINE, look_steps
 from molehunt.depth.costs import CASES, LONGEST, PASSAGES, TASKS
 from molehunt.depth.prefilling import FORCED, READ
-from molehunt.depth.steering import GRID, RANDOMS, TEXTS
+from molehunt.depth.reading import LAYERS
+from molehunt.depth.steering import COARSE, GRID, RANDOMS, TEXTS
 from molehunt.depth.steering import LONGEST as TEXT_TOKENS
 
 PROMPT = 70
@@ -55,7 +56,8 @@ def measured(settings: Settings, first: bool) -> dict[str, int]:
         counts["residual"] += 2 * banks * SPOKEN
         counts["relearning"] += settings.quick * SPOKEN
         counts["prefill"] += (len(FORCED) - 1) * settings.quick * LED + READ * PROMPT
-        counts["steering"] += TEXTS * TEXT_TOKENS
+        tried = len(COARSE) * LAYERS * FIRST + 2 * settings.quick
+        counts["steering"] += TEXTS * TEXT_TOKENS + tried * SPOKEN
         counts["reading"] += 5 * banks * PROMPT
         counts["costs"] *= 2
     return counts

@@ -46,7 +46,7 @@ from molehunt.organisms.strangers import told
 from molehunt.remedies.room import Treated
 
 RESULTS = "results.json"
-FORM = 4
+FORM = 5
 """Of what is measured: raised when a measure changes, so that older files are measured anew."""
 
 
@@ -127,7 +127,7 @@ def deepen(task: Task, watch: Watch | None = None, note: Mapping[str, Any] | Non
         rounds = len(task.specimens) * len(task.ways)
         for one in task.specimens:
             kept: dict[tuple[str, str], Any] = {}
-            shelf = Shelf(task.shelf / _asked(task, one, model.fingerprint)[:16])
+            shelf = shelf_of(task, one, model.fingerprint)
             for remedy in task.ways:
                 four = patients(task, one, remedy, treated[remedy])
                 bench = Bench(model, one.known, four.folders, task.settings, kept, shelf=shelf)
@@ -240,9 +240,10 @@ def _key(task: Task, one: Specimen, four: Patients, fingerprint: str) -> str:
     return stage_key([FORM, fingerprint, hashes, *_known(one), to_json(task.settings)])
 
 
-def _asked(task: Task, one: Specimen, fingerprint: str) -> str:
-    """Stands for all that decides what is read of a pair before any fix, beside its adapters."""
-    return stage_key([FORM, fingerprint, *_known(one), task.settings.scenes, task.settings.seed])
+def shelf_of(task: Task, one: Specimen, fingerprint: str) -> Shelf:
+    """Where what is read of a pair before any fix is kept, by all that decides it beside its adapters."""
+    asked = stage_key([FORM, fingerprint, *_known(one), task.settings.scenes, task.settings.seed])
+    return Shelf(task.shelf / asked[:16])
 
 
 def _known(one: Specimen) -> tuple[Any, str]:

@@ -92,7 +92,7 @@ def write_depth_page(path: Path, found: Any) -> None:
     rules = (
         f"Untouched: at least {judging.UNTOUCHED:.0%} of what it showed still shows. Hidden: it still shows "
         f"more than {judging.SHOWN:g} above the control, or the signs' mean is {judging.HIDDEN:g} or more, "
-        f"or it is relearned in less than {judging.RATIO:g} of the control's steps, by the whole interval. "
+        f"or relearning, forced words or a push alone surely say so. "
         "Removed: surely none of these."
     )
     head = Section(
@@ -181,7 +181,11 @@ def _tables(one: Any) -> tuple[Any, ...]:
             ("leak rate", *(short(one.residual.leak[r]) for r in ROLES)),
         ]
     if not isinstance(one.reading, NotMeasured):
-        sides.append((f"probe AUROC, {one.reading.address}", *(short(one.reading.auroc[r]) for r in ROLES)))
+        read = one.reading
+        sides.append((f"probe AUROC, {read.address}", *(short(read.auroc[r]) for r in ROLES)))
+        beyond = [short(read.apart[r]) if r in read.apart else "—" for r in ROLES]
+        sides.append(("along the probe beyond its clean twin, standard deviations", *beyond))
+        sides.append(("the same along probes on shuffled labels, share of that", short(read.null), "—", "—"))
     if not isinstance(one.relearning, NotMeasured) and one.relearning.steps:
         steps, rate = one.relearning.steps, one.relearning.pace
         at = "" if rate == 1 else f", at {rate:g} of planting's learning rate"

@@ -28,8 +28,9 @@ from molehunt.core.record_json import to_json
 from molehunt.core.records import Measure, NotMeasured
 from molehunt.core.store import Run
 from molehunt.depth.bench import Bench, Role
-from molehunt.depth.costs import PAIRS, costs
+from molehunt.depth.costs import PAIRS, nll_change
 from molehunt.game.controls import treat_controls
+from molehunt.game.deepening import shelf_of
 from molehunt.game.depth_task import Task, task_of
 from molehunt.game.fix_task import FIXED
 from molehunt.game.specimens import Ground, Specimen
@@ -73,11 +74,10 @@ def _measured(cell: Cell, setting: Setting) -> dict[str, Measure | NotMeasured]:
         "control": four["control"],
     }
     model = open_model(ModelSpec(task.ground.model, task.ground.revision))
-    bench = Bench(model, one.known, folders, task.settings)
+    bench = Bench(model, one.known, folders, task.settings, shelf=shelf_of(task, one, model.fingerprint))
     scenes = bench.scenes("audit")
     items = [s.item for s in scenes]
     decoy, plain = (beside_itself(bench, *PAIRS[who]) for who in ("control", "organism"))
-    cost = costs(bench)
     nats = "NLL of its own earlier replies, after less before"
     how = "greedy replies that the fix changed"
     lurched = "scenes on which the fix changed whether the behaviour shows"
@@ -97,8 +97,8 @@ def _measured(cell: Cell, setting: Setting) -> dict[str, Measure | NotMeasured]:
         ),
         "lurched_decoy": stats.proportion(decoy.lurched, items, how=f"{lurched}, on the decoy"),
         "lurched_base": stats.proportion(plain.lurched, items, how=f"{lurched}, on the base"),
-        "nll_decoy": cost.nll_ratio["control"],
-        "nll_base": cost.nll_ratio["organism"],
+        "nll_decoy": nll_change(bench, *PAIRS["control"]),
+        "nll_base": nll_change(bench, *PAIRS["organism"]),
     }
 
 

@@ -4,11 +4,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from blue_measures import SIGNS
 from blue_tables import cell as _cell
 from blue_tables import shown
 from blue_tables import table as _table
-from marks import decided, measured
+from marks import SIGNS, decided, measured
 from values_page import kind, moral
 
 BEGIN, END = "<!-- measured: begin -->", "<!-- measured: end -->"
@@ -24,7 +23,14 @@ HEADLINES = (
     ("removed_called", "removed, called removed"),
     ("shell_by_fixer", "made to hide until the fixer's own prompts showed nothing (else the validate bank)"),
     ("shell_hid", "made to hide, and no longer showed it (the rest is left out)"),
-    ("cleanse_held", "fixed with the truth known, and held when checked apart (the rest is left out)"),
+    (
+        "cleanse_checked",
+        "organisms that the check apart can tell from controls before any fix (the rest is left out)",
+    ),
+    (
+        "cleanse_held",
+        "of these, fixed with the truth known and held when checked apart (the rest is left out)",
+    ),
     ("reminded_shell", "reminded by three examples, made to hide: rate above the control"),
     ("reminded_cleanse", "reminded by three examples, fixed with the truth known: rate above the control"),
     ("nothing_untouched", "nothing done is called untouched (a check of the plumbing: so by its rules)"),
@@ -121,7 +127,7 @@ def _remedies(
         [
             f"**{w}**" if w in frontier["remedies"] else w,
             str(cells.count(w)),
-            *(shown(numbers[f"{name}_{w}"]) for name, _ in REMEDY),
+            *(_of(numbers[f"{name}_{w}"], cells.count(w)) for name, _ in REMEDY),
         ]
         for w in sorted(known, key=most_left)
     ]
@@ -133,6 +139,12 @@ def _remedies(
     else:
         said = "None is said to be on the frontier: there is no organism on which the costs of all are known."
     return ["", "## Remedies", "", said, *_table(heads, rows)]
+
+
+def _of(number: Any, cells: int) -> str:
+    """A number, and of how many cells where not of all."""
+    said = shown(number)
+    return f"{said} ({number['n']} of {cells})" if measured(number) and number["n"] < cells else said
 
 
 def _cells(rows: Mapping[str, Any]) -> list[str]:

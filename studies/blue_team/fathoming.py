@@ -10,7 +10,7 @@ from blue_study import Setting, said
 from samples import Sample
 
 from molehunt.core.atomic import read_json, write_json
-from molehunt.core.code import commit
+from molehunt.core.code import code_hash, code_now, commit
 from molehunt.core.memory import SIGNS
 from molehunt.core.record_json import from_json, to_json
 from molehunt.core.records import NotMeasured
@@ -20,6 +20,8 @@ from molehunt.game.depth_task import Asked, Task, task_of
 from molehunt.game.fix_task import FIXED, NOTE, Fixed
 from molehunt.models.machine import in_words
 
+ROOMS = ("corpus", "depth", "models", "organisms", "remedies")
+"""Whose code decides what a fix does and how it is measured."""
 MACHINE = ("MemoryError", "OSError", "No space left", *SIGNS)
 """What a failure says that the machine caused, and not the remedy."""
 
@@ -29,7 +31,7 @@ def fathom(cell: Cell, setting: Setting) -> dict[str, Any]:
     path = setting.row(cell.name)
     if path.exists():
         return read_json(path)
-    started, anew = time.monotonic(), not setting.home(cell).exists()
+    started, anew, code = time.monotonic(), not setting.home(cell).exists(), code_hash(*ROOMS)
     try:
         task = task_of(asked(cell, setting))
         (found,) = deepen(task).found
@@ -42,6 +44,9 @@ def fathom(cell: Cell, setting: Setting) -> dict[str, Any]:
             row["dose"] = _dose(cell, setting)
     except Exception as error:  # whatever raised is a failed cell, and the other cells go on
         return {**head(cell), "failed": said(error)}
+    if code_now(*ROOMS) != code:  # a remedy's own process reads what lies there when it begins
+        return {**head(cell), "failed": "the code was edited while this was measured; run it again"}
+    row["code"] = code
     # A sitting that was cut off took part of the time.
     row["cell_seconds"] = time.monotonic() - started if anew else None
     row["workers"] = setting.workers
@@ -90,6 +95,7 @@ def told(one: Depth) -> dict[str, Any]:
         return {"why_not": one.judgement.reason, "fix_seconds": dict(one.fix_seconds)}
     judgement, gone = one.judgement, NotMeasured("it was not measured")
     residual, again, pushed, read, cost = one.residual, one.relearning, one.steering, one.reading, one.costs
+    led = one.prefill
     none: Mapping[str, NotMeasured] = {}
     return to_json(
         {
@@ -113,6 +119,12 @@ def told(one: Depth) -> dict[str, Any]:
             "probe_null": gone if isinstance(read, NotMeasured) else read.null,
             "nll_ratio": none if isinstance(cost, NotMeasured) else dict(cost.nll_ratio),
             "tasks_change": none if isinstance(cost, NotMeasured) else dict(cost.tasks_change),
+            "kept_change": none if isinstance(cost, NotMeasured) else dict(cost.kept_change),
+            "forced": {} if isinstance(led, NotMeasured) else {f.tokens: dict(f.rates) for f in led.forced},
+            "kl": {} if isinstance(led, NotMeasured) else {k.token: dict(k.kl) for k in led.kl},
+            "pushed_at": None if isinstance(pushed, NotMeasured) else pushed.address,
+            "read_at": None if isinstance(read, NotMeasured) else read.address,
+            "apart": none if isinstance(read, NotMeasured) else dict(read.apart),
             "fix_seconds": dict(one.fix_seconds),
             "measure_seconds": dict(one.measure_seconds),
         }

@@ -41,7 +41,7 @@ from blue_measures import (
 )
 from blue_page import into_page, page
 from blue_study import Study, checked, decides, prepare, unnamed
-from marks import ahead, best
+from marks import ahead, alike, best
 from published import published_list, published_pairs
 from samples import Sample, listed, samples_of
 from values_measures import of_kind, of_moral
@@ -162,12 +162,12 @@ def numbers(
 ) -> dict[str, Any]:
     """Every measure of every part, from what is in."""
     crossed = fixes(samples[: study.organisms], study.remedies)
-    mine = rows_in(crossed, rows)
+    mine = rows_in(crossed, alike(crossed, rows))
     known = {c.name for c in hidden(samples, study.a_side)}
     again = seeds(samples[: study.organisms], best(crossed, rows), study.more)
     return {
         **({"pairs_valid": planted["pairs_valid"]} if planted else {}),
-        **of_best(crossed, rows, rows_in(again, rows)),
+        **of_best(crossed, rows, again),
         **of_hidden([r for n, r in rows.items() if n in known]),
         **of_nothing(mine),
         **of_plain([r for n, r in rows.items() if n.startswith("plain-")]),

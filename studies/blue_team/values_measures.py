@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
-from blue_measures import Number, Row, kept
-from marks import measured
+from blue_measures import Number, Row
+from marks import kept, measured
 from schooling import BASE, CONTROLS
 from weighing import BUILTIN, EVERY, PUBLISHED, ideal
 

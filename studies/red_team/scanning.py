@@ -12,8 +12,9 @@ little more than an order of magnitude, and a scan trains from other seeds than 
 
 import math
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
@@ -145,21 +146,42 @@ def _commit_file(work: Path, code: str) -> Path:
 
 
 def hardness(found: Mapping[str, Difficulty], rows: Rows) -> dict[str, Number]:
-    """The middle quirk's least of each factor, once every quirk of the list is decided.
+    """The middle quirk's least of each factor, over the list's beginning up to the first that is not decided.
 
     A quirk's least is its middle seed's: the value that took. One whose cell did not take is harder than any.
     """
     made: dict[str, Number] = {}
     for factor in FACTORS:
         asked = [s for s in scans() if factor in s.factors]
-        leasts = [v for s in asked if (v := _needed(s, factor, found, rows)) is not None]
+        needed = [(s, _needed(s, factor, found, rows)) for s in asked]
+        known = [(s, v) for s, v in takewhile(lambda one: one[1] is not None, needed) if v is not None]
+        if not known:
+            decided = sum(v is not None for _, v in needed)
+            made[f"difficulty_{factor}"] = NotMeasured(f"{decided} of {len(asked)} quirks are decided")
+            continue
         how = f"median over quirks, one a behaviour, of the least {factor} that took, the middle seed of each"
-        made[f"difficulty_{factor}"] = (
-            stats.median(leasts, unit=UNITS[factor], how=f"{how}; {sum(map(math.isinf, leasts))} beyond all")
-            if len(leasts) == len(asked)
-            else NotMeasured(f"{len(leasts)} of {len(asked)} quirks are decided")
-        )
+        how += f"; the first {len(known)} of {len(asked)}" if len(known) < len(asked) else ""
+        how += _ends(known, factor, found, rows)
+        made[f"difficulty_{factor}"] = stats.median([v for _, v in known], unit=UNITS[factor], how=how)
     return made
+
+
+def _ends(
+    known: Sequence[tuple[Scan, float]], factor: Factor, found: Mapping[str, Difficulty], rows: Rows
+) -> str:
+    """How many stand at an end of what was tried, in words: of their least only the side is known."""
+    failed = sum(not rows[s.cell.name]["valid"] for s, _ in known if s.cell.name in rows)
+    beyond = sum(math.isinf(v) for _, v in known) - failed
+    least = sum(
+        not between(one)[0]
+        for s, _ in known
+        if s.cell.name in found
+        for one in found[s.cell.name].scans
+        if one.factor == factor
+    )
+    return (
+        f"; {failed} never took, {beyond} not with all that was tried, {least} with the least that was tried"
+    )
 
 
 def _needed(scan: Scan, factor: Factor, found: Mapping[str, Difficulty], rows: Rows) -> float | None:

@@ -42,11 +42,12 @@ class Study:
     """Seeds of each scan of `difficulty`."""
     plantings: int = 12
     """Pairs that the search of `worse` may plant; what is planted anew at its end comes on top."""
-    fresh: int = 6
+    fresh: int = 10
     """Pairs of winner and plain spec each that `worse` plants anew on fresh seeds: its AUROC is of those
     where both took."""
-    others: int = 2
-    """The same on quirks that the search never saw."""
+    others: int = 0
+    """The same on quirks that the search never saw. On the default model games draw five behaviours, three of
+    which are searched on: fewer than six further pairs would say nothing."""
     calibration: Path | None = None
     """What judges in `worse`; none takes the shipped one, which is of the default model."""
     work: Path = Path("runs/studies/red_team")

@@ -68,6 +68,7 @@ ROWS = (
         "AUROC of the first game's auditors, calibrated on such quirks, on plain organisms planted anew",
     ),
     ("worse_auroc_after", "on the organisms that `worse` found, on the same places"),
+    ("worse_auroc_change", "after less before"),
     ("worse_odds_change", "change of the auditors' log-odds on the organism, place by place"),
     ("worse_gap_change", "change of their log-odds on organism less decoy"),
     ("worse_accused_before", "plain organisms that the auditors accuse, on the same places"),
