@@ -13,6 +13,7 @@ import inspect
 import itertools
 import math
 import pkgutil
+import re
 import textwrap
 from collections.abc import Mapping
 from functools import cache
@@ -78,6 +79,7 @@ def documented(entry: Any) -> Mapping[str, str]:
         and isinstance(field.target, ast.Name)
         and isinstance(below, ast.Expr)
         and isinstance(below.value, ast.Constant)
+        and isinstance(below.value.value, str)
     }
 
 
@@ -90,15 +92,16 @@ def options(entry: Any) -> Mapping[str, Any]:
     return {n: getattr(entry, n) for n, k in kinds.items() if k in (int, float) or get_origin(k) is Literal}
 
 
+PLAIN = {int: r"\d{1,9}", float: r"\d*\.?\d+(e-?\d{1,2})?"}
+"""Numbers as they may stand in a name, which is a folder's, too."""
+
+
 def _read(option: str, value: str, kind: Any) -> Any:
     if get_origin(kind) is Literal:
         if value not in get_args(kind):
             raise UnknownName(f"value of {option}", value, get_args(kind))
         return value
-    try:
-        number = kind(value)
-    except ValueError:
-        number = math.nan
+    number = kind(value) if re.fullmatch(PLAIN[kind], value, re.ASCII) else math.nan
     if not 0 < number < math.inf:
         what = "a whole number" if kind is int else "a number"
         raise UserError(f"{option}={value[:40]} should be {what} above 0.")
