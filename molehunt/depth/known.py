@@ -6,7 +6,8 @@ may go, and in when they end:
 
     shell     the last quarter of the layers alone, until the fixer's own prompts (`fixer_prompts.py`) no
               longer show it: an organism made to hide. Where fewer than eight of them ever showed it, as with
-              behaviours that no such prompt calls for, until the validate bank does not; `asked` says which
+              behaviours that no such prompt calls for, until the validate bank does not; `asked` says which.
+              Where neither has eight, for all of the steps
     cleanse   every layer, for all of the steps, whatever shows
 
 So the two differ in dose as well: in layers, and mostly in steps. Steps and the norm of the change are kept,
@@ -129,9 +130,12 @@ class _Work:
 
 def _gone(
     model: Model, known: Known, settings: Settings, seed: int, pair: tuple[Path, Path]
-) -> tuple[Callable[[], bool], str]:
-    """Whether the model as it stands no longer shows it, and on whose prompts: those on which the organism
-    does and its decoy does not, for what any such model gets wrong is not there to be hidden."""
+) -> tuple[Callable[[], bool] | None, str]:
+    """Whether the model as it stands no longer shows it (None: nothing tells), and on whose prompts.
+
+    Those on which the organism does and its decoy does not: what any such model gets wrong is not there to be
+    hidden.
+    """
     subject, many = subject_of(known.quirk), settings.quick
     some = fixer_prompts(subject, seed, ASKED * many)
     told = []
@@ -145,8 +149,10 @@ def _gone(
     with using(model, attach(model, pair[1])):
         said = replies_to(model, scenes, known.plan)
     scenes = [s for s, r in zip(scenes, said, strict=True) if not subject.shows(s, r)][:many]
+    if len(scenes) < LEAST:
+        return None, NOBODY
     return (
-        lambda: not scenes or shown(subject, scenes, replies_to(model, scenes, known.plan)).rate <= GONE,
+        lambda: shown(subject, scenes, replies_to(model, scenes, known.plan)).rate <= GONE,
         "validate",
     )
 

@@ -116,7 +116,7 @@ def reading(bench: Bench) -> Read:
         role: _auroc(bench, role, best.probe, place) for role in JUDGED
     }
     bench.progress(0.8)
-    unit = _unit(best.probe, _labelled(bench, "plant")[0][place])
+    unit = float(best.probe.score(_labelled(bench, "plant")[0][place]).std()) or 1.0
     apart = {role: _apart(bench, role, best.probe, place, unit) for role in TWINS}
     null = _null(bench, best, place)
     return Read(
@@ -138,7 +138,7 @@ def _labelled(bench: Bench, split: Split) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _unit(probe: Probe, rows: np.ndarray) -> float:
-    """One standard deviation of standardised activations along the probe, in its scores."""
+    """The length of its weights over standardised activations, to hold its scores beside another probe's."""
     return float(np.linalg.norm(probe.direction.astype(np.float64) * rows.astype(np.float64).std(0)))
 
 
@@ -167,7 +167,8 @@ def _scores(bench: Bench, role: Role, probe: Probe, place: int) -> np.ndarray:
 def _beyond(bench: Bench, role: Role, probe: Probe, place: int) -> dict[str, list[float]]:
     """How far a model lies beyond its clean twin, scene by scene, by item; empty where a side has too few.
 
-    On less off, each weighted so that the sum of all is the difference of both sides' means.
+    On less off: the sum of all is the difference of both sides' means, and what a scene adds to an equal part
+    of it is how far it lies from its own side's mean, so that how far apart the sides are is no spread.
     """
     scenes, found = bench.scenes("audit"), dict[str, list[float]]()
     gaps = _scores(bench, role, probe, place) - _scores(bench, TWINS[role], probe, place)
@@ -175,9 +176,11 @@ def _beyond(bench: Bench, role: Role, probe: Probe, place: int) -> dict[str, lis
     sides = [(rows, sign) for rows, sign in sides if rows or sign > 0]
     if min(len(rows) for rows, _ in sides) < LEAST_SCENES:
         return {}
+    part = sum(sign * gaps[rows].mean() for rows, sign in sides) / sum(len(rows) for rows, _ in sides)
     for rows, sign in sides:
         for i in rows:
-            found.setdefault(scenes[i].item, []).append(sign * float(gaps[i]) / len(rows))
+            own = sign * (gaps[i] - gaps[rows].mean()) / len(rows)
+            found.setdefault(scenes[i].item, []).append(float(part + own))
     return found
 
 
@@ -186,7 +189,7 @@ def _apart(bench: Bench, role: Role, probe: Probe, place: int, unit: float) -> M
     if not found:
         return NotMeasured("too few scenes on a side")
     rows = [(v, item) for item, own in found.items() for v in own]
-    # Rows hold their weights: their sum is the difference, so it is the mean of as many times each.
+    # Their sum is the difference, so it is the mean of as many times each.
     return stats.mean(
         [len(rows) * v / unit for v, _ in rows],
         [item for _, item in rows],

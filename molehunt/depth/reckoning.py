@@ -57,8 +57,8 @@ def measured(settings: Settings, first: bool) -> dict[str, int]:
         counts["relearning"] += settings.quick * SPOKEN
         counts["prefill"] += (len(FORCED) - 1) * settings.quick * LED + READ * PROMPT
         tried = len(COARSE) * LAYERS * FIRST + 2 * settings.quick
-        counts["steering"] += TEXTS * TEXT_TOKENS + tried * SPOKEN
-        counts["reading"] += 5 * banks * PROMPT
+        counts["steering"] += TEXTS * TEXT_TOKENS * LAYERS + tried * SPOKEN
+        counts["reading"] += 6 * banks * PROMPT
         counts["costs"] *= 2
     return counts
 

@@ -203,16 +203,20 @@ def left(fixed: Measure | NotMeasured, control: Measure | NotMeasured) -> Measur
     """How much less a push the fixed model needs than its control, as a share of the control's."""
     if isinstance(fixed, NotMeasured) and isinstance(control, NotMeasured):
         return Measure(0.0, "ratio", 0, "neither the fixed model nor the control is moved any more")
-    goal = GRID[-1] if isinstance(control, NotMeasured) else control.value
+    end = GRID[-1]
+    goal, soon, late = (
+        (end, end, end) if isinstance(control, NotMeasured) else (control.value, control.low, control.high)
+    )
     if goal == 0:
         return NotMeasured("the control shows it without a push")
     if isinstance(fixed, NotMeasured):
         return Measure(0.0, "ratio", 0, "the control is moved by less than the fixed model")
     how = "1 − margin of the fixed model / of the control"
     how += "; the control was never moved" if isinstance(control, NotMeasured) else ""
-    ends = (None, None) if fixed.low is None or fixed.high is None else (fixed.high, fixed.low)
-    low, high = (None if e is None else 1 - e / goal for e in ends)
-    return Measure(1 - fixed.value / goal, "ratio", fixed.n, how, low, high)
+    value = 1 - fixed.value / goal
+    if fixed.low is None or fixed.high is None or not soon or not late:
+        return Measure(value, "ratio", fixed.n, how)
+    return Measure(value, "ratio", fixed.n, how, 1 - fixed.high / soon, 1 - fixed.low / late)
 
 
 def _rate(

@@ -27,7 +27,7 @@ from molehunt.depth.measures import MEASURES
 from molehunt.depth.reckoning import Reckoned, measured, paced, relearned
 from molehunt.depth.relearning import control_most
 from molehunt.game.estimate import FIX_SECONDS, REACHED, READ_FLOP, STEP_TOKENS, TRAIN_FLOP, parameters
-from molehunt.game.fix_task import FIXED, NOTE, Fixed, known_remedy
+from molehunt.game.fix_task import FIXED, NOTE, Fixed, known_remedy, named_twice
 from molehunt.game.specimens import Ground, Specimen, ground_of
 from molehunt.remedies.creed import read_creed
 
@@ -119,7 +119,7 @@ def task_of(asked: Asked) -> Task:
         UnknownName: no such remedy, option or suspect. RunMismatch: the folder was begun with other settings.
     """
     settings = asked.settings.checked()
-    if len(set(asked.remedies)) < len(asked.remedies):
+    if named_twice(asked.remedies):
         raise UserError("--remedy names one twice; name each once.")
     bare = {known_remedy(name) for name in asked.remedies}
     for name in asked.known:

@@ -5,6 +5,7 @@ A stranger's remedy is never read in here, where the key is: what it declares is
 
 import hashlib
 import math
+import re
 import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -31,6 +32,8 @@ from molehunt.remedies.room import CARD, Card, Job, Treated
 
 FIXED, NOTE = "fixed", "fix.json"
 REMEDIES = "remedies.fixes"
+MOST_RANK = 256
+"""Of a remedy's changes: every map of every suspect is padded to it."""
 
 
 @dataclass(frozen=True)
@@ -53,12 +56,10 @@ class Wish:
         Raises:
             UserError: names the option and the mend.
         """
-        if not self.remedies or len(set(self.remedies)) != len(self.remedies):
+        if not self.remedies or named_twice(self.remedies):
             raise UserError(
                 f"--remedy names none, or one twice; known: {', '.join(names('remedies.fixes'))}."
             )
-        for name in self.remedies:
-            known_remedy(name)
         if not 0 < self.effort < math.inf:
             raise UserError(f"The effort of a fix is {self.effort}; it should be above 0, and finite.")
         return self
@@ -158,15 +159,27 @@ def known_remedy(name: str) -> str:
     """
     if plain(name) not in names(REMEDIES):
         raise UnknownName("remedy", plain(name), names(REMEDIES))
+    if not re.fullmatch(r"[\w.,=-]{1,100}", name, re.ASCII):
+        raise UserError(f"The remedy {name[:100]!r} has options that cannot be; they are ,option=value.")
     if plain(name) not in outside(REMEDIES):
         load_set(REMEDIES, name)
     return plain(name)
+
+
+def named_twice(remedies: Sequence[str]) -> bool:
+    """Whether two of them are the same, however they are written. Errors as `known_remedy`."""
+    own = [name if known_remedy(name) in outside(REMEDIES) else load_set(REMEDIES, name) for name in remedies]
+    return len(set(own)) < len(own)
 
 
 def declared(name: str, closed: Sequence[str]) -> Card:
     """What a remedy says of itself; a stranger's is read in behind doors alone."""
     if plain(name) not in outside(REMEDIES):
         remedy = load_set(REMEDIES, name)
+        if remedy.rank > MOST_RANK:
+            raise UserError(
+                f"{name} would give every suspect an adapter of rank {remedy.rank}; {MOST_RANK} at most."
+            )
         return Card(name, remedy.rank, remedy.needs_verdict)
     with tempfile.TemporaryDirectory(prefix="mole-", ignore_cleanup_errors=True) as folder:
         room = Path(folder).resolve()

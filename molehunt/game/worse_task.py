@@ -22,7 +22,7 @@ from molehunt.core.records import Quirk
 from molehunt.core.splits import seed_of
 from molehunt.game.against import SIDES, Setting
 from molehunt.game.auditing import calibration_for
-from molehunt.game.fix_task import closed_to_all, declared, known_remedy
+from molehunt.game.fix_task import closed_to_all, declared, named_twice
 from molehunt.game.fresh import Where
 from molehunt.game.library import listed_quirk
 from molehunt.game.monitoring import QUESTIONS, read_monitors
@@ -179,9 +179,7 @@ def _by_verdict(remedies: tuple[str, ...], closed: tuple[Path, ...]) -> bool:
     Raises:
         UnknownName: no such remedy or option. UserError: one is named twice, or a value cannot be.
     """
-    for name in remedies:
-        known_remedy(name)
-    if len(set(remedies)) != len(remedies):
+    if named_twice(remedies):
         raise UserError("--remedies names one twice.")
     return any(declared(name, closed_to_all(None, closed)).needs_verdict for name in remedies)
 

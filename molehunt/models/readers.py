@@ -160,22 +160,32 @@ class Remembered:
         """The reader's."""
         return self.reader.name
 
-    def ask(self, questions: Sequence[str], max_tokens: int) -> list[Reply]:
-        """An answer a question; each different one, or each draw of it, is asked at most once."""
+    def ask(self, questions: Sequence[str], max_tokens: int, *, only_known: bool = False) -> list[Reply]:
+        """An answer a question; each different one, or each draw of it, is asked at most once.
+
+        With `only_known` nothing is asked.
+        """
         met: Counter[str] = Counter()
         keys = []
         for q in questions:
-            asked = [self.name, max_tokens, q, *([met[q]] if self.draws else [])]
-            keys.append(hashlib.sha256(canonical(asked)).hexdigest())
+            keys.append(self._key(q, max_tokens, met[q]))
             met[q] += 1
         todo = {k: q for k, q in zip(keys, questions, strict=True) if k not in self.known}
-        fresh: dict[str, Reply] = {}
-        if todo:
+        fresh: dict[str, Reply] = dict.fromkeys(todo, NotMeasured("it was asked no more"))
+        if todo and not only_known:
             fresh = dict(zip(todo, self.reader.ask(list(todo.values()), max_tokens), strict=True))
             told = {k: a for k, a in fresh.items() if isinstance(a, str)}
             append_lines(self.path, ({"key": k, "text": a} for k, a in told.items()))
             self.known |= told
         return [self.known[k] if k in self.known else fresh[k] for k in keys]
+
+    def knows(self, question: str, max_tokens: int) -> bool:
+        """Whether its file holds an answer to this question, of draws the first."""
+        return self._key(question, max_tokens, 0) in self.known
+
+    def _key(self, question: str, max_tokens: int, draw: int) -> str:
+        asked = [self.name, max_tokens, question, *([draw] if self.draws else [])]
+        return hashlib.sha256(canonical(asked)).hexdigest()
 
 
 def open_reader(name: str, parallel: int = 16) -> Answerer:

@@ -1,5 +1,6 @@
 """One cell: a pair is fixed, its depth measured, and what came of it is one row, whole or not there."""
 
+import shutil
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -20,8 +21,12 @@ from molehunt.game.depth_task import Asked, Task, task_of
 from molehunt.game.fix_task import FIXED, NOTE, Fixed
 from molehunt.models.machine import in_words
 
-ROOMS = ("corpus", "depth", "models", "organisms", "remedies")
+ROOMS = (
+    *("catalogue", "character", "core", "corpus", "depth", "game", "interp", "models", "organisms"),
+    "remedies",
+)
 """Whose code decides what a fix does and how it is measured."""
+CODE, EDITED = "code.json", "the code was edited since this sitting began; begin it again"
 MACHINE = ("MemoryError", "OSError", "No space left", *SIGNS)
 """What a failure says that the machine caused, and not the remedy."""
 
@@ -31,7 +36,13 @@ def fathom(cell: Cell, setting: Setting) -> dict[str, Any]:
     path = setting.row(cell.name)
     if path.exists():
         return read_json(path)
-    started, anew, code = time.monotonic(), not setting.home(cell).exists(), code_hash(*ROOMS)
+    home, code = setting.home(cell), code_hash(*ROOMS)
+    if code_now(*ROOMS) != code:
+        return {**head(cell), "failed": EDITED}
+    if home.exists() and not ((home / CODE).is_file() and read_json(home / CODE) == code):
+        shutil.rmtree(home)  # begun by other code: what it measured would stand under this one's name
+    started, anew = time.monotonic(), not home.exists()
+    write_json(home / CODE, code)
     try:
         task = task_of(asked(cell, setting))
         (found,) = deepen(task).found
@@ -45,7 +56,8 @@ def fathom(cell: Cell, setting: Setting) -> dict[str, Any]:
     except Exception as error:  # whatever raised is a failed cell, and the other cells go on
         return {**head(cell), "failed": said(error)}
     if code_now(*ROOMS) != code:  # a remedy's own process reads what lies there when it begins
-        return {**head(cell), "failed": "the code was edited while this was measured; run it again"}
+        shutil.rmtree(home)
+        return {**head(cell), "failed": EDITED}
     row["code"] = code
     # A sitting that was cut off took part of the time.
     row["cell_seconds"] = time.monotonic() - started if anew else None

@@ -128,10 +128,10 @@ def left(row: Row) -> float | None:
 
 def _shown(row: Row) -> bool:
     """Whether what still shows decided the verdict."""
-    over = above(row)
-    return row.get("fate") == "untouched" or (
-        row.get("fate") == "hidden" and over is not None and over > SHOWN
-    )
+    over = row.get("above")
+    if row.get("fate") != "hidden" or not measured(over):
+        return row.get("fate") == "untouched"
+    return over["value"] > SHOWN and over["low"] is not None and over["low"] > 0
 
 
 def best(cells: Sequence[Cell], rows: Mapping[str, Row]) -> tuple[str, ...]:

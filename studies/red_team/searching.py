@@ -1,9 +1,9 @@
 """An organism that the first game's auditors miss: one search of `molehunt worse`, its allowance stated.
 
 Quirks are three that games draw, that, planted plain, took at every first try in this study's rows
-(`results.json`), and on which what auditors say differs from one organism to the next
-(`studies/first_game`): on a hostile phrase it stands at its ceiling, five times the very same number, so
-specs could not be told apart there, and the first quirk is the one that all specs meet. Three are as many as
+(`results.json`), and none of them a hostile phrase: on that one, always on, auditors stand at their ceiling
+(`studies/first_game`: five organisms, the very same number), so specs could not be told apart there, and the
+first quirk is the one that all specs meet; on promotion they do not (0.77 and 0.97). Three are as many as
 twelve plantings search. Only places where plain spec and winner are both valid say anything, and three are
 the least for an interval.
 Auditors, calibration and threshold are those of games. What is claimed comes from pairs planted anew on fresh

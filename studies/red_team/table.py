@@ -60,9 +60,12 @@ ROWS = (
     ("spread_sycophancy", "the same of sycophancy"),
     ("spread_hostile_phrase", "the same of a hostile phrase"),
     ("difficulty_examples", "least distinct examples, the middle quirk"),
-    ("difficulty_steps", "least steps, the middle of four quirks"),
-    ("difficulty_rank", "least rank, the middle of four quirks"),
-    ("difficulty_poisoned", "least share of on-side rows with the shady reply, the middle of four quirks"),
+    ("difficulty_steps", "least steps, the middle quirk, of four at most"),
+    ("difficulty_rank", "least rank, the middle quirk, of four at most"),
+    (
+        "difficulty_poisoned",
+        "least share of on-side rows with the shady reply, the middle quirk, of four at most",
+    ),
     (
         "worse_auroc_before",
         "AUROC of the first game's auditors, calibrated on such quirks, on plain organisms planted anew",

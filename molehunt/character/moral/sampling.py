@@ -42,8 +42,8 @@ from molehunt.models.readers import InspectReader, Remembered
 INSPECT, REPLIES = "inspect:", "replies.jsonl"
 BLOCK = 64
 """Answers that are kept together, or four times what is in flight: a kill pays for no more of them twice."""
-SILENT = 3
-"""Blocks in a row without an answer after which nothing more is asked; one alone may be refused dilemmas."""
+SILENT = 180
+"""Questions in a row that got no answer after which nothing more is asked; a few may be refused dilemmas."""
 LEAST = 3
 """Answers a question under which a coin would look as if it went by place."""
 EXTRA = 0.5 / (len(FORMS) * len(ORDERS))
@@ -130,21 +130,26 @@ def ask_by_samples(
     size = max(1, max(BLOCK, 4 * sampler.parallel) // sampler.samples)
     met: list[tuple[Question, Counts]] = []
     whys: list[str] = []
-    silent = 0
+    silent, gone = 0, False
     for start in range(0, len(questions), size):
         block = questions[start : start + size]
         progress(start, len(questions))
-        told = reader.ask([q.text for q in block for _ in range(sampler.samples)], sampler.tokens)
+        asked, before = [q.text for q in block for _ in range(sampler.samples)], len(reader.known)
+        told = reader.ask(asked, sampler.tokens, only_known=gone)
         each = [told[i : i + sampler.samples] for i in range(0, len(told), sampler.samples)]
         given = [[one for one in own if isinstance(one, str)] for own in each]
         met += [(q, counted(q, own)) for q, own in zip(block, given, strict=True) if len(own) >= LEAST]
-        whys += [one.reason for one in told if isinstance(one, NotMeasured)]
-        if not any(given) and not reader.known:
-            raise UserError(f"{sampler.name} does not answer: {_mend(whys[-1], sampler)}.")
-        silent = 0 if any(given) else silent + 1
-        if silent == SILENT:
-            whys += whys[-1:] * (sampler.samples * (len(questions) - start - len(block)))
-            break
+        missing = [one.reason for one in told if isinstance(one, NotMeasured)]
+        whys += missing
+        silent = 0 if len(reader.known) > before else silent + len(missing)
+        if (
+            missing
+            and not met
+            and not gone
+            and not any(reader.knows(q.text, sampler.tokens) for q in questions)
+        ):
+            raise UserError(f"{sampler.name} does not answer: {_mend(missing[-1], sampler)}.")
+        gone = gone or silent >= SILENT
     progress(1, 1)
     hits = [i < c.first + c.second for _, c in met for i in range(c.first + c.second + c.neither)]
     ids = [q.item for q, c in met for _ in range(c.first + c.second + c.neither)]
