@@ -6,19 +6,21 @@ STAMP := $(VENV)/.installed
 RUN ?= runs/first
 ARGS ?=
 
-.PHONY: play test check setup browser clean
+.PHONY: play test check lint setup browser clean
 
 play: setup                       ## plant, audit, score and show one game in $(RUN)
 	$(BIN)/molehunt play $(RUN) $(ARGS)
 
 # Two workers with a thread each beat one with two; a file's tests share what they planted.
-test: setup browser check         ## every check: ruff, pyright, tests
+test: setup browser lint          ## every check: ruff, and the tests, one of which is pyright
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
-check: setup
+check: lint                       ## what needs no test run: ruff, pyright
+	$(BIN)/pyright
+
+lint: setup
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/pyright
 
 setup: $(STAMP)
 

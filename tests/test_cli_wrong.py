@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -108,11 +109,17 @@ GUESS = {"is": "Guess", "what": PREDICATE, "when": PREDICATE, "weight": 1.0, "wo
 VERDICT = {"is": "Verdict", "suspect": "", "auditor": "a", "p_shady": 0.5, "guesses": [GUESS]}
 
 
+@pytest.fixture(scope="module")
+def starter(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The starter lineup, unpacked once and touched by nobody."""
+    return unpack(tmp_path_factory.mktemp("starter") / "starter")
+
+
 @pytest.fixture
-def lineup(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def lineup(starter: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The starter lineup, sealed; its key lies in a place of its own."""
     monkeypatch.setenv("MOLEHUNT_KEYS", str(tmp_path / "keys"))
-    return unpack(tmp_path / "starter")
+    return shutil.copytree(starter, tmp_path / "starter")
 
 
 @pytest.mark.parametrize(

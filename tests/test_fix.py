@@ -11,6 +11,7 @@ import time
 from pathlib import Path
 
 import pytest
+import warm
 from patients import EFFORT, GUESSES, PLAIN, adapter
 from strangers_site import install
 from test_audit_doors import kernel_locks
@@ -209,14 +210,15 @@ def test_nothing_leaves_the_very_same_logits(run: Run, tmp_path: Path) -> None:
 
 def test_killed_and_gone_on_it_is_whole_alike_and_a_lineup(run: Run, tmp_path: Path) -> None:
     how = ["--remedy", "projecting", "--effort", str(EFFORT)]
-    command = [sys.executable, "-m", "molehunt", "fix", str(run.folder), *how]
-    begun = subprocess.Popen(command, env=environment(tmp_path / "keys"), stderr=subprocess.DEVNULL)
-    folder = run.folder / "fixed" / "projecting"
+    with open(os.devnull, "r+b") as nothing:
+        files = (nothing, nothing, nothing)
+        begun = warm.begin(["fix", str(run.folder), *how], environment(tmp_path / "keys"), None, files)
+    folder, until = run.folder / "fixed" / "projecting", time.monotonic() + 120
     while not list(folder.glob("suspects/*/README.md")):  # the first is whole, the second is on its way
-        assert begun.poll() is None
+        assert time.monotonic() < until
         time.sleep(0.02)
     os.kill(begun.pid, signal.SIGKILL)
-    begun.wait()
+    assert begun.wait() == -signal.SIGKILL
     (found,) = library.fix(run.folder, ("projecting",), effort=EFFORT)
     assert set(found.suspects) == {"Ash", "Birch"} and not list(run.folder.rglob(".half*"))
     sizes, dates = set(), set()

@@ -171,15 +171,16 @@ def test_pairs_flow_and_go_on_where_they_are_told_to(pair, text):
     assert len(rounds) >= 2
 
 
-def trained(pair, text):
+@pytest.fixture(scope="module")
+def saved(pair, text):
+    """A crosscoder of the pair, trained once."""
     flow = PairFlow(pair[0], pair[1], ReadSpec((text,), (AT,), 64))
     spec = TrainSpec(16, 2, "batchtopk", 40_000, 256, 1e-2, 5_000, pool_rows=2048)
     sae = train(flow, spec)[AT]
     return SavedSae(sae, pair[0].fingerprint, AT, "a", {}, pair[1].fingerprint, "b")
 
 
-def test_the_written_change_is_a_latent_of_the_planted_models_own(pair, text):
-    saved = trained(pair, text)
+def test_the_written_change_is_a_latent_of_the_planted_models_own(pair, text, saved):
     found = compare(pair[0], pair[1], ReadSpec((text,), (AT,), 64), 10_000, [saved])
     assert found.features == ()
     (crossed,) = found.crossed
@@ -221,8 +222,7 @@ def test_between_a_model_and_itself_scores_are_those_of_one_autoencoder(text):
     assert seen  # of a random model, zeros sometimes do better than what it would say
 
 
-def test_a_crosscoder_is_kept_whole_and_refused_where_it_does_not_belong(pair, text, tmp_path):
-    saved = trained(pair, text)
+def test_a_crosscoder_is_kept_whole_and_refused_where_it_does_not_belong(pair, text, saved, tmp_path):
     save_sae(tmp_path / "x", saved)
     again = read_sae(tmp_path / "x")
     assert (again.against, again.against_id, again.sae.shape.models) == (pair[1].fingerprint, "b", 2)

@@ -358,7 +358,7 @@ def test_the_autoencoder_that_ships_is_the_default_models_and_explains_it(tmp_pa
     assert (
         saved.of(model) and len(saved.also) == 2 and load_sae(Path("shipped"), model).address == saved.address
     )
-    spec = ReadSpec(("builtin:test",), (saved.address,))
+    spec = ReadSpec(("builtin:test",), (saved.address,), 64)
     scores = evaluate(model, saved.sae, spec, 500)
     assert scores["variance_explained"].value > 0.6 and scores["loss_recovered"].value > 0.8
     with pytest.raises(UserError, match="not of tiny"):

@@ -4,14 +4,13 @@ import json
 import math
 import os
 import signal
-import subprocess
-import sys
 import time
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+import warm
 from tiny_game import environment
 from worse_cases import PHRASE, QUICK, a_trial, asked
 
@@ -287,16 +286,15 @@ def test_a_killed_search_ends_as_one_left_alone(quirk: Path, judge: Path, tmp_pa
     how = ["--quirk", str(quirk), "--plan", str(tmp_path / "plan.json"), "--calibration", str(judge)]
     how += ["--against", "divergence", "--model", "tiny", "--plantings", "3", "--fresh", "1", "--others", "0"]
     killed = tmp_path / "killed"
-    command = [sys.executable, "-m", "molehunt", "worse", str(killed), *how]
-    process = subprocess.Popen(command, env=environment(tmp_path / "keys"), stderr=subprocess.PIPE)
+    with open(os.devnull, "r+b") as nothing:
+        files, until = (nothing, nothing, nothing), time.monotonic() + 120
+        process = warm.begin(["worse", str(killed), *how], environment(tmp_path / "keys"), None, files)
     # Killed while the second trial is half made.
-    while process.poll() is None and not (
-        (killed / "trials" / "000").exists() and list(killed.glob("trials/.half-*"))
-    ):
+    while not ((killed / "trials" / "000").exists() and list(killed.glob("trials/.half-*"))):
+        assert time.monotonic() < until
         time.sleep(0.02)
-    assert process.poll() is None, process.communicate()[1].decode()[-2000:]
     os.kill(process.pid, signal.SIGKILL)
-    process.communicate()
+    assert process.wait() == -signal.SIGKILL
     assert (killed / "trials" / "000" / "trial.json").exists() and not (killed / "results.json").exists()
     kept = (killed / "trials" / "000" / "trial.json").read_bytes()
     assert main(["worse", str(killed)]) == 0, "its folder is enough"

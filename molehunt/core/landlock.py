@@ -30,7 +30,7 @@ def keep_from_reading(closed: Sequence[Path], opened: Sequence[Path] = ()) -> bo
 
     False, and nothing is closed, where the kernel has no Landlock or a folder above cannot be listed.
     """
-    shut = {Path(os.path.realpath(p)) for p in closed}
+    shut = {os.path.realpath(p) for p in closed}
     if not sys.platform.startswith("linux") or not shut:
         return False
     libc = ctypes.CDLL(None, use_errno=True)
@@ -39,7 +39,8 @@ def keep_from_reading(closed: Sequence[Path], opened: Sequence[Path] = ()) -> bo
     if rules < 0:
         return False
     try:
-        allowed = [*_beside(Path("/"), shut), *(Path(os.path.realpath(p)) for p in opened)]
+        above = {str(p) for c in shut for p in Path(c).parents}
+        allowed = [*_beside("/", shut, above), *(os.path.realpath(p) for p in opened)]
         return all(_allow(libc, rules, path) for path in allowed) and _restrict(libc, rules)
     except OSError:
         return False
@@ -47,20 +48,20 @@ def keep_from_reading(closed: Sequence[Path], opened: Sequence[Path] = ()) -> bo
         os.close(rules)
 
 
-def _beside(folder: Path, closed: set[Path]) -> Iterator[Path]:
-    """The largest trees under `folder` that hold nothing closed."""
+def _beside(folder: str, closed: set[str], above: set[str]) -> Iterator[str]:
+    """The largest trees under `folder` that hold nothing closed; `above` are all folders over what is."""
     if folder in closed:
         return
-    if not any(folder in c.parents for c in closed):
+    if folder not in above:
         yield folder
         return
     for entry in os.scandir(folder):
         # What a link leads to is allowed or closed where it lies.
         if not entry.is_symlink():
-            yield from _beside(Path(entry.path), closed)
+            yield from _beside(entry.path, closed, above)
 
 
-def _allow(libc: ctypes.CDLL, rules: int, path: Path) -> bool:
+def _allow(libc: ctypes.CDLL, rules: int, path: str) -> bool:
     try:
         number = os.open(path, os.O_PATH | os.O_CLOEXEC)
     except FileNotFoundError:

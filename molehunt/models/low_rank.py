@@ -11,6 +11,7 @@ gradients are not offered.
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 import torch
@@ -88,8 +89,8 @@ def _plain(layer: Any) -> bool:
 def _forward_of(layer: Any) -> Any:
     (name,) = layer.active_adapters
     a, b, scale = layer.lora_A[name], layer.lora_B[name], layer.scaling[name]
+    return partial(_forward, layer.base_layer, a, b, scale)
 
-    def forward(x: Tensor, *args: Any, **kwargs: Any) -> Tensor:
-        return add_low_rank(layer.base_layer(x, *args, **kwargs), x, a.weight, b.weight, scale)
 
-    return forward
+def _forward(base: Any, a: Any, b: Any, scale: float, x: Tensor, *args: Any, **kwargs: Any) -> Tensor:
+    return add_low_rank(base(x, *args, **kwargs), x, a.weight, b.weight, scale)
