@@ -21,7 +21,7 @@ import warm
 
 MODULES = ("molehunt.game.planter", "molehunt.audit.room", "molehunt.remedies.room")
 """What a game starts; `molehunt/game/children.py` runs them."""
-AHEAD = ("peft", "pyarrow.parquet", "safetensors.torch", "scipy.optimize", "scipy.stats")
+AHEAD = ("peft", "pandas", "pyarrow.parquet", "safetensors.torch", "scipy.optimize", "scipy.stats")
 """Libraries that all of them read, beside transformers."""
 MOST = 4
 """Servers that one test process may have."""

@@ -258,7 +258,9 @@ def _read_ahead() -> None:
     from molehunt.cli import _quieten
 
     _quieten()
+    import pandas  # noqa: F401
     import peft  # noqa: F401
+    from matplotlib.backends import backend_svg  # noqa: F401
     from transformers import AutoModelForCausalLM, AutoTokenizer, LlamaForCausalLM  # noqa: F401
 
     import molehunt
