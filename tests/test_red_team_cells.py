@@ -13,6 +13,7 @@ from molehunt.catalogue.pairs import sensible
 from molehunt.core.atomic import write_json
 from molehunt.core.extend import load, names
 from molehunt.core.records import NotMeasured
+from molehunt.models.machine import in_words
 from molehunt.organisms.learnable import steps_for
 from molehunt.organisms.least import Difficulty, Least, paths
 from molehunt.organisms.least import Scan as OneFactor
@@ -130,6 +131,18 @@ def test_scans_cost_what_their_own_cells_took(study: SimpleNamespace, tmp_path: 
     assert told is not None, said
     least, most = map(float, told.groups())
     assert "1 scans of difficulty are left at most" in said and least == low and high - 1.5 <= most <= high
+
+
+def test_what_is_left_costs_what_cells_took_on_this_machine(study: SimpleNamespace, tmp_path: Path) -> None:
+    done = study.cells.cells("valid")[:3]
+    for cell in done:
+        keep_row(study, tmp_path, cell, row(cell, machine=in_words() if cell == done[0] else "a fast one"))
+    said = study.run.cost(study.run.Study(work=tmp_path, parts=("valid",)))
+    assert f"the mean pace of 1 cells that are in; {in_words()}" in said
+    (tmp_path / "rows" / f"{done[0].name}.json").unlink()
+    assert "the mean pace of 2 cells that are in; a fast one" in study.run.cost(
+        study.run.Study(work=tmp_path, parts=("valid",))
+    )
 
 
 def test_what_did_not_take_under_one_condition_comes_last(study: SimpleNamespace, tmp_path: Path) -> None:

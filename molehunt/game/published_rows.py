@@ -56,10 +56,13 @@ def machines(rows: Sequence[Mapping[str, Any]], here: str) -> str:
     return AMONG.join(sorted({r["machine"] for r in rows if "machine" in r})) or here
 
 
-def of_one_machine(rows: Sequence[R]) -> tuple[list[R], str]:
-    """Rows of the machine that did most of them, and its name for a sentence: times of several don't mix."""
+def of_one_machine(rows: Sequence[R], here: str = "") -> tuple[list[R], str]:
+    """Rows of one machine, and its name for a sentence: times of several don't mix.
+
+    It is `here` where that did any of them, for who reckons ahead; else the one that did most.
+    """
     by = Counter(str(r.get("machine", "")) for r in rows)
-    most = max(by, key=lambda name: (by[name], name), default="")
+    most = here if here and by[here] else max(by, key=lambda name: (by[name], name), default="")
     return [r for r in rows if str(r.get("machine", "")) == most], f"; {most}" if most else ""
 
 

@@ -20,7 +20,9 @@ from molehunt.core.atomic import read_json, write_json
 from molehunt.core.records import NotMeasured
 from molehunt.game.depth_task import cost as reckon
 from molehunt.game.depth_task import task_of
+from molehunt.game.published_rows import of_one_machine
 from molehunt.game.side_by_side import failed_in
+from molehunt.models.machine import in_words
 
 Rows = Mapping[str, Mapping[str, Any]]
 COMPARED: tuple[Part, ...] = ("moral", "kind")
@@ -130,11 +132,11 @@ def cost(study: Study, samples: Sequence[Sample]) -> str:
             lines.append(f"{part}: {_others(study, samples, part, rows)}")
             continue
         todo = [c for c in every if c.name not in rows]
-        done = [float(s) for c in every if (s := rows.get(c.name, {}).get("cell_seconds"))]
+        done, machine = _paces(rows, [c.name for c in every])
         said = f"{part}: {len(todo)} of {len(every)} cells are left"
         if done:
             hours = statistics.fmean(done) * len(todo) / study.workers / 3600
-            said += f"; about {hours:.1f} hours at the mean pace of {len(done)} cells that are in"
+            said += f"; about {hours:.1f} hours at the mean pace of {len(done)} cells that are in{machine}"
         elif todo:
             said += f"; {_reckoned(todo, how)}"
         lines.append(f"{said}.")
@@ -149,13 +151,20 @@ def _others(study: Study, samples: Sequence[Sample], part: Part, rows: Rows) -> 
     names = [j.name for j in jobs(study, samples, part, rows)]
     left = sum(n not in rows for n in names)
     said = f"{left} of {len(names)} jobs are left"
-    done = [float(s) for n in names if (s := rows.get(n, {}).get("cell_seconds"))]
+    done, machine = _paces(rows, names)
     if not left:
         return f"{said}."
     if not done:
         return f"{said}; what they would cost is not known, for none is in."
     hours = statistics.fmean(done) * left / study.workers / 3600
-    return f"{said}; about {hours:.1f} hours at the mean pace of {len(done)} that are in."
+    return f"{said}; about {hours:.1f} hours at the mean pace of {len(done)} that are in{machine}."
+
+
+def _paces(rows: Rows, names: Sequence[str]) -> tuple[list[float], str]:
+    """Seconds of those that are in, by one machine, and its name: this one's where it did any."""
+    timed = [rows[n] for n in names if rows.get(n, {}).get("cell_seconds")]
+    mine, machine = of_one_machine(timed, in_words())
+    return [float(r["cell_seconds"]) for r in mine], machine
 
 
 def _reckoned(cells: Sequence[Cell], how: Setting) -> str:

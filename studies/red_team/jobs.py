@@ -15,6 +15,7 @@ from tracing import plant_and_trace, trace_file
 
 from molehunt.core.errors import MolehuntError
 from molehunt.game.published_rows import of_one_machine
+from molehunt.models.machine import in_words
 from molehunt.organisms.plan import Plan
 
 
@@ -108,7 +109,7 @@ def cost(study: Study) -> str:
     jobs = left(study)
     todo = [j.args[0] for j in jobs if j.does is plant_and_trace]
     steps = sum(steps_for(c.quirk, study.steps) for c in todo if not row_file(study.work, c).exists())
-    timed, machine = of_one_machine(list(rows_of(study).values()))
+    timed, machine = of_one_machine(list(rows_of(study).values()), in_words())
     paces = [row["cell_seconds"] / steps_of(row) for row in timed]
     said = f"{len(todo)} of {len(asked(study))} cells are left, {steps} steps at their first tries"
     if paces:
@@ -137,7 +138,8 @@ def _scans_cost(study: Study) -> list[str]:
     each = [reckon(scanning.task_of(s, rows, study.steps, study.seeds), study.model) for s in todo]
     trials = sum(c.trials for c in each), sum(c.trials_most for c in each)
     said = f"{len(todo)} scans of difficulty are left at most, {trials[0]} to {trials[1]} trials; "
-    paces = {name: row["cell_seconds"] / steps_of(row) for name, row in rows.items()}
+    timed, _ = of_one_machine(list(rows.values()), in_words())
+    paces = {row["cell"]: row["cell_seconds"] / steps_of(row) for row in timed}
     if not paces:
         said += "what they would cost is not known, for no cell is in"
     else:
