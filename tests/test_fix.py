@@ -4,10 +4,8 @@ import dataclasses
 import json
 import os
 import shutil
-import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -210,15 +208,9 @@ def test_nothing_leaves_the_very_same_logits(run: Run, tmp_path: Path) -> None:
 
 def test_killed_and_gone_on_it_is_whole_alike_and_a_lineup(run: Run, tmp_path: Path) -> None:
     how = ["--remedy", "projecting", "--effort", str(EFFORT)]
-    with open(os.devnull, "r+b") as nothing:
-        files = (nothing, nothing, nothing)
-        begun = warm.begin(["fix", str(run.folder), *how], environment(tmp_path / "keys"), None, files)
-    folder, until = run.folder / "fixed" / "projecting", time.monotonic() + 120
-    while not list(folder.glob("suspects/*/README.md")):  # the first is whole, the second is on its way
-        assert time.monotonic() < until
-        time.sleep(0.02)
-    os.kill(begun.pid, signal.SIGKILL)
-    assert begun.wait() == -signal.SIGKILL
+    folder, command = run.folder / "fixed" / "projecting", ["fix", str(run.folder), *how]
+    # Killed when the first is whole and the second is on its way.
+    warm.kill(command, environment(tmp_path / "keys"), lambda: any(folder.glob("suspects/*/README.md")))
     (found,) = library.fix(run.folder, ("projecting",), effort=EFFORT)
     assert set(found.suspects) == {"Ash", "Birch"} and not list(run.folder.rglob(".half*"))
     sizes, dates = set(), set()

@@ -1,9 +1,6 @@
 """A planting that is killed goes on by the same command, and ends as if nobody had killed it."""
 
 import json
-import os
-import signal
-import time
 from pathlib import Path
 from typing import Any
 
@@ -34,16 +31,10 @@ def plant(quirks: Path, target: Path) -> list[str]:
 
 def killed(quirks: Path, target: Path, note: str) -> Path:
     """Run the command until `note` is on file, and kill it then; the folder in which that lies."""
-    with open(os.devnull, "r+b") as nothing:
-        process = warm.begin(plant(quirks, target), environment(target), None, (nothing, nothing, nothing))
-    until = time.monotonic() + 120
-    while not (found := list(target.parent.glob(f"{UNDER_WAY}*/{note}.json"))):
-        assert time.monotonic() < until, note
-        time.sleep(0.002)
-    os.kill(process.pid, signal.SIGKILL)
-    assert process.wait() == -signal.SIGKILL
+    on_file = f"{UNDER_WAY}*/{note}.json"
+    warm.kill(plant(quirks, target), environment(target), lambda: any(target.parent.glob(on_file)))
     assert not target.exists()
-    return found[0].parent
+    return next(target.parent.glob(on_file)).parent
 
 
 def contents(folder: Path) -> dict[str, Any]:

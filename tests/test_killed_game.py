@@ -15,12 +15,12 @@ import warm
 from tiny_game import environment, options, write_quirks
 from warm import Command
 
-KILLS = 12
-SHARE = 6
+KILLS = 20
+SHARE = 10
 """Kills that one test deals out, over as many fresh games as that takes."""
 GAMES = 8
 """Most fresh games a test may need: one in which no kill came in time still costs a whole game."""
-EARLY = 3
+EARLY = 4
 """A game that ended before so many kills came was in more of a hurry than was thought."""
 REACH = 0.7
 """Moments are drawn from so much of what a game still needs, so that few games end before their moment."""

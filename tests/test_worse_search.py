@@ -2,8 +2,6 @@
 
 import json
 import math
-import os
-import signal
 import time
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -286,15 +284,11 @@ def test_a_killed_search_ends_as_one_left_alone(quirk: Path, judge: Path, tmp_pa
     how = ["--quirk", str(quirk), "--plan", str(tmp_path / "plan.json"), "--calibration", str(judge)]
     how += ["--against", "divergence", "--model", "tiny", "--plantings", "3", "--fresh", "1", "--others", "0"]
     killed = tmp_path / "killed"
-    with open(os.devnull, "r+b") as nothing:
-        files, until = (nothing, nothing, nothing), time.monotonic() + 120
-        process = warm.begin(["worse", str(killed), *how], environment(tmp_path / "keys"), None, files)
-    # Killed while the second trial is half made.
-    while not ((killed / "trials" / "000").exists() and list(killed.glob("trials/.half-*"))):
-        assert time.monotonic() < until
-        time.sleep(0.02)
-    os.kill(process.pid, signal.SIGKILL)
-    assert process.wait() == -signal.SIGKILL
+
+    def second_half_made() -> bool:
+        return (killed / "trials" / "000").exists() and any(killed.glob("trials/.half-*"))
+
+    warm.kill(["worse", str(killed), *how], environment(tmp_path / "keys"), second_half_made)
     assert (killed / "trials" / "000" / "trial.json").exists() and not (killed / "results.json").exists()
     kept = (killed / "trials" / "000" / "trial.json").read_bytes()
     assert main(["worse", str(killed)]) == 0, "its folder is enough"

@@ -127,6 +127,24 @@ def run(
         return subprocess.CompletedProcess(args, code, out.read(), err.read())
 
 
+def kill(args: Sequence[str], environment: Mapping[str, str], when: Callable[[], bool]) -> None:
+    """`molehunt ARGS` until something is so, and SIGKILL then.
+
+    Raises:
+        AssertionError: the command ended by itself, with its errors, or two minutes went by.
+    """
+    with open(os.devnull, "r+b") as nothing, tempfile.TemporaryFile() as errors:
+        command, until = begin(args, environment, None, (nothing, nothing, errors)), time.monotonic() + 120
+        while not when():
+            ended = bool(select.select([command.link], [], [], 0.002)[0])
+            if ended or time.monotonic() > until:
+                errors.seek(0)
+                said = errors.read().decode(errors="replace")[-2000:]
+                raise AssertionError(f"{'ended by itself' if ended else 'not so in two minutes'}: {said}")
+        os.kill(command.pid, signal.SIGKILL)
+        assert command.wait() == -signal.SIGKILL
+
+
 def _line(link: socket.socket) -> bytes:
     found = b""
     while not found.endswith(b"\n"):
