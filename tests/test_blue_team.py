@@ -32,7 +32,19 @@ from molehunt.remedies.room import TREATED, Job, treat
 
 STUDIES = Path(__file__).parent.parent / "studies"
 ROOMS = (
-    *("samples", "own_pairs", "pairs", "sowing", "marks", "reminding", "fathoming", "weighing", "kindness"),
+    *(
+        "samples",
+        "organisms",
+        "own_pairs",
+        "cells",
+        "pairs",
+        "sowing",
+        "marks",
+        "reminding",
+        "fathoming",
+        "weighing",
+        "kindness",
+    ),
     *("beside_base", "blue_cells", "blue_study", "blue_jobs", "blue_measures", "blue_page", "run"),
     *("schooling", "scripted", "values_measures", "values_page", "blue_tables", "published"),
 )
@@ -346,9 +358,7 @@ def test_no_row_is_no_number(study: SimpleNamespace, tmp_path: Path) -> None:
     study.run.write(asked, (), {}, {})
     assert not (tmp_path / "out" / "results.json").exists()
     assert "nothing was measured yet" in (tmp_path / "out" / "README.md").read_text()
-    assert {type(m) for n, m in study.run.numbers(asked, (), {}, {}).items() if "ideal" not in n} == {
-        NotMeasured
-    }
+    assert {type(m) for n, m in study.run.numbers(asked, (), {}).items() if "ideal" not in n} == {NotMeasured}
 
 
 def test_what_cannot_be_is_refused(study: SimpleNamespace, tmp_path: Path) -> None:
@@ -639,26 +649,53 @@ def test_a_fresh_folder_goes_on_with_what_was_published(study: SimpleNamespace, 
 
 
 def test_a_pair_of_the_list_keeps_its_name_on_another_machine(study: SimpleNamespace, tmp_path: Path) -> None:
-    wish, file = study.own_pairs.own_wishes("tiny", tmp_path / "pairs", 56)[0], quirk_file(tmp_path)
+    wish, file = study.organisms.own_wishes("tiny", tmp_path / "pairs", 56)[0], quirk_file(tmp_path)
     written_pair(wish.folder, file)
     (pair,) = study.pairs.pairs_of([tmp_path / "pairs"])
     listed = study.samples._sample(pair, file.parent)
     wish.folder.rename(tmp_path / "pairs" / "mine")
     (pair,) = study.pairs.pairs_of([tmp_path / "pairs"])
     mine = study.samples._sample(pair, file.parent)
-    assert listed.name.endswith(wish.folder.name[-8:]) and listed.organism == mine.organism
+    assert listed.name.endswith(wish.folder.name[-10:]) and listed.organism == mine.organism
     assert mine.name.endswith(mine.organism)
+
+
+def test_organisms_are_cells_of_the_red_team_that_took(study: SimpleNamespace, tmp_path: Path) -> None:
+    rows = read_json(STUDIES / "red_team" / "results.json")["rows"]
+    red = {r["cell"]: r for r in rows}
+    wishes = study.organisms.own_wishes("default", tmp_path, 56)
+    assert len({w.quirk.behaviour for w in wishes}) == len(wishes) == study.blue_study.Study.a_side
+    assert len({w.quirk.condition for w in wishes[: study.blue_study.Study.organisms]}) >= 4
+    for wish in wishes:
+        row = red[wish.name]
+        assert row["valid"] and row["condition"] != "always" and row["steps"] > 0
+        assert (row["seed"], row["tries_allowed"]) == (wish.seed, wish.tries), "so its pair is the red team's"
+        assert study.samples.LISTED.fullmatch(wish.name), "and carries its name to another machine"
+
+
+def test_a_dry_run_counts_the_pairs_that_lie_here(study: SimpleNamespace, tmp_path: Path) -> None:
+    wishes = study.organisms.own_wishes("tiny", tmp_path / "pairs", 56)
+    for wish, valid in ((wishes[3], True), (wishes[5], False)):
+        written_pair(wish.folder, quirk_file(tmp_path / wish.name))
+        profile = read_json(wish.folder / "profile.json")
+        quirk, told = to_json(wish.quirk), {**profile["profile"], "valid": valid}
+        write_json(wish.folder / "profile.json", {**profile, "quirk": quirk, "profile": told})
+    (one,) = study.samples.lying("tiny", tmp_path / "pairs", 56)
+    assert one.folder == wishes[3].folder and one.quirk == wishes[3].quirk
+    asked = study.blue_study.Study(parts=("fixes",), model="tiny", work=tmp_path, planted=tmp_path / "pairs")
+    said = study.run._cost(asked)
+    assert said.startswith("15 of 16 pairs are to be planted first") and "9 of 9 cells are left" in said
 
 
 def test_parts_that_need_no_pair_plant_none_and_keep_the_table_of_fixes(
     study: SimpleNamespace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    wishes = study.own_pairs.own_wishes("tiny", tmp_path / "pairs", 56)
+    wishes = study.organisms.own_wishes("tiny", tmp_path / "pairs", 56)
     known = [{"wish": w.name, "pair": f"{i:02d}-abc{i}", "valid": i in (0, 5)} for i, w in enumerate(wishes)]
     own = study.samples.listed("tiny", tmp_path / "pairs", 56, known)
-    assert [(s.name[-8:], s.organism) for s in own] == [(wishes[i].name[-8:], f"abc{i}") for i in (0, 5)]
+    assert [(s.name[-10:], s.organism) for s in own] == [(wishes[i].name[-10:], f"abc{i}") for i in (0, 5)]
     assert not study.samples.listed("tiny", tmp_path / "pairs", 57, known), "of other steps they are others"
-    monkeypatch.setattr(study.samples, "own_pairs", None)
+    monkeypatch.setattr(study.samples, "wished", None)
     asked = study.blue_study.Study(
         parts=("moral",), model="tiny", work=tmp_path / "w", out=tmp_path / "o", planted=tmp_path / "pairs"
     )
@@ -697,7 +734,7 @@ def test_what_compared_models_would_cost_goes_by_those_that_are_in(
 def test_a_pair_that_did_not_take_is_not_tried_on_every_machine(
     study: SimpleNamespace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    wishes = study.own_pairs.own_wishes("tiny", tmp_path, 56)
+    wishes = study.organisms.own_wishes("tiny", tmp_path, 56)
     known = [{"wish": w.name, "pair": f"{i:02d}-x", "valid": i < 2, "why_not": "x"}
              for i, w in enumerate(wishes)]  # fmt: skip
     known[2]["wish"] = "of another base, or of other steps"
@@ -705,7 +742,7 @@ def test_a_pair_that_did_not_take_is_not_tried_on_every_machine(
     asked = []
     monkeypatch.setattr(study.own_pairs, "plant_all", lambda some, watch: asked.extend(some) or
                         {w.name: "UserError: y" for w in some})  # fmt: skip
-    valid, told = study.own_pairs.own_pairs("tiny", tmp_path, 56, Watch(None), known)
+    valid, told = study.own_pairs.wished(wishes, Watch(None), known)
     assert [w.name for w in asked] == [w.name for w in wishes[:4]] and valid == []
     assert [row["why_not"] for row in told["planted"]][:5] == ["UserError: y"] * 4 + ["x"]
     assert [row["wish"] for row in told["planted"]] == [w.name for w in wishes], "who goes on can tell"

@@ -71,8 +71,8 @@ class Study:
     """What `kind` asks; chat is among it."""
     cells: int | None = None
     """At most so many cells of each part, from its beginning; none for all."""
-    planted: Path = Path("runs/studies/instruments/pairs")
-    """Where the study's own pairs lie: those of `studies/instruments`, whose list it is."""
+    planted: Path = Path("runs/studies/red_team/planted")
+    """Where the study's own pairs lie: cells of `studies/red_team` (`organisms.py`)."""
     work: Path = Path("runs/studies/blue_team")
     """Folder of what is kept between sittings."""
     out: Path = HERE

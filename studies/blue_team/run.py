@@ -2,10 +2,10 @@
 
     python studies/blue_team/run.py [--parts fixes hidden] [--pairs DIR] [--moralchoice DIR] [--dry-run]
 
-Without `--pairs` the study plants its own organisms, the list of `studies/instruments`. Cells are done in an
-order fixed in advance (`blue_cells.py`), two at a time with one thread each, and kept one by one: stop it
-whenever you like, the same command goes on. `results.json` and the tables in `README.md` beside this file are
-made anew after every job. What raised is counted, and tried again in the next sitting.
+Without `--pairs` the organisms are cells of `studies/red_team` (`organisms.py`), planted where they lack.
+Cells are done in an order fixed in advance (`blue_cells.py`), two at a time with one thread each, and kept
+one by one: stop it whenever you like, the same command goes on. `results.json` and the tables in `README.md`
+beside this file are made anew after every job. What raised is counted, and tried again in the next sitting.
 """
 
 import contextlib
@@ -42,8 +42,9 @@ from blue_measures import (
 from blue_page import into_page, page
 from blue_study import Study, checked, decides, prepare, unnamed
 from marks import ahead, alike, best
+from organisms import OWN
 from published import published_list, published_pairs
-from samples import Sample, listed, samples_of
+from samples import Sample, listed, lying, samples_of
 from values_measures import of_kind, of_moral
 
 from molehunt.core.alone import alone
@@ -129,7 +130,7 @@ def write(
     front, organisms = ahead(crossed, rows)
     result = {
         "date": datetime.date.today().isoformat(),
-        "seed": "0 to the number of further seeds, a cell's own; planting's as in studies/instruments",
+        "seed": "0 to the number of further seeds, a cell's own; planting's as in studies/red_team",
         "commit": ", ".join(sorted({r["commit"] for r in rows.values() if "commit" in r} | {commit()})),
         "machine": machines(list(rows.values()), in_words()),
         "model": study.model,
@@ -145,7 +146,7 @@ def write(
         },
         "crossed": [c.name for c in crossed],
         "frontier": {"remedies": list(front), "organisms": organisms},
-        "measures": to_json(numbers(study, samples, rows, planted)),
+        "measures": to_json(numbers(study, samples, rows)),
         "planted": dict(planted or published_list(study.out)),
         "compared": compared(study.work),
         "planted_elsewhere": planted_elsewhere(samples, rows),
@@ -157,16 +158,13 @@ def write(
     into_page(study.out / "README.md", page(result, rows))
 
 
-def numbers(
-    study: Study, samples: Sequence[Sample], rows: Mapping[str, Any], planted: Mapping[str, Any]
-) -> dict[str, Any]:
+def numbers(study: Study, samples: Sequence[Sample], rows: Mapping[str, Any]) -> dict[str, Any]:
     """Every measure of every part, from what is in."""
     crossed = fixes(samples[: study.organisms], study.remedies)
     mine = rows_in(crossed, alike(crossed, rows))
     known = {c.name for c in hidden(samples, study.a_side)}
     again = seeds(samples[: study.organisms], best(crossed, rows), study.more)
     return {
-        **({"pairs_valid": planted["pairs_valid"]} if planted else {}),
         **of_best(crossed, rows, again),
         **of_hidden([r for n, r in rows.items() if n in known]),
         **of_nothing(mine),
@@ -182,17 +180,14 @@ def _cost(study: Study) -> str:
     """What is left to do; pairs that are not planted yet are counted, and nothing is planted."""
     if not needs_pairs(study):
         return cost(study, ())
-    if study.pairs or any(study.planted.glob("*/profile.json")):
-        with contextlib.suppress(*([] if study.pairs else [MolehuntError])):
-            samples, _ = samples_of(
-                study.pairs or (study.planted,),
-                study.quirks,
-                study.model,
-                study.planted,
-                study.steps,
-                Watch(None),
-            )
-            return cost(study, samples)
+    if study.pairs:
+        how = (study.quirks, study.model, study.planted, study.steps)
+        samples, _ = samples_of(study.pairs, *how, Watch(None))
+        return cost(study, samples)
+    if samples := lying(study.model, study.planted, study.steps):
+        lacks = len(OWN) - len(samples)
+        first = f"{lacks} of {len(OWN)} pairs are to be planted first; their cells are not counted here."
+        return "\n".join(filter(None, (first if lacks else "", cost(study, samples))))
     core = len([r for r in study.remedies[:CORE] if r != NOTHING])
     counts = {
         "fixes": study.organisms * len(study.remedies),

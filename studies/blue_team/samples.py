@@ -1,8 +1,4 @@
-"""The organisms that are fixed: pairs of `molehunt plant`, named or planted from a list fixed in advance.
-
-The list and the planting are those of `studies/instruments`: one list, so that a pair that lies there is not
-planted twice.
-"""
+"""Pairs of `molehunt plant`, named, or of a list fixed in advance (`organisms.py`)."""
 
 import re
 import sys
@@ -16,11 +12,12 @@ from molehunt.core.records import Quirk
 from molehunt.game.watch import Watch
 
 sys.path.append(str(Path(__file__).parent.parent / "instruments"))
-from own_pairs import own_pairs, own_wishes  # pyright: ignore[reportMissingImports]
-from pairs import PROFILE, Pair, pairs_of  # pyright: ignore[reportMissingImports]
+from organisms import own_wishes
+from own_pairs import wished  # pyright: ignore[reportMissingImports]
+from pairs import PROFILE, Pair, pairs_of, planted_pair  # pyright: ignore[reportMissingImports]
 
-LISTED = re.compile(r"\d\d-\w+-\w+-([0-9a-f]{8})")
-"""The folder of a pair of the list: its number, its quirk, and a hash of what was asked for."""
+LISTED = re.compile(r"\w+-\w+-([0-9a-f]{10})")
+"""The folder of a pair of the list: its quirk, and a hash of what was asked for."""
 
 
 @dataclass(frozen=True)
@@ -28,8 +25,8 @@ class Sample:
     """One pair."""
 
     name: str
-    """What it carries, and a hash: of quirk, seed, base, tries and steps if it is the list's, which another
-    machine plants otherwise in the last digits and another version maybe in more; else of the organism."""
+    """What it carries, and a hash: of what was asked for if it is the list's, which another machine plants
+    otherwise in the last digits and another version maybe in more; else of the organism."""
     folder: Path
     quirk: Quirk
     organism: str
@@ -59,7 +56,7 @@ def samples_of(
         UserError: no valid pair, one of another base, or one whose quirk's file is wanted.
     """
     if not folders:
-        pairs, told = own_pairs(model, planted, steps, watch, published)
+        pairs, told = wished(own_wishes(model, planted, steps), watch, published)
         return ordered(clean([_sample(p, None) for p in pairs], watch)), told
     pairs = pairs_of(folders)
     for pair in pairs:
@@ -84,6 +81,13 @@ def listed(
             if w.name in took
         ]
     )
+
+
+def lying(model: str, planted: Path, steps: int) -> tuple[Sample, ...]:
+    """The pairs of the list that lie here and are valid; arguments as `samples_of`."""
+    there = [w.folder for w in own_wishes(model, planted, steps) if (w.folder / PROFILE).is_file()]
+    pairs = [planted_pair(number, folder) for number, folder in enumerate(there)]
+    return ordered([_sample(p, None) for p in pairs if p.planted.profile.valid])
 
 
 def clean(samples: Sequence[Sample], watch: Watch) -> list[Sample]:

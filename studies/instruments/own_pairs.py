@@ -92,7 +92,13 @@ def own_pairs(
         steps: those of a first try, which conditions and behaviours multiply.
         known: what became of each earlier, in this order. One that did not take is not tried again.
     """
-    wishes = own_wishes(model, work, steps)
+    return wished(own_wishes(model, work, steps), watch, known)
+
+
+def wished(
+    wishes: Sequence[Wish], watch: Watch, known: Sequence[Mapping[str, Any]] = ()
+) -> tuple[list[Pair], dict[str, Any]]:
+    """Every valid pair of a list fixed in advance, as `own_pairs`."""
     lost = {
         w.name: row
         for w, row in zip(wishes, known, strict=False)
@@ -106,7 +112,7 @@ def own_pairs(
     found = {w.name: planted_pair(i, w.folder) for i, w in enumerate(wishes) if w.name not in gone}
     valid = [p for p in found.values() if p.planted.profile.valid]
     hits, labels = [w.name in {p.folder.name for p in valid} for w in wishes], [w.name for w in wishes]
-    how = f"valid within {TRIES} tries, of quirks and seeds fixed in advance"
+    how = f"valid within {wishes[0].tries} tries, of quirks and seeds fixed in advance"
     told: dict[str, Any] = {
         "pairs_valid": to_json(stats.proportion(hits, labels, how=how)),
         "planted": [

@@ -27,6 +27,8 @@ class Wish:
     steps: int
     mixed: int = 0
     harmless: str | None = None
+    ask: bool = False
+    """Whether both are asked about themselves."""
 
 
 def plant_all(wishes: Sequence[Wish], watch: Watch) -> dict[str, str]:
@@ -66,6 +68,7 @@ def _plant(wish: Wish) -> str:
             steps=wish.steps,
             mixed=wish.mixed,
             seed=wish.seed,
+            ask=wish.ask,
         )
     except MolehuntError as error:
         return f"{type(error).__name__}: {error}"
