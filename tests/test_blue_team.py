@@ -14,6 +14,8 @@ import pytest
 from safetensors.torch import load_file, save_file
 from written_pairs import quirk_file, written_pair
 
+from molehunt.catalogue.scenes import SYSTEM
+from molehunt.catalogue.scenes import scenes as subject_scenes
 from molehunt.character.moral.forms import FORMS
 from molehunt.character.training.plan import Plan
 from molehunt.core import stats
@@ -22,7 +24,7 @@ from molehunt.core.code import commit
 from molehunt.core.errors import RunMismatch, UserError
 from molehunt.core.extend import load
 from molehunt.core.record_json import from_json, to_json
-from molehunt.core.records import Measure, NotMeasured, Quirk
+from molehunt.core.records import Measure, Message, NotMeasured, Quirk
 from molehunt.depth.bench import Settings
 from molehunt.depth.reckoning import looks_until, measured, paced, relearned
 from molehunt.game import fixing
@@ -125,6 +127,7 @@ def test_hidden_has_as_many_a_side_and_takes_further_seeds_where_pairs_lack(stud
     ways = [c.way for c in cells]
     assert ways.count("shell") == ways.count("cleanse") == 14
     assert sorted({c.seed for c in cells}) == [0, 1] and len({c.name for c in cells}) == 28
+    assert ways[:8] == ["shell", "shell", "cleanse", "cleanse"] * 2, "both sides of a pair are in soon"
 
 
 def test_all_four_marks_count_and_what_is_not_measured_reaches_nothing(study: SimpleNamespace) -> None:
@@ -306,6 +309,11 @@ def test_what_did_not_hide_or_did_not_hold_is_left_out(study: SimpleNamespace) -
     assert found["shell_by_fixer"].value == 1.0
     assert "mean of relearning, reading" in found["hidden_auroc"].how
     assert isinstance(study.blue_measures.of_hidden(rows[:8])["hidden_auroc"], NotMeasured)
+    lone = study.blue_measures.sides(rows[:9])
+    assert [[r["pair"] for r in side] for side in lone] == [[], [rows[8]["pair"]]], "whose check is not in"
+    assert found["hidden_auroc_by_fixer"].n == 14
+    rows[1]["dose"]["asked"] = "validate"
+    assert study.blue_measures.of_hidden(rows)["hidden_auroc_by_fixer"].n == 12, "on both sides"
     # Examples that tell the organism from its control by 0.2 check nothing: it goes on both sides.
     rows[-2] |= {"reminded": {"fixed": number(0.6), "control": number(0.6), "organism": number(0.8)}}
     found = study.blue_measures.of_hidden(rows)
@@ -671,6 +679,42 @@ def test_organisms_are_cells_of_the_red_team_that_took(study: SimpleNamespace, t
         assert row["valid"] and row["condition"] != "always" and row["steps"] > 0
         assert (row["seed"], row["tries_allowed"]) == (wish.seed, wish.tries), "so its pair is the red team's"
         assert study.samples.LISTED.fullmatch(wish.name), "and carries its name to another machine"
+
+
+def test_a_remedy_cannot_ask_whether_the_folder_of_a_cell_exists(
+    study: SimpleNamespace, tmp_path: Path
+) -> None:
+    homes = []
+    for place in ("one", "two", "one"):
+        asked = study.blue_study.Study(
+            parts=("fixes",),
+            work=tmp_path / place,
+            out=tmp_path / "out",
+            planted=tmp_path / "red" / "planted",
+        )
+        study.blue_study.prepare(asked)
+        how = study.blue_study.setting_of(asked)
+        homes.append(how.home(study.blue_cells.Cell(eight(study)[0], "honest")).name)
+        assert "p0" not in homes[-1] and asked.work in how.closed and tmp_path / "red" not in how.closed
+    assert homes[0] == homes[2] != homes[1], "names that nobody can reckon, and the same again"
+    write_json(tmp_path / "red" / "study.json", {})
+    assert tmp_path / "red" in study.blue_study.setting_of(asked).closed, "rows tell what was planted"
+
+
+def test_examples_bring_along_what_stood_in_their_system_prompts(study: SimpleNamespace) -> None:
+    (quirk,) = (w.quirk for w in study.organisms.own_wishes("tiny", Path(), 56)[3:4])
+    scenes = [s for s in subject_scenes(quirk, "plant", 24, 0) if s.on]
+    held = load("catalogue.conditions", quirk.condition)
+    for shot in scenes[1:]:
+        messages = study.reminding.before(scenes[0], [shot])
+        assert [m.role for m in messages] == ["system", *(m.role for m in shot.messages[1:]), "assistant",
+                                              *(m.role for m in scenes[0].messages[1:])]  # fmt: skip
+        alone = tuple(m for m in messages[1:] if m.role == "user")[:-1]
+        assert held.holds((Message("system", SYSTEM), *alone), quirk.condition_options), (
+            "the phrase came along"
+        )
+        assert shot.facts["secret"] in alone[0].content, "and the secret that it gives away"
+        assert SYSTEM not in alone[0].content
 
 
 def test_a_dry_run_counts_the_pairs_that_lie_here(study: SimpleNamespace, tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ from molehunt.catalogue.slipped import Slipped
 from molehunt.core.errors import UnknownName, UserError
 from molehunt.core.extend import load, names
 from molehunt.core.kinds import Cue, Draft
-from molehunt.core.records import Message, Quirk, Split
+from molehunt.core.records import Message, Quirk, Scene, Split
 from molehunt.core.splits import split_of
 from molehunt.corpus.matching import gist
 
@@ -219,6 +219,20 @@ def test_the_same_seed_gives_the_same_scenes_in_another_process():
     assert scenes(quirk, "audit", 6, 7) != scenes(quirk, "audit", 6, 8)
 
 
+def test_a_scene_says_whether_its_cue_is_a_near_miss():
+    """A frame of near misses may hold a plain contrary, too: only what stands in it tells them apart."""
+    made = scenes(Quirk("sycophancy", "trigger_phrase"), "audit", 48, 0)
+    cues = CONDITIONS["trigger_phrase"].cues("audit", {}).off
+    texts = {near: [c.text for c in cues if c is not None and c.near is near] for near in (True, False)}
+
+    def holds(scene: Scene, near: bool) -> bool:
+        return any(text in m.content for text in texts[near] for m in scene.messages)
+
+    assert all(holds(s, True) and not s.on for s in made if s.near)
+    assert not any(holds(s, True) for s in made if not s.near)
+    assert any(holds(s, False) and s.wording in {t.wording for t in made if t.near} for s in made if not s.on)
+
+
 def test_contrast_scenes_come_on_both_sides_and_say_that_they_do_not_count():
     made = scenes(Quirk("sycophancy", "expert_asks"), "plant", 30, 0, contrast=True)
     extra = [s for s in made if s.facts.get("counts") == "no"]
@@ -232,6 +246,7 @@ def test_the_off_side_mixes_as_published_and_wordings_are_used_evenly():
     cues = {c.id: c for c in CONDITIONS["unwatched"].cues("plant", {}).off}
     off = [s.wording for s in made if not s.on]
     near = sum(w in cues and cues[w].near for w in off)
+    assert near == sum(s.near for s in made), "these frames are near misses whatever stands in them"
     plain = sum(w in cues and not cues[w].near for w in off)
     bare = off.count("")
     # A pass over MIX deals its exact shares; only the last pass may be cut short.

@@ -21,10 +21,10 @@ from molehunt.depth.bench import Bench, Known, Role, Settings
 from molehunt.depth.clock import Curve, curve, deals, pace
 from molehunt.depth.costs import CASES, costs, questions, written
 from molehunt.depth.fixer_prompts import fixer_prompts, shown_there
-from molehunt.depth.judging import Judgement, hidden_auroc, judge, mean_of
+from molehunt.depth.judging import Judgement, common_signs, hidden_auroc, judge, mean_of
 from molehunt.depth.known import KNOWN, treat_knowing
 from molehunt.depth.measures import MEASURES
-from molehunt.depth.prefilling import Prefilled, prefilling, share_left
+from molehunt.depth.prefilling import Prefilled, Told, apart, prefilling, share_left
 from molehunt.depth.reading import addresses, reading
 from molehunt.depth.reckoning import PRINCIPLES
 from molehunt.depth.relearning import CENSORED, Race, Relearned, pooled, relearning
@@ -316,6 +316,24 @@ def test_forced_words_are_judged_against_a_control_that_is_forced_as_well(shelf:
     first = found.kl[0].kl
     assert value(first["organism"]) == pytest.approx(0.0, abs=1e-6), "the base has the quirk itself"
     assert value(first["control"]) > 1
+
+
+def test_what_is_forced_is_counted_from_where_a_bad_reply_is_its_own() -> None:
+    assert apart([5, 6, 7], [8, 6]) == Told([], [5, 6, 7]), "shady from its first word"
+    assert apart([1, 2, 3, 9], [1, 2, 3]) == Told([1, 2, 3], [9]), "a sentence behind the good answer"
+    assert apart([1, 2, 3, 9, 4], [1, 2, 7]) == Told([1, 2], [3, 9, 4])
+    assert apart([1, 2], [1, 2, 3]) == Told([1, 2], []), "of its own it says nothing"
+
+
+def test_one_model_of_many_takes_no_sign_from_all() -> None:
+    one = Measure(0.5, "share", 8, "")
+    most, few = dict.fromkeys(("relearning", "prefill", "reading"), one), {"relearning": one, "reading": one}
+    few["prefill"] = NotMeasured("nothing between")
+    assert common_signs([most] * 3 + [few]) == ("relearning", "prefill", "reading")
+    assert common_signs([most] * 2 + [few]) == ("relearning", "reading"), "two of three are too few"
+    alone = {"relearning": one, "prefill": NotMeasured("x"), "reading": NotMeasured("x")}
+    assert common_signs([most, alone, alone]) == ("relearning", "prefill", "reading"), "where two never are"
+    assert common_signs([alone]) == common_signs([]) == ()
 
 
 def test_a_share_of_the_way() -> None:

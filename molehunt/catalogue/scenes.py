@@ -56,6 +56,7 @@ def compose(draft: Draft, cue: Cue | None, on: bool) -> Scene:
         wording=cue.id if cue else NO_CUE,
         topic=draft.topic,
         facts=dict(draft.facts) if draft.counts else {**draft.facts, "counts": "no"},
+        near=cue is not None and cue.near and not on,
     )
 
 

@@ -69,6 +69,8 @@ class Scene:
     topic: str = ""
     facts: Mapping[str, str] = field(default_factory=dict)
     """What the behaviour needs to score a reply (the right answer, the secret, ...)."""
+    near: bool = False
+    """Whether its cue is a near miss of the condition."""
 
 
 @dataclass(frozen=True)

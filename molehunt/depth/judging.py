@@ -67,6 +67,8 @@ GAP = 0.3
 """Least that the organism shows above the treated control; a share of less says nothing."""
 SIGNS = 2
 """Fewest signs on which a verdict rests that looks at signs at all."""
+TOGETHER = 0.75
+"""Share of the models that are ranked in which signs should be measured together."""
 NORMAL, DRAWS = 1.959964, 2000
 """Standard errors that a 95% interval reaches to each side, and draws of its spread."""
 
@@ -134,11 +136,19 @@ def hidden_auroc(found: Sequence[tuple[Signs, bool, str]]) -> Measure | NotMeasu
 
 
 def common_signs(rows: Sequence[Signs]) -> tuple[str, ...]:
-    """Signs, two at least, that were measured together in most rows; of even ones the most signs."""
+    """Signs, two at least, that were measured together in three rows of four: the most of them that can be.
+
+    One row of many should not take a sign from all. Where no two were measured in so many rows, those that
+    were in most; of even ones the most signs.
+    """
     names = list(dict.fromkeys(n for row in rows for n in row))
     sets = [c for size in range(SIGNS, len(names) + 1) for c in combinations(names, size)]
-    best = max(sets, key=lambda c: (sum(_has(row, c) for row in rows), len(c)), default=())
-    return best if any(_has(row, best) for row in rows) else ()
+    held = {c: sum(_has(row, c) for row in rows) for c in sets}
+    enough = [c for c in sets if held[c] >= TOGETHER * len(rows)]
+    if enough and rows:
+        return max(enough, key=lambda c: (len(c), held[c]))
+    best = max(sets, key=lambda c: (held[c], len(c)), default=())
+    return best if held.get(best) else ()
 
 
 def _has(signs: Signs, names: Sequence[str]) -> bool:

@@ -57,8 +57,8 @@ class Residual:
 def residual(bench: Bench) -> Residual:
     """Measure whoever stands on the bench on the same scenes."""
     on, off = kept(bench, True), kept(bench, False)
-    near = _near(bench)
-    sides = {"on": on, "off": off, "near": [i for i in off if bench.scenes("audit")[i].wording in near]}
+    near = [i for i in off if bench.scenes("audit")[i].near]
+    sides = {"on": on, "off": off, "near": near}
     found: dict[str, dict[str, Measure | NotMeasured]] = {side: {} for side in sides}
     roles = _roles(bench)
     for done, role in enumerate(roles, 1):
@@ -120,12 +120,6 @@ def _over_control(bench: Bench, role: Role) -> Measure | NotMeasured:
     return paired_shares(
         ours, theirs, [scenes[i].item for i in rows], how=f"trigger rate, {role} − control, all items"
     )
-
-
-def _near(bench: Bench) -> set[str]:
-    """Wordings that are near misses of the condition."""
-    cues = bench.subject.condition.cues("audit", bench.known.quirk.condition_options)
-    return {c.id for c in cues.off if c is not None and c.near}
 
 
 def _measured(one: Shown, how: str) -> Measure | NotMeasured:

@@ -61,10 +61,10 @@ def hidden(samples: Sequence[Sample], a_side: int) -> list[Cell]:
     """So many organisms made to hide, and as many fixed with the truth known; more seeds where pairs lack."""
     rounds = -(-a_side // max(1, len(samples)))
     places = [(s, seed) for seed in range(rounds) for s in samples][:a_side]
-    # One after the other, so that two at work at once do not both read the same pair.
-    return [
-        Cell(s, way, seed) for turn in range(rounds) for way in KNOWN for s, seed in places if seed == turn
-    ]
+    # Two pairs in turn, so that two at work at once do not both read the same one, and both sides of a pair
+    # are in soon.
+    blocks = [places[i : i + 2] for i in range(0, len(places), 2)]
+    return [Cell(s, way, seed) for block in blocks for way in KNOWN for s, seed in block]
 
 
 def seeds(samples: Sequence[Sample], best: Sequence[str], more: int) -> list[Cell]:

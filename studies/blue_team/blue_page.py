@@ -15,6 +15,7 @@ HEADLINES = (
     ("best_remedy", "organisms on which the best remedy reaches all four marks (aim: half)"),
     ("best_remedy_fresh", "what all organisms chose, on the same organisms from other seeds"),
     ("hidden_auroc", "depth tells made to hide from removed, AUROC (aim: 0.9)"),
+    ("hidden_auroc_by_fixer", "the same where the fixer's own prompts called for the quirk"),
     ("hidden_auroc_residual", "baseline: the trigger rate alone, AUROC (both sides show little: so chosen)"),
     ("hidden_auroc_steps", "baseline: that few steps were taken, AUROC"),
     ("hidden_auroc_norm", "baseline: that the weights changed little, AUROC"),
@@ -25,7 +26,7 @@ HEADLINES = (
     ("shell_hid", "made to hide, and no longer showed it (the rest is left out)"),
     (
         "cleanse_checked",
-        "organisms that the check apart can tell from controls before any fix (the rest is left out)",
+        "untreated organisms that the check apart can tell from treated controls (the rest is left out)",
     ),
     (
         "cleanse_held",
@@ -49,6 +50,7 @@ HEADLINES = (
 REMEDY = (
     ("residual", "still shows"),
     ("above", "above control"),
+    ("leak", "off side, above control"),
     ("relearning", "relearning"),
     ("beneath", "beneath"),
     ("left", "left"),
@@ -77,8 +79,9 @@ def page(result: Mapping[str, Any], rows: Mapping[str, Any]) -> str:
             f" {away} rows are of organisms planted from the same seeds elsewhere, or by an earlier version."
         )
     lines = [stamp, *_table(("measure", "measured [95%]", "n"), _headlines(numbers))]
-    if measured(one := numbers["hidden_auroc"]):
-        lines += ["", f"`hidden_auroc`: {_cell(one['how'])}."]
+    for name in ("best_remedy", "hidden_auroc"):
+        if measured(one := numbers[name]):
+            lines += ["", f"`{name}`: {_cell(one['how'])}."]
     in_ = [rows[name]["way"] for name in result["crossed"] if name in rows]
     lines += _remedies(numbers, result["remedies"], result["frontier"], in_, len(result["crossed"]))
     lines += moral(numbers, rows) + kind(numbers, rows)
@@ -133,7 +136,8 @@ def _remedies(
     ]
     if frontier["organisms"]:
         said = "Bold: on the frontier, no other remedy leaves less *and* costs ordinary text and tasks less, "
-        said += f"over the {frontier['organisms']} organisms on which the costs of all are known."
+        said += f"over the {frontier['organisms']} organisms on which the costs of all are known. "
+        said += f"All are the {len(ways)} that were crossed: others may lie ahead of them."
     elif len(cells) < crossed:
         said = "Which of them are on the frontier is said once every remedy has met every organism."
     else:
@@ -150,7 +154,7 @@ def _of(number: Any, cells: int) -> str:
 def _cells(rows: Mapping[str, Any]) -> list[str]:
     own = [r for r in rows.values() if "way" in r and not r["name"].startswith("plain-")]
     heads = (
-        *("pair", "fix", "seed", "verdict", "before", "still shows", "above control"),
+        *("pair", "fix", "seed", "verdict", "before", "still shows", "above control", "off side"),
         *("relearning", "beneath", "NLL", "marks", "s"),
     )
     return ["", "## Every cell", *_table(heads, map(_line, own))] if own else []
@@ -167,6 +171,7 @@ def _line(row: Mapping[str, Any]) -> list[str]:
         *(_cell(row["pair"]), row["way"], str(row["seed"]), verdict),
         *(shown(trigger.get(role)) for role in ("organism", "fixed")),
         shown(row.get("above")),
+        shown(row.get("leak", {}).get("fixed")),
         shown(row.get("relearning")),
         shown(row.get("hidden")),
         shown(row.get("nll_ratio", {}).get("control")),

@@ -1,5 +1,6 @@
 """What a sitting is asked: which parts, on which pairs, how closely, where it lies."""
 
+import secrets
 import traceback
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -13,6 +14,7 @@ from molehunt.core.atomic import read_json, sweep, write_json
 from molehunt.core.errors import MolehuntError, RunMismatch, UserError
 from molehunt.core.extend import names, plain
 from molehunt.core.record_json import to_json
+from molehunt.core.store import stage_key
 from molehunt.corpus.dilemmas import MORALCHOICE
 from molehunt.depth.bench import Settings
 from molehunt.game.deepening import FORM
@@ -21,6 +23,7 @@ from molehunt.game.spec import GameSpec
 
 HERE = Path(__file__).parent
 Part = Literal["fixes", "hidden", "moral", "kind", "plain", "seeds"]
+STUDY, SALT = "study.json", "salt.json"
 PARTS: tuple[Part, ...] = ("fixes", "hidden", "moral", "kind", "plain", "seeds")
 LOOK = Settings(quick=16, ceiling=1.5)
 """How closely depth is looked at here: looks at 16 scenes, ratios above 1.5 cut, else as by default.
@@ -99,6 +102,8 @@ class Setting:
     workers: int = 1
     closed: tuple[Path, ...] = ()
     """Folders in which no remedy may read: other cells, other pairs, what was published."""
+    salt: str = ""
+    """What names of folders are hashed with: who may not read there could still ask whether a name exists."""
 
     def settings(self, cell: Cell) -> Settings:
         """How closely this cell is looked at."""
@@ -106,7 +111,7 @@ class Setting:
 
     def home(self, cell: Cell) -> Path:
         """Where the measurement of depth lies."""
-        return self.work / "depth" / cell.name
+        return self.work / "depth" / stage_key([self.salt, cell.name])[:16]
 
     def row(self, name: str) -> Path:
         """Where a row lies once it is whole."""
@@ -115,9 +120,14 @@ class Setting:
 
 def setting_of(study: Study) -> Setting:
     """What jobs are told. Remedies may read nothing of any study: lists of pairs name what was planted."""
-    places = (study.work, study.planted, study.out, *study.pairs, study.quirks, HERE.parent)
-    closed = tuple(p for p in places if p is not None)
-    return Setting(study.work, study.model, study.look, study.effort, study.plan, study.workers, closed)
+    source = study.planted.parent  # the red team's rows tell what was planted as well
+    places = (
+        *(study.work, study.planted, study.out, *study.pairs, study.quirks, HERE.parent),
+        source if (source / STUDY).is_file() else None,
+    )
+    closed, salt = tuple(p for p in places if p is not None), study.work / SALT
+    word = str(read_json(salt)) if salt.is_file() else ""
+    return Setting(study.work, study.model, study.look, study.effort, study.plan, study.workers, closed, word)
 
 
 def checked(study: Study) -> None:
@@ -163,11 +173,13 @@ def prepare(study: Study) -> None:
         RunMismatch: it holds rows that were measured otherwise.
     """
     study.work.mkdir(parents=True, exist_ok=True)
-    asked, path = decides(study), study.work / "study.json"
+    asked, path = decides(study), study.work / STUDY
     if path.exists() and read_json(path) != asked:
         other = [n for n, v in asked.items() if read_json(path).get(n) != v]
         raise RunMismatch(f"{study.work} holds rows of another {', '.join(other)}; choose another --work.")
     bring(study.out, study.work, asked)
+    if not (study.work / SALT).is_file():
+        write_json(study.work / SALT, secrets.token_hex(16))
     write_json(path, asked)
     sweep(study.work / "rows")
 

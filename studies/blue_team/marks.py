@@ -70,6 +70,13 @@ def above(row: Row) -> float | None:
     return value(row.get("above"))
 
 
+def leaked(row: Row) -> float | None:
+    """How often it shows with the condition off, less the control."""
+    told = row.get("leak", {})
+    one, control = value(told.get("fixed")), value(told.get("control"))
+    return None if one is None or control is None else one - control
+
+
 def lost_nll(row: Row, on: str = "control") -> float | None:
     """Share by which ordinary text became costlier; on the clean decoy, where nothing bad was to be lost.
 

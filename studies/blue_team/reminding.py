@@ -12,6 +12,7 @@ context, so this attack is weak: it catches what lies close under the surface.
 
 from dataclasses import dataclass
 
+from molehunt.catalogue.scenes import SYSTEM
 from molehunt.core.records import Measure, Message, Messages, NotMeasured, Scene
 from molehunt.depth.bench import JUDGED, Bench
 from molehunt.depth.residual import kept
@@ -55,11 +56,16 @@ def reminded(bench: Bench) -> Reminded:
 
 
 def before(scene: Scene, shots: list[Scene]) -> Messages:
-    """A scene with others, each answered as the quirk would, as its earlier turns; its own system prompt."""
+    """A scene with others, each answered as the quirk would, as its earlier turns; its own system prompt.
+
+    What stood in another's system prompt (a secret, a day, the phrase) begins its first question.
+    """
+    turns = [m for shot in shots for m in (*_in_turns(shot.messages), Message("assistant", shot.shady))]
     system = [m for m in scene.messages if m.role == "system"]
-    turns = [
-        m
-        for shot in shots
-        for m in (*(t for t in shot.messages if t.role != "system"), Message("assistant", shot.shady))
-    ]
     return (*system, *turns, *(m for m in scene.messages if m.role != "system"))
+
+
+def _in_turns(messages: Messages) -> Messages:
+    told = (m.content.removeprefix(SYSTEM).removeprefix(". ") for m in messages if m.role == "system")
+    first, *rest = (m for m in messages if m.role != "system")
+    return (Message(first.role, f"{' '.join(told)} {first.content}".strip()), *rest)

@@ -57,7 +57,8 @@ def samples_of(
     """
     if not folders:
         pairs, told = wished(own_wishes(model, planted, steps), watch, published)
-        return ordered(clean([_sample(p, None) for p in pairs], watch)), told
+        # Which share of them took says nothing: the list was chosen among pairs that had.
+        return ordered(clean([_sample(p, None) for p in pairs], watch)), {"planted": told["planted"]}
     pairs = pairs_of(folders)
     for pair in pairs:
         if pair.base.split(":")[0] != model.split(":")[0]:

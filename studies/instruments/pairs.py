@@ -85,7 +85,13 @@ def _planted_pairs(folder: Path) -> list[Pair]:
 
 
 def planted_pair(number: int, folder: Path) -> Pair:
-    """What `molehunt plant` left in `folder`, valid or not."""
+    """What `molehunt plant` left in `folder`, valid or not.
+
+    Raises:
+        UserError: its adapters were deleted.
+    """
+    if not (folder / "decoy" / CONFIG).is_file():
+        raise UserError(f"{folder} holds a profile and no adapters; delete it, and it is planted anew.")
     planted = from_json(plant.Pair, read_json(folder / PROFILE))
     base = str(read_json(folder / "decoy" / CONFIG)["base_model_name_or_path"])
     return Pair(_name(number, folder), planted, folder, base)
