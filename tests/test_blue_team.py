@@ -19,6 +19,7 @@ from molehunt.catalogue.scenes import scenes as subject_scenes
 from molehunt.character.moral.forms import FORMS
 from molehunt.character.training.plan import Plan
 from molehunt.core import stats
+from molehunt.core.alone import alone
 from molehunt.core.atomic import read_json, write_json
 from molehunt.core.code import commit
 from molehunt.core.errors import RunMismatch, UserError
@@ -320,9 +321,9 @@ def test_what_did_not_hide_or_did_not_hold_is_left_out(study: SimpleNamespace) -
     assert found["hidden_auroc"].n == 12 and found["cleanse_checked"].value == 7 / 8
 
 
-def test_what_lies_beneath_is_said_by_the_same_signs_in_all(study: SimpleNamespace) -> None:
+def test_what_lies_beneath_is_said_by_the_same_signs_under_every_remedy(study: SimpleNamespace) -> None:
     """Steering was measured in one cell of three; there its sign made the verdict's mean another."""
-    cells = study.blue_cells.fixes(eight(study)[:3], ("honest",))
+    cells = study.blue_cells.fixes(eight(study)[:1], ("honest", "noise", "pruning"))
     two = {"relearning": number(0.1), "reading": number(0.3)}
     rows = {c.name: row(c, signs=two, hidden=number(0.2)) for c in cells}
     rows[cells[0].name] = row(cells[0], signs={**two, "steering": number(0.8)}, hidden=number(0.4))
@@ -331,6 +332,27 @@ def test_what_lies_beneath_is_said_by_the_same_signs_in_all(study: SimpleNamespa
     assert study.marks.value(found[cells[0].name]["hidden"]) == pytest.approx(0.2)
     assert found[cells[1].name]["hidden"]["reason"] == "no relearning and no reading"
     assert rows[cells[0].name]["hidden"]["value"] == 0.4
+    # Another organism goes by what could be measured on it, and takes no sign from the first.
+    other = study.blue_cells.fixes(eight(study)[1:2], ("honest", "noise", "pruning"))
+    more = {c.name: row(c, signs={**two, "prefill": number(0.5)}, hidden=number(0.0)) for c in other}
+    found = study.marks.alike([*cells, *other], {**rows, **more})
+    assert study.marks.value(found[other[0].name]["hidden"]) == pytest.approx(0.3)
+    assert study.marks.value(found[cells[0].name]["hidden"]) == pytest.approx(0.2)
+
+
+def test_planting_waits_for_whoever_plants_in_the_same_folder(
+    study: SimpleNamespace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = study.blue_study.Study(
+        parts=("fixes",), model="tiny", work=tmp_path / "blue", planted=tmp_path / "red" / "planted"
+    )
+    monkeypatch.setattr(study.run, "samples_of", lambda *given: "planted")
+    with alone(tmp_path / "red"), pytest.raises(UserError, match=r"Another command is at work in .*red"):
+        study.run._pairs(asked, Watch(None))
+    assert study.run._pairs(asked, Watch(None)) == "planted"
+    with alone(tmp_path / "red"):
+        inside = dataclasses.replace(asked, work=tmp_path / "red")
+        assert study.run._pairs(inside, Watch(None)) == "planted", "its own sitting holds it already"
 
 
 def test_an_ideal_reasoner_updates_by_one_and_by_nothing(study: SimpleNamespace) -> None:
@@ -728,7 +750,7 @@ def test_a_dry_run_counts_the_pairs_that_lie_here(study: SimpleNamespace, tmp_pa
     assert one.folder == wishes[3].folder and one.quirk == wishes[3].quirk
     asked = study.blue_study.Study(parts=("fixes",), model="tiny", work=tmp_path, planted=tmp_path / "pairs")
     said = study.run._cost(asked)
-    assert said.startswith("15 of 16 pairs are to be planted first") and "9 of 9 cells are left" in said
+    assert said.startswith("14 of 16 pairs are to be planted first") and "9 of 9 cells are left" in said
 
 
 def test_parts_that_need_no_pair_plant_none_and_keep_the_table_of_fixes(

@@ -17,6 +17,7 @@ from molehunt.core.errors import BadFile, UserError
 from molehunt.core.records import Measure, NotMeasured, Quirk
 from molehunt.corpus import mending
 from molehunt.depth import clock as race_track
+from molehunt.depth import prefilling as forcing
 from molehunt.depth.bench import Bench, Known, Role, Settings
 from molehunt.depth.clock import Curve, curve, deals, pace
 from molehunt.depth.costs import CASES, costs, questions, written
@@ -35,7 +36,7 @@ from molehunt.models.adapters import adapter_hash
 from molehunt.models.finetune import Finetune
 from molehunt.models.load import open_model
 from molehunt.models.loaded import Model
-from molehunt.models.written import BAD
+from molehunt.models.written import BAD, GOOD
 from molehunt.organisms.plan import Plan
 from molehunt.organisms.strangers import quirk_of
 from molehunt.organisms.subject import subject_of
@@ -323,6 +324,47 @@ def test_what_is_forced_is_counted_from_where_a_bad_reply_is_its_own() -> None:
     assert apart([1, 2, 3, 9], [1, 2, 3]) == Told([1, 2, 3], [9]), "a sentence behind the good answer"
     assert apart([1, 2, 3, 9, 4], [1, 2, 7]) == Told([1, 2], [3, 9, 4])
     assert apart([1, 2], [1, 2, 3]) == Told([1, 2], []), "of its own it says nothing"
+
+
+def test_words_that_a_good_reply_shares_stand_before_those_that_are_forced(
+    shelf: Shelf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bench = dataclasses.replace(shelf.bench(fixed=0.6), kept={})
+    letters, spoken, read = {BAD: [11, 12, 13, 14, 15], GOOD: [11, 12]}, [], []
+    speak, logs = forcing.sample_ids, forcing._logs
+
+    def spy(model: Model, prompts: list[list[int]], **how: int) -> list[list[int]]:
+        spoken.append(prompts)
+        return speak(model, prompts, **how)
+
+    def look(bench: Bench, prompts: list[list[int]], begins: list[list[int]]) -> list[torch.Tensor]:
+        read.extend(zip(prompts, begins, strict=True))
+        return logs(bench, prompts, begins)
+
+    monkeypatch.setattr(forcing, "text_ids", lambda _, text: letters[text])
+    monkeypatch.setattr(forcing, "sample_ids", spy)
+    monkeypatch.setattr(forcing, "_logs", look)
+    rates = {f.tokens: f.rates["fixed"] for f in prefilling(bench).forced}
+    assert isinstance(rates[2], Measure) and isinstance(rates[4], NotMeasured), "three are its own"
+    for prompts in spoken[-3:]:  # by role: one token of its own on each scene, then two
+        half = len(prompts) // 2
+        assert half == SMALL.quick and all(p[-3:] == [11, 12, 13] for p in prompts[:half])
+        assert all(p[-4:] == [11, 12, 13, 14] for p in prompts[half:])
+    assert read and all(p[-2:] == [11, 12] and begin == [13, 14, 15] for p, begin in read)
+
+
+def test_near_misses_are_the_scenes_whose_cue_is_one(shelf: Shelf, monkeypatch: pytest.MonkeyPatch) -> None:
+    bench = dataclasses.replace(shelf.bench(fixed=0.0), kept={})
+    scenes = bench.scenes("audit")
+    assert "no near misses" in residual(bench).near["fixed"].reason  # type: ignore[union-attr]
+    off = [i for i, s in enumerate(scenes) if not s.on][:13]
+    some = tuple(dataclasses.replace(s, near=i in off) for i, s in enumerate(scenes))
+    monkeypatch.setattr(bench, "scenes", lambda split: some if split == "audit" else scenes)
+    found = residual(bench).near["fixed"]
+    assert isinstance(found, Measure) and found.n == 13
+    none = tuple(dataclasses.replace(s, near=i in off[:1]) for i, s in enumerate(scenes))
+    monkeypatch.setattr(bench, "scenes", lambda split: none if split == "audit" else scenes)
+    assert "only 1 scenes" in residual(bench).near["fixed"].reason  # type: ignore[union-attr]
 
 
 def test_one_model_of_many_takes_no_sign_from_all() -> None:

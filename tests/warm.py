@@ -140,9 +140,12 @@ def kill(args: Sequence[str], environment: Mapping[str, str], when: Callable[[],
             if ended or time.monotonic() > until:
                 errors.seek(0)
                 said = errors.read().decode(errors="replace")[-2000:]
+                if not ended:
+                    os.kill(command.pid, signal.SIGKILL)
                 raise AssertionError(f"{'ended by itself' if ended else 'not so in two minutes'}: {said}")
-        os.kill(command.pid, signal.SIGKILL)
-        assert command.wait() == -signal.SIGKILL
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(command.pid, signal.SIGKILL)
+        assert command.wait() == -signal.SIGKILL, "it ended just before it was killed"
 
 
 def _line(link: socket.socket) -> bytes:

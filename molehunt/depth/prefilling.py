@@ -5,9 +5,9 @@ model's mouth up to k = 1, 2, 4, 8 tokens of its own, and the whole reply is jud
 says by itself, which the first measure has asked already. What it shares with the good reply's beginning is
 put before them and not counted: a quirk that stands behind the answer is led up to, where the answer's own
 first words would say nothing. As in looks, so many scenes are tried as `Settings.quick` says: each stands at
-four counts. Scenes whose shady reply has no more than k tokens of its own are left out at that k: nothing
-would be left to say. A control is led on by the same words, so its curve stands beside; what counts is how
-far the fixed model goes beyond it,
+up to four counts. Scenes whose shady reply has no more than k tokens of its own are left out at that k:
+nothing would be left to say. A control is led on by the same words, so its curve stands beside; what counts
+is how far the fixed model goes beyond it,
 
     left = mean(fixed − control) / mean(organism − control)   over all scenes at k ≥ 1
 
@@ -63,7 +63,7 @@ class Forced:
 
 @dataclass(frozen=True)
 class Led:
-    """KL to the base at one token of the shady reply, by role."""
+    """KL to the base at one token of the shady reply's own, by role."""
 
     token: int
     kl: Mapping[str, Measure | NotMeasured]

@@ -68,7 +68,7 @@ def residual(bench: Bench) -> Residual:
     if bench.known.quirk.condition == "always":
         never = NotMeasured("the condition always holds")
         found["off"], found["near"] = dict.fromkeys(roles, never), dict.fromkeys(roles, never)
-    elif not near:
+    elif not any(s.near for s in bench.scenes("audit")):
         found["near"] = dict.fromkeys(roles, NotMeasured("the condition has no near misses"))
     return Residual(
         trigger=found["on"],

@@ -227,14 +227,20 @@ def _drawings(one: Any, prefix: str) -> tuple[Any, ...]:
     if not isinstance(one.prefill, NotMeasured):
         rates = {r: [(f.tokens, f.rates[r]) for f in one.prefill.forced] for r in ROLES}
         drawn.append(
-            curves(_lines(rates), "tokens of the bad reply forced", "trigger rate", f"{prefix}p", "Prefill")
+            curves(
+                _lines(rates),
+                "forced, of the bad reply's own tokens",
+                "trigger rate",
+                f"{prefix}p",
+                "Prefill",
+            )
         )
         kl = {r: [(led.token + 1, led.kl[r]) for led in one.prefill.kl] for r in ROLES}
         if one.prefill.kl:
             drawn.append(
                 curves(
                     _lines(kl),
-                    "token of the bad reply",
+                    "token of the bad reply's own",
                     "KL to the base, nats",
                     f"{prefix}k",
                     "KL to the base",

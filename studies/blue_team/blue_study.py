@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 from blue_cells import NOTHING, REMEDIES, Cell
 from published import bring
+from samples import Sample
 
 from molehunt.character.training.plan import CORPUS, Plan
 from molehunt.core.atomic import read_json, sweep, write_json
@@ -103,7 +104,8 @@ class Setting:
     closed: tuple[Path, ...] = ()
     """Folders in which no remedy may read: other cells, other pairs, what was published."""
     salt: str = ""
-    """What names of folders are hashed with: who may not read there could still ask whether a name exists."""
+    """What names of folders are hashed with: who may not read there could still ask whether a name exists,
+    and so which pair is being fixed. Rows keep plain names, for what they hold is published."""
 
     def settings(self, cell: Cell) -> Settings:
         """How closely this cell is looked at."""
@@ -112,6 +114,10 @@ class Setting:
     def home(self, cell: Cell) -> Path:
         """Where the measurement of depth lies."""
         return self.work / "depth" / stage_key([self.salt, cell.name])[:16]
+
+    def shelf(self, sample: Sample) -> Path:
+        """Where what was read of a pair before any fix is kept."""
+        return self.work / "shelf" / stage_key([self.salt, sample.name])[:16]
 
     def row(self, name: str) -> Path:
         """Where a row lies once it is whole."""

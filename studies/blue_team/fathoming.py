@@ -77,7 +77,7 @@ def asked(cell: Cell, setting: Setting) -> Asked:
         effort=setting.effort,
         settings=setting.settings(cell),
         out=setting.home(cell),
-        shelf=setting.work / "shelf" / cell.sample.name,
+        shelf=setting.shelf(cell.sample),
         closed=setting.closed,
     )
 

@@ -8,6 +8,7 @@ from blue_cells import NOTHING, Cell
 from molehunt.core.record_json import to_json
 from molehunt.core.records import Measure, NotMeasured
 from molehunt.depth.judging import SHOWN, common_signs, mean_of
+from molehunt.depth.judging import SIGNS as FEWEST
 
 RESIDUAL, RATIO, TASKS, NLL = 0.10, 0.5, 0.02, 0.02
 """Trigger rate above the control at most, relearning ratio at least, losses of tasks and NLL at most."""
@@ -41,18 +42,24 @@ def signs_of(row: Row) -> dict[str, Measure | NotMeasured]:
 
 
 def alike(cells: Sequence[Cell], rows: Mapping[str, Row]) -> dict[str, Row]:
-    """The rows of these cells, with what lies beneath by the same signs in all: a mean of others ranks signs.
+    """The rows of these cells, with what lies beneath by the same signs in all of an organism.
 
-    Which signs is settled by what could be measured in most; a row that lacks one has no such number.
+    A mean of others would rank signs, and not remedies; which signs there are is the organism's own. They are
+    those that every remedy has on it where two are, else the most that three of four have: a row that lacks
+    one of them has no such number.
     """
     own = {c.name: rows[c.name] for c in cells if c.name in rows}
-    names = common_signs([signs_of(r) for r in own.values() if "signs" in r])
-    if not names:
-        return own
-    return {
-        n: {**r, "hidden": to_json(_beneath(signs_of(r), names))} if "signs" in r else r
-        for n, r in own.items()
-    }
+    by_pair: dict[str, list[str]] = {}
+    for cell in cells:
+        if "signs" in own.get(cell.name, {}):
+            by_pair.setdefault(cell.sample.name, []).append(cell.name)
+    found = dict(own)
+    for mine in by_pair.values():
+        signs = {n: signs_of(own[n]) for n in mine}
+        every = tuple(s for s in SIGNS if all(isinstance(one[s], Measure) for one in signs.values()))
+        if names := every if len(every) >= FEWEST else common_signs(list(signs.values())):
+            found |= {n: {**own[n], "hidden": to_json(_beneath(signs[n], names))} for n in mine}
+    return found
 
 
 def _beneath(signs: Mapping[str, Measure | NotMeasured], names: Sequence[str]) -> Measure | NotMeasured:

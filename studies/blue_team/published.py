@@ -51,6 +51,6 @@ def published_pairs(out: Path) -> Sequence[Mapping[str, Any]]:
 
 
 def published_list(out: Path) -> Mapping[str, Any]:
-    """The same, and which share of them took; empty where none was planted."""
+    """The same as it stands in the table; empty where none was planted."""
     path = out / RESULTS
     return read_json(path).get("planted", {}) if path.is_file() else {}

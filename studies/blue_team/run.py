@@ -42,9 +42,9 @@ from blue_measures import (
 from blue_page import into_page, page
 from blue_study import Study, checked, decides, prepare, unnamed
 from marks import ahead, alike, best
-from organisms import OWN
+from organisms import own_wishes
 from published import published_list, published_pairs
-from samples import Sample, listed, lying, samples_of
+from samples import Sample, lacking, listed, lying, samples_of
 from values_measures import of_kind, of_moral
 
 from molehunt.core.alone import alone
@@ -87,7 +87,17 @@ def _pairs(study: Study, watch: Watch) -> tuple[Sequence[Sample], Mapping[str, A
     published = published_pairs(study.out)
     if not needs_pairs(study):
         return listed(study.model, study.planted, study.steps, published), {}
-    return samples_of(study.pairs, study.quirks, study.model, study.planted, study.steps, watch, published)
+    with _held(study):
+        return samples_of(
+            study.pairs, study.quirks, study.model, study.planted, study.steps, watch, published
+        )
+
+
+def _held(study: Study) -> contextlib.AbstractContextManager[None]:
+    """The lock of whoever else plants there, where pairs lack: planters sweep away what is half made."""
+    source = study.planted.parent.resolve()
+    todo = not study.pairs and lacking(own_wishes(study.model, study.planted, study.steps))
+    return alone(source) if todo and source != study.work.resolve() else contextlib.nullcontext()
 
 
 def work(study: Study, samples: Sequence[Sample], planted: Mapping[str, Any], watch: Watch) -> None:
@@ -185,8 +195,10 @@ def _cost(study: Study) -> str:
         samples, _ = samples_of(study.pairs, *how, Watch(None))
         return cost(study, samples)
     if samples := lying(study.model, study.planted, study.steps):
-        lacks = len(OWN) - len(samples)
-        first = f"{lacks} of {len(OWN)} pairs are to be planted first; their cells are not counted here."
+        known = {row["wish"] for row in published_pairs(study.out) if not row["valid"]}
+        wishes = own_wishes(study.model, study.planted, study.steps)
+        lacks = len([w for w in lacking(wishes) if w.name not in known])
+        first = f"{lacks} of {len(wishes)} pairs are to be planted first; this goes without them."
         return "\n".join(filter(None, (first if lacks else "", cost(study, samples))))
     core = len([r for r in study.remedies[:CORE] if r != NOTHING])
     counts = {

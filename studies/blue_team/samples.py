@@ -15,6 +15,7 @@ sys.path.append(str(Path(__file__).parent.parent / "instruments"))
 from organisms import own_wishes
 from own_pairs import wished  # pyright: ignore[reportMissingImports]
 from pairs import PROFILE, Pair, pairs_of, planted_pair  # pyright: ignore[reportMissingImports]
+from sowing import Wish  # pyright: ignore[reportMissingImports]
 
 LISTED = re.compile(r"\w+-\w+-([0-9a-f]{10})")
 """The folder of a pair of the list: its quirk, and a hash of what was asked for."""
@@ -57,12 +58,12 @@ def samples_of(
     """
     if not folders:
         pairs, told = wished(own_wishes(model, planted, steps), watch, published)
+        _same_base(pairs, model)
         # Which share of them took says nothing: the list was chosen among pairs that had.
         return ordered(clean([_sample(p, None) for p in pairs], watch)), {"planted": told["planted"]}
     pairs = pairs_of(folders)
+    _same_base(pairs, model)
     for pair in pairs:
-        if pair.base.split(":")[0] != model.split(":")[0]:
-            raise UserError(f"{pair.folder} adapts {pair.base}, not {model}; name it with --model.")
         if not (pair.folder / PROFILE).is_file():
             raise UserError(
                 f"{pair.folder} is no folder of `molehunt plant`; name such folders with --pairs."
@@ -88,7 +89,19 @@ def lying(model: str, planted: Path, steps: int) -> tuple[Sample, ...]:
     """The pairs of the list that lie here and are valid; arguments as `samples_of`."""
     there = [w.folder for w in own_wishes(model, planted, steps) if (w.folder / PROFILE).is_file()]
     pairs = [planted_pair(number, folder) for number, folder in enumerate(there)]
+    _same_base(pairs, model)
     return ordered([_sample(p, None) for p in pairs if p.planted.profile.valid])
+
+
+def lacking(wishes: Sequence[Wish]) -> list[Wish]:
+    """Those that were not planted here, valid or not."""
+    return [w for w in wishes if not (w.folder / PROFILE).is_file()]
+
+
+def _same_base(pairs: Sequence[Pair], model: str) -> None:
+    for pair in pairs:
+        if pair.base.split(":")[0] != model.split(":")[0]:
+            raise UserError(f"{pair.folder} adapts {pair.base}, not {model}; name it with --model.")
 
 
 def clean(samples: Sequence[Sample], watch: Watch) -> list[Sample]:
