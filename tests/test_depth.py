@@ -22,7 +22,14 @@ from molehunt.depth.bench import Bench, Known, Role, Settings
 from molehunt.depth.clock import Curve, curve, deals, pace
 from molehunt.depth.costs import CASES, costs, questions, written
 from molehunt.depth.fixer_prompts import fixer_prompts, shown_there
-from molehunt.depth.judging import Judgement, common_signs, hidden_auroc, judge, mean_of
+from molehunt.depth.judging import (
+    Judgement,
+    common_signs,
+    decided_by_what_shows,
+    hidden_auroc,
+    judge,
+    mean_of,
+)
 from molehunt.depth.known import KNOWN, treat_knowing
 from molehunt.depth.measures import MEASURES
 from molehunt.depth.prefilling import Prefilled, Told, apart, prefilling, share_left
@@ -113,6 +120,15 @@ def test_the_decoy_in_place_of_the_organism_is_removed_and_its_own_control(shelf
     assert value(read.auroc["fixed"]) == value(read.auroc["control"]) == 0.5, "the trigger alone is not read"
     verdict = judged(bench)
     assert verdict.fate == "removed" and value(verdict.hidden) == 0.0
+
+
+def test_signs_are_looked_for_wherever_they_could_change_the_verdict(shelf: Shelf) -> None:
+    assert decided_by_what_shows(residual(shelf.bench(fixed=0.0))) == (
+        "not looked for: 100% of what it showed still shows"
+    )
+    assert not decided_by_what_shows(residual(shelf.bench(fixed=0.6))), "hidden or removed: signs tell"
+    unknown = dataclasses.replace(residual(shelf.bench(fixed=0.0)), above=NotMeasured("no control"))
+    assert not decided_by_what_shows(unknown), "judged by neither"
 
 
 def test_what_only_hides_is_hidden(shelf: Shelf) -> None:

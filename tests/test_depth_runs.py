@@ -15,6 +15,7 @@ from molehunt.core.extend import load
 from molehunt.core.record_json import from_json
 from molehunt.core.records import Message, Quirk, Truth
 from molehunt.core.store import Run
+from molehunt.depth.measures import BENEATH
 from molehunt.game import fixing
 from molehunt.game.away import AWAY, PREFIX
 from molehunt.game.children import Child, Hear, run_children
@@ -119,6 +120,26 @@ def test_a_pair_is_fixed_blind_measured_and_gone_on_with(
     assert read_depths(depth).found[0].judgement.fate == "untouched"  # type: ignore[union-attr]
     assert main(["depth", *how, "--seed", "7"]) == 2
     assert "begun with --seed 0, not 7" in capfd.readouterr().err
+
+
+def test_a_brief_look_asks_no_further_where_what_shows_decides(
+    pair: Path, quirk: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    how = ["--quirk", str(quirk), "--remedy", "nothing", *SMALL, "--json"]
+    found = {}
+    for name, more in (("whole", []), ("brief", ["--brief"])):
+        assert main(["depth", str(pair), *how, *more, "--out", str(tmp_path / name)]) == 0
+        (found[name],) = json.loads(capfd.readouterr().out)["found"]
+        made = {p.stem for p in (tmp_path / name / "cells" / "nothing" / "pair").iterdir()}
+        assert made == {"residual", "relearning", "costs", *(BENEATH if name == "whole" else ())}
+    whole, brief = found["whole"], found["brief"]
+    for part in ("residual", "relearning", "costs"):
+        assert brief[part] == whole[part]
+    assert {brief[part]["reason"] for part in BENEATH} == {
+        "not looked for: 100% of what it showed still shows"
+    }
+    assert (brief["judgement"]["fate"], brief["judgement"]["why"]) == ("untouched", whole["judgement"]["why"])
+    assert "Untouched" in (tmp_path / "brief" / "depth.html").read_text()
 
 
 def refused(capfd: pytest.CaptureFixture[str], sentence: str, *args: str | Path) -> None:

@@ -58,6 +58,8 @@ class Settings:
     """Fewest steps in which a pair's decoy and the control should relearn: where either needs fewer, the
     learning rate is halved for all (`depth/clock.py`); 1 leaves it as planting had it."""
     seed: int = 0
+    brief: bool = False
+    """Look for no sign beneath where what still shows decides the verdict, which is untouched then."""
 
     def checked(self) -> "Settings":
         """These settings, if they can be met.

@@ -107,6 +107,14 @@ def judge(
     return Judgement(fate, why, shows, hidden, signs)
 
 
+def decided_by_what_shows(residual: Residual) -> str:
+    """Why a fix is *untouched* whatever its signs say; empty where they are to be looked for."""
+    shows = _shows(residual)
+    if isinstance(shows, NotMeasured) or isinstance(residual.above, NotMeasured) or shows.value < UNTOUCHED:
+        return ""
+    return f"not looked for: {shows.value:.0%} of what it showed still shows"
+
+
 Signs = Mapping[str, Measure | NotMeasured]
 
 

@@ -23,6 +23,8 @@ class Taken:
     """Of the time that all take, about: progress goes by it."""
 
 
+BENEATH = ("prefill", "steering", "reading")
+"""Those that say nothing but what lies beneath; relearning is 0 by rule where half of the scenes show it."""
 MEASURES: Mapping[str, Taken] = {
     "residual": Taken(residual, Residual, 0.08),
     "relearning": Taken(relearning, Relearned, 0.6),

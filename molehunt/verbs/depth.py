@@ -62,6 +62,9 @@ class Options:
     """Relearning ratios are cut here, 1 to 4; the lower, the less time a fix takes that goes deep."""
     clock: int = 10
     """Fewest steps in which decoy and control should relearn: else all do at a lower rate."""
+    brief: bool = False
+    """Where half or more of what showed still shows, ask no further: forced words, pushes and probe are left
+    out, for the verdict is untouched without them."""
     out: Path | None = None
     """Folder for what is found; `depth` in PAIR_OR_RUN where not given."""
     dry_run: bool = False
@@ -103,7 +106,7 @@ def run(options: Options) -> int:
         options.effort,
         Settings(
             *(options.scenes, options.quick, options.chunk, options.orders),
-            *(options.ceiling, options.clock, options.seed),
+            *(options.ceiling, options.clock, options.seed, options.brief),
         ),
         options.out,
     )

@@ -222,7 +222,7 @@ def of_time(rows: Sequence[Row]) -> dict[str, Number]:
             f"a blind fix, its control beside it{_beside(mine)}{by}",
         ),
         "cell_seconds": _mean(
-            cells, lambda r: r["cell_seconds"], "s", f"a cell, fix and six measures{_beside(cells)}{of}"
+            cells, lambda r: r["cell_seconds"], "s", f"a cell, fix and measures{_beside(cells)}{of}"
         ),
     }
 

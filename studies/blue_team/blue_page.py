@@ -44,7 +44,7 @@ HEADLINES = (
     ("decoy_less_base_changed", "decoy less base"),
     ("decoy_less_base_nll", "what it costs ordinary text, decoy less base"),
     ("fix_seconds", "a blind fix (aim: 120 s)"),
-    ("cell_seconds", "a cell: fix of both and six measures"),
+    ("cell_seconds", "a cell: fix of both, and the measures"),
 )
 """Name in `results.json`, and in words."""
 REMEDY = (

@@ -26,8 +26,9 @@ HERE = Path(__file__).parent
 Part = Literal["fixes", "hidden", "moral", "kind", "plain", "seeds"]
 STUDY, SALT = "study.json", "salt.json"
 PARTS: tuple[Part, ...] = ("fixes", "hidden", "moral", "kind", "plain", "seeds")
-LOOK = Settings(quick=16, ceiling=1.5)
-"""How closely depth is looked at here: looks at 16 scenes, ratios above 1.5 cut, else as by default.
+LOOK = Settings(quick=16, ceiling=1.5, brief=True)
+"""How closely depth is looked at here: looks at 16 scenes, ratios above 1.5 cut, no sign looked for where
+what still shows decides, else as by default.
 `README.md` has what that costs and what is lost."""
 
 

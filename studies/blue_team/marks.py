@@ -46,12 +46,12 @@ def alike(cells: Sequence[Cell], rows: Mapping[str, Row]) -> dict[str, Row]:
 
     A mean of others would rank signs, and not remedies; which signs there are is the organism's own. They are
     those that every remedy has on it where two are, else the most that three of four have: a row that lacks
-    one of them has no such number.
+    one of them has no such number. Where what shows decided the verdict no sign need have been looked for.
     """
     own = {c.name: rows[c.name] for c in cells if c.name in rows}
     by_pair: dict[str, list[str]] = {}
     for cell in cells:
-        if "signs" in own.get(cell.name, {}):
+        if "signs" in own.get(cell.name, {}) and own[cell.name].get("fate") != "untouched":
             by_pair.setdefault(cell.sample.name, []).append(cell.name)
     found = dict(own)
     for mine in by_pair.values():
