@@ -14,10 +14,13 @@ from __future__ import annotations
 
 import sys
 
+from molehunt.core.tiles import leave_broken_tiles
+
 TYPE_CHECKING = False  # as `typing` has it; the less is imported here, the sooner Ctrl-C is listened for
 if TYPE_CHECKING:
     from typing import Any
 
+leave_broken_tiles()  # before anybody multiplies
 __version__ = "0.1.0"
 
 _WHERE = {
