@@ -20,6 +20,12 @@ from molehunt.models.cachedir import cache_folder, write_text
 
 ROWS, INNER, OUTER = 512, 576, 1536
 """Shape of the timed product: a batch of tokens through the default model's MLP."""
+LEAD, CROWDED_LEAD = 1.3, 2.0
+"""How many times as fast bfloat16 must be: beside other work one product measures as half another."""
+ALONE = 0.8
+"""Share of its threads' time that a product gets on a machine that does nothing else, at least."""
+PATIENCE = 5
+"""Measurements beside other work after which the best of them is believed."""
 
 
 @dataclass(frozen=True)
@@ -32,17 +38,21 @@ class Machine:
     bfloat16_gflops: float
     gigabytes_per_second: float
     """Reading memory: a sum over more than the caches hold."""
+    crowded: int = 0
+    """How often it was measured, and always beside other work; 0 once it had the machine to itself."""
 
     @property
     def dtype(self) -> str:
         """The dtype that multiplies fastest; float32 unless bfloat16 is clearly ahead."""
-        return "bfloat16" if self.bfloat16_gflops > 1.3 * self.float32_gflops else "float32"
+        lead = CROWDED_LEAD if self.crowded else LEAD
+        return "bfloat16" if self.bfloat16_gflops > lead * self.float32_gflops else "float32"
 
     def why(self) -> str:
         """One sentence for people."""
         return (
             f"{self.dtype}, because matrix products reach {self.float32_gflops:.0f} GFLOP/s in float32 and "
             f"{self.bfloat16_gflops:.0f} in bfloat16 on {self.threads} thread{'s' * (self.threads != 1)}"
+            f"{', measured beside other work' * (self.crowded > 0)}"
         )
 
 
@@ -60,7 +70,8 @@ def in_words() -> str:
 def this_machine(fresh: bool = False) -> Machine:
     """The measurement of this machine (about a second), from the cache folder unless `fresh`.
 
-    Of two measurements the better number is kept: one that was taken beside other work says too little.
+    Of two measurements the better number is kept: one that was taken beside other work says too little,
+    and is taken again by the next process that asks, `PATIENCE` times.
     """
     processor, threads = _processor(), torch.get_num_threads()
     slug = "".join(c if c.isalnum() else "-" for c in f"{processor} {threads} {torch.__version__}".lower())
@@ -69,15 +80,11 @@ def this_machine(fresh: bool = False) -> Machine:
     if memory.is_file():
         with contextlib.suppress(ValueError, TypeError):  # written by another version of this file
             known = Machine(**json.loads(memory.read_text()))
-    if known is not None and not fresh:
+    settled = known is not None and (not 0 < known.crowded < PATIENCE or memory in _measured)
+    if known is not None and settled and not fresh:
         return known
-    machine = Machine(
-        processor=processor,
-        threads=threads,
-        float32_gflops=matmul_gflops(torch.float32),
-        bfloat16_gflops=matmul_gflops(torch.bfloat16),
-        gigabytes_per_second=memory_bandwidth(),
-    )
+    machine = _measure(processor, threads)
+    _measured.add(memory)
     if known is not None:
         machine = Machine(
             processor=processor,
@@ -85,9 +92,22 @@ def this_machine(fresh: bool = False) -> Machine:
             float32_gflops=max(machine.float32_gflops, known.float32_gflops),
             bfloat16_gflops=max(machine.bfloat16_gflops, known.bfloat16_gflops),
             gigabytes_per_second=max(machine.gigabytes_per_second, known.gigabytes_per_second),
+            crowded=known.crowded + 1 if known.crowded and machine.crowded else 0,
         )
     write_text(memory, json.dumps(asdict(machine), indent=1))
     return machine
+
+
+_measured = set[Path]()
+"""What this process measured itself: its numbers do not change under it."""
+
+
+def _measure(processor: str, threads: int) -> Machine:
+    """All of it, and whether something else had the processor meanwhile."""
+    wall, busy = time.perf_counter(), time.process_time()
+    float32, bfloat16 = matmul_gflops(torch.float32), matmul_gflops(torch.bfloat16)
+    share = (time.process_time() - busy) / (time.perf_counter() - wall) / threads
+    return Machine(processor, threads, float32, bfloat16, memory_bandwidth(), int(share < ALONE))
 
 
 def give_back_memory() -> None:
